@@ -1,0 +1,176 @@
+"""Pipeline definitions: which gates a commit needs for which environment, and what is installed there.
+
+A definition is written in pipelines.yaml, checked by `gatestream pipelines apply`, and kept in the Pipelines table
+as the plain dictionary that `Pipeline.to_dict` returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Any
+
+DEPLOYED_TO = "deployed_to_"
+"""Gates with this prefix are written by the pipeline itself when an environment has a commit."""
+
+
+class SourceKind(StrEnum):
+    """What can open a gate by itself."""
+
+    CIRCLECI_WORKFLOW = "circleci_workflow"
+    CIRCLECI_JOB = "circleci_job"
+    GITHUB_CHECK = "github_check"
+    GITHUB_CHECK_SUITE = "github_check_suite"
+    GITHUB_WORKFLOW = "github_workflow"
+
+
+@dataclass(frozen=True, slots=True)
+class GateSource:
+    """The CI result that opens a gate: by its kind and name, and by the app that must report it where one is pinned."""
+
+    kind: SourceKind
+    name: str
+    app: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GateDefinition:
+    """A gate a pipeline declares. Without a source a person opens it."""
+
+    name: str
+    source: GateSource | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Where an environment's releases live: exactly one of an EKS cluster, a kubeconfig secret or a local context.
+
+    eks: the EKS cluster's name; region and role (an ARN to assume) are optional.
+    kubeconfig_secret: name or ARN of a Secrets Manager secret that holds a kubeconfig; context picks one of its contexts.
+    context: a context of the kubeconfig of the local stack (alone: no EKS, no secret).
+    """
+
+    eks: str | None = None
+    region: str | None = None
+    role: str | None = None
+    kubeconfig_secret: str | None = None
+    context: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What tells clusters apart in lock groups and messages."""
+        return self.eks or self.kubeconfig_secret or self.context or "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A Helm release.
+
+    chart: a directory bundled with the installer ("charts/web"), a .tgz (path or https URL) or an OCI reference ("oci://…").
+    version: the chart's version, for OCI references without a tag or digest.
+    values: chart values, plain JSON data.
+    image_tag: dotted path of the value that becomes the commit, e.g. "image.tag".
+    timeout: seconds Helm may take until the release is ready.
+    """
+
+    name: str
+    namespace: str
+    chart: str
+    version: str | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    image_tag: str = "image.tag"
+    timeout: int = 300
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Release:
+        """The inverse of `asdict`."""
+        return cls(**data)
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """One place a commit is deployed to.
+
+    after: environments of the same pipeline that must have the commit first.
+    gates: names of the gates it needs, declared in its pipeline.
+    """
+
+    name: str
+    gates: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    releases: tuple[Release, ...] = ()
+    cluster: Cluster = field(default_factory=Cluster)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Environment:
+        """The inverse of `asdict`."""
+        return cls(
+            name=data["name"],
+            gates=tuple(data["gates"]),
+            after=tuple(data["after"]),
+            releases=tuple(Release.from_dict(release) for release in data["releases"]),
+            cluster=Cluster(**data["cluster"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """How the commits of one repository travel through its environments.
+
+    branches: shell-style patterns ("main", "release/*").
+    paths: shell-style patterns of a monorepo's part; empty means every push counts.
+    shared: other pipelines deploy from the same repository, so gate names carry the pipeline's name.
+    version: raised by every apply that changes something.
+    """
+
+    name: str
+    repo: str
+    branches: tuple[str, ...] = ("main",)
+    paths: tuple[str, ...] = ()
+    gates: tuple[GateDefinition, ...] = ()
+    environments: tuple[Environment, ...] = ()
+    shared: bool = False
+    version: int = 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Pipeline:
+        """The inverse of `to_dict`; keys that a later version added are ignored."""
+        return cls(
+            name=data["name"],
+            repo=data["repo"],
+            branches=tuple(data["branches"]),
+            paths=tuple(data.get("paths", ())),
+            gates=tuple(_gate(gate) for gate in data["gates"]),
+            environments=tuple(Environment.from_dict(environment) for environment in data["environments"]),
+            shared=data.get("shared", False),
+            version=int(data["version"]),
+        )
+
+    def takes_branch(self, branch: str) -> bool:
+        """Whether commits pushed to the branch are candidates here."""
+        return any(fnmatchcase(branch, pattern) for pattern in self.branches)
+
+    def key_of(self, environment: str) -> str:
+        """The environment's name within the repository: unique also where several pipelines share it."""
+        return f"{self.name}_{environment}" if self.shared else environment
+
+    def deployed_gate(self, environment: str) -> str:
+        """The gate that says the commit is deployed there."""
+        return DEPLOYED_TO + self.key_of(environment)
+
+    def environment(self, name: str) -> Environment | None:
+        """The environment of that name."""
+        return next((environment for environment in self.environments if environment.name == name), None)
+
+
+def _gate(data: Mapping[str, Any]) -> GateDefinition:
+    source = data["source"]
+    if source is None:
+        return GateDefinition(data["name"])
+    return GateDefinition(data["name"], GateSource(SourceKind(source["kind"]), source["name"], source["app"]))
