@@ -1,0 +1,164 @@
+"""What the promoter and the installer say: promoted, started, failed, deployed.
+
+All four are CDEvents 0.5.1 documents inside CloudEvents. `service deployed`, `upgraded` and `rolledback` are CDEvents' own, and
+their schema closes `subject.content`, so ours goes to `customData`; the other three are custom events, whose content is free.
+https://github.com/cdevents/spec/blob/v0.5.1/continuous-deployment.md, …/custom/README.md, …/cloudevents-binding.md
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, cast
+from urllib.parse import quote
+
+from cloudevents.core.v1.event import CloudEvent
+
+from pipeline_state.faults import PermanentFault
+from pipeline_state.model.promotion import Promotion
+
+PROMOTED = "dev.cdeventsx.gatestream-release.promoted.0.1.0"
+STARTED = "dev.cdeventsx.gatestream-release.started.0.1.0"
+FAILED = "dev.cdeventsx.gatestream-release.failed.0.1.0"
+DEPLOYED = "dev.cdevents.service.deployed.0.3.0"
+UPGRADED = "dev.cdevents.service.upgraded.0.3.0"
+ROLLED_BACK = "dev.cdevents.service.rolledback.0.3.0"
+
+Action = Literal["deployed", "upgraded", "rolledback"]
+Kind = Literal["started", "failed", "deployed"]
+
+_CDEVENTS_VERSION = "0.5.1"
+_SCHEMA = 1
+_ACTION_TYPES: dict[Action, str] = {"deployed": DEPLOYED, "upgraded": UPGRADED, "rolledback": ROLLED_BACK}
+_KINDS: dict[str, Kind] = {STARTED: "started", FAILED: "failed", DEPLOYED: "deployed", UPGRADED: "deployed", ROLLED_BACK: "deployed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What the installer reports about a promotion. reason only with failed; revision and chart only with deployed.
+
+    revision: the release's Helm revision. chart: name and version as Helm prints them, "web-1.2.3".
+    """
+
+    promotion: Promotion
+    kind: Kind
+    at: datetime
+    reason: str = ""
+    revision: int = 0
+    chart: str = ""
+
+
+def promoted(promotion: Promotion, *, at: datetime) -> CloudEvent:
+    """The fact that the commit was promoted; its id is the promotion's. at: the time of the claim, time zone aware."""
+    source = _pipeline_source(promotion)
+    subject = f"{promotion.repo}@{promotion.commit} → {promotion.environment}"
+    content = {"schema": _SCHEMA, "promotion": promotion.to_dict()}
+    return _event(promotion, PROMOTED, promotion.id, source, at, {"id": subject, "source": source, "content": content})
+
+
+def read_promotion(event: CloudEvent) -> Promotion:
+    """The inverse of `promoted`. Raises PermanentFault when the event is not one, or not whole."""
+    if event.get_type() != PROMOTED:
+        raise PermanentFault(f"event {event.get_id()} has type {event.get_type()}, expected {PROMOTED}")
+    return _promotion(event, _ours(event))
+
+
+def started(promotion: Promotion, *, at: datetime) -> CloudEvent:
+    """The installer has begun. at: time zone aware."""
+    return _release_event(promotion, STARTED, at, {})
+
+
+def failed(promotion: Promotion, *, at: datetime, reason: str) -> CloudEvent:
+    """The installer has given up. reason: one that a person can read, Helm's own sentence where there is one."""
+    return _release_event(promotion, FAILED, at, {"reason": reason})
+
+
+def deployed(promotion: Promotion, *, at: datetime, action: Action, revision: int, chart: str) -> CloudEvent:
+    """The release runs the commit. action: whether it is new, was changed, or went back to what it was before."""
+    return _release_event(promotion, _ACTION_TYPES[action], at, {"revision": revision, "chart": chart})
+
+
+def read_deployment(event: CloudEvent) -> Deployment:
+    """The inverse of `started`, `failed` and `deployed`. Raises PermanentFault when the event is none of them, or not whole."""
+    kind = _KINDS.get(event.get_type())
+    if kind is None:
+        raise PermanentFault(f"event {event.get_id()} has type {event.get_type()}, which no installer sends")
+    ours = _ours(event)
+    return Deployment(
+        promotion=_promotion(event, ours),
+        kind=kind,
+        at=cast("datetime", event.get_time()),
+        reason=str(ours.get("reason", "")),
+        revision=int(ours.get("revision", 0)),
+        chart=str(ours.get("chart", "")),
+    )
+
+
+def _release_event(promotion: Promotion, type_: str, at: datetime, ours: dict[str, Any]) -> CloudEvent:
+    """An event of the installer. Its id is the promotion's with the kind, so that a repeated attempt's event is the same event."""
+    source = f"{_pipeline_source(promotion)}/environments/{_segment(promotion.environment)}"
+    subject: dict[str, Any] = {"id": promotion.release.name, "source": source}
+    custom = {"schema": _SCHEMA, "promotion": promotion.to_dict()} | ours
+    event_id = f"{promotion.id}-{_KINDS[type_]}"
+    if type_ in (STARTED, FAILED):
+        return _event(promotion, type_, event_id, source, at, subject | {"content": custom})
+    content = {"environment": {"id": promotion.environment_key}, "artifactId": _artifact(promotion)}
+    return _event(promotion, type_, event_id, source, at, subject | {"content": content}, custom)
+
+
+def _event(
+    promotion: Promotion, type_: str, id_: str, source: str, at: datetime, subject: dict[str, Any], custom: dict[str, Any] | None = None
+) -> CloudEvent:
+    """The CDEvents document inside its CloudEvent; the binding wants id, source, type, subject and time said twice."""
+    context = {
+        "specversion": _CDEVENTS_VERSION,
+        "id": id_,
+        "source": source,
+        "type": type_,
+        "timestamp": at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+    }
+    document = {"context": context, "subject": subject} | ({"customData": custom} if custom else {})
+    attributes = {
+        "id": id_,
+        "source": source,
+        "type": type_,
+        "subject": subject["id"],
+        "time": at.astimezone(UTC),
+        "datacontenttype": "application/json",
+    }
+    if promotion.traceparent:
+        attributes["traceparent"] = promotion.traceparent
+    return CloudEvent(attributes, document)
+
+
+def _ours(event: CloudEvent) -> dict[str, Any]:
+    """The part of the CDEvents document that is Gatestream's own."""
+    data: Any = event.get_data()
+    try:
+        ours = data["customData"] if "customData" in data else data["subject"]["content"]
+    except (KeyError, TypeError) as fault:
+        raise PermanentFault(f"data of event {event.get_id()} is not a CDEvents document: {fault!r}") from fault
+    if not isinstance(ours, dict):
+        raise PermanentFault(f"event {event.get_id()}: Gatestream's part of the document is a {type(ours).__name__}, expected an object")
+    return ours
+
+
+def _promotion(event: CloudEvent, ours: dict[str, Any]) -> Promotion:
+    try:
+        return Promotion.from_dict(ours["promotion"], event.get_extension("traceparent") or "")
+    except (KeyError, TypeError, ValueError) as fault:
+        raise PermanentFault(f"event {event.get_id()} carries no whole promotion: {fault!r}") from fault
+
+
+def _pipeline_source(promotion: Promotion) -> str:
+    return f"/gatestream/pipelines/{_segment(promotion.pipeline)}"
+
+
+def _segment(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _artifact(promotion: Promotion) -> str:
+    """The commit as a package URL; the github type is lower case by its definition (package-url/purl-spec, types/github)."""
+    path = "/".join(_segment(part) for part in promotion.repo.lower().split("/"))
+    return f"pkg:github/{path}@{promotion.commit}"

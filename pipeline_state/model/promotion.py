@@ -1,0 +1,82 @@
+"""One promotion: one release of one environment is to run one commit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pipeline_state.model.pipelines import Cluster, Release
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """What the promoter claimed and the installer carries out; every event about it can be built from this alone.
+
+    id: `promotion_id` of it, also the id of the event that announces it.
+    commit: 40 hex. sequence: the commit's place in the order of pushes on its branch.
+    environment_key: `Pipeline.key_of(environment)`. releases: the names of all releases of the environment, this one among them.
+    by: "gatestream", or the person who asked for it.
+    traceparent: the W3C trace context of whoever speaks about the promotion now; empty when there is none.
+    """
+
+    id: str
+    repo: str
+    commit: str
+    branch: str
+    sequence: int
+    pipeline: str
+    pipeline_version: int
+    environment: str
+    environment_key: str
+    generation: int
+    release: Release
+    cluster: Cluster
+    releases: tuple[str, ...]
+    by: str = "gatestream"
+    traceparent: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data, all of it but the trace context, which travels as an attribute of the event."""
+        data = asdict(self)
+        del data["traceparent"]
+        return data | {"releases": list(self.releases)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], traceparent: str = "") -> Promotion:
+        """The inverse of `to_dict`; keys that a later version added are ignored.
+
+        Raises KeyError, TypeError or ValueError when the data is not a promotion.
+        """
+        return cls(
+            id=data["id"],
+            repo=data["repo"],
+            commit=data["commit"],
+            branch=data["branch"],
+            sequence=int(data["sequence"]),
+            pipeline=data["pipeline"],
+            pipeline_version=int(data["pipeline_version"]),
+            environment=data["environment"],
+            environment_key=data["environment_key"],
+            generation=int(data["generation"]),
+            release=Release.from_dict(_known(Release, data["release"])),
+            cluster=Cluster(**_known(Cluster, data["cluster"])),
+            releases=tuple(data["releases"]),
+            by=data["by"],
+            traceparent=traceparent,
+        )
+
+
+def promotion_id(pipeline: str, commit: str, environment: str, release: str, generation: int) -> str:
+    """The id of a promotion and of its event: 32 hex, the same for the same five, different for any other (invariant I2).
+
+    They are hashed as a JSON list, so that no name can run into its neighbour.
+    """
+    parts = json.dumps([pipeline, commit, environment, release, generation])
+    return hashlib.sha256(parts.encode()).hexdigest()[:32]
+
+
+def _known(of: type[Release] | type[Cluster], data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: data[name] for name in of.__slots__ if name in data}
