@@ -4,9 +4,9 @@ from __future__ import annotations
 
 
 class PermanentFault(Exception):  # noqa: N818 - "fault" is the word used from the queues to the traces
-    """A retry cannot help: the function sends the message to the dead-letter queue with this reason and acknowledges it.
+    """A retry cannot help: the message goes to the dead-letter queue with this reason, and is acknowledged.
 
-    reason is a sentence of ours about what is wrong and what to do. It is shown to people and recorded in traces, so it never
+    reason is a sentence of ours about what is wrong and what to do. People read it and traces record it, so it never
     quotes a payload or a secret.
     """
 

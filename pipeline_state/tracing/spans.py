@@ -1,0 +1,140 @@
+"""Spans by beeline: one a message, children, and spans about the past.
+
+State is beeline's, per thread: one message at a time per process, and no two coroutines that open spans side by side.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+
+from pipeline_state.faults import PermanentFault, TemporaryFault
+from pipeline_state.tracing.context import TraceContext, trace_of
+from pipeline_state.tracing.setup import flush, process
+
+Field: TypeAlias = str | bool | int | float | None
+Fields: TypeAlias = Mapping[str, Field]
+
+
+@contextmanager
+def invocation(context: object) -> Iterator[None]:
+    """The whole body of a handler: spans carry the request id of Lambda's context, and have left when it returns."""
+    if process.beeline:
+        client = process.beeline.client
+        client.add_field("faas.invocation_id", getattr(context, "aws_request_id", None))
+        client.add_field("faas.coldstart", process.is_cold)
+        process.is_cold = False
+    try:
+        yield
+    finally:
+        flush()
+
+
+@contextmanager
+def message_span(name: str, *, parent: TraceContext | None, fields: Fields | None = None) -> Iterator[None]:
+    """The span of one message, in its parent's trace; without a parent in a fresh one, which adopt may still change.
+
+    An exception that leaves it is recorded by class, and by reason if it is one of our faults. Not to be nested.
+    """
+    if process.beeline is None:
+        yield
+        return
+    trace_id = parent.trace_id if parent else secrets.token_hex(16)
+    process.fresh_trace = "" if parent else trace_id
+    try:
+        with _recorded(process.beeline.tracer(name, trace_id, parent.span_id if parent else None), fields or {}):
+            yield
+    finally:
+        process.fresh_trace = ""
+        process.outbox.forget(trace_id)
+
+
+def adopt(parent: TraceContext) -> None:
+    """Move the current message, its finished spans too, under parent: for those who learn the commit only by reading.
+
+    Once per message, and only for one that was begun without a parent; nothing happens otherwise.
+    """
+    if process.fresh_trace:
+        process.outbox.adopt(process.fresh_trace, parent)
+        process.fresh_trace = ""
+
+
+@contextmanager
+def span(name: str, /, **fields: Field) -> Iterator[None]:
+    """A child of the current span; exceptions as in message_span."""
+    if process.beeline is None:
+        yield
+        return
+    with _recorded(process.beeline.tracer(name), fields):
+        yield
+
+
+def add_field(key: str, value: Field) -> None:
+    """Put a value on the current span, if there is one."""
+    if process.beeline:
+        process.beeline.tracer_impl.add_context_field(key, value)
+
+
+def current() -> TraceContext | None:
+    """The current span, for whatever is sent from within it."""
+    active = process.beeline.tracer_impl.get_active_span() if process.beeline else None
+    return TraceContext(process.outbox.trace_now(active.trace_id), active.id) if active else None
+
+
+def finished_span(
+    name: str, *, parent: TraceContext, start: datetime, duration: timedelta, fields: Fields | None = None
+) -> TraceContext:
+    """Record what is already over: a child of parent from start (timezone-aware) on. Returns its context."""
+    context = TraceContext(parent.trace_id, secrets.token_hex(8))
+    _send_past(name, context, start, duration, {**(fields or {}), "trace.parent_id": parent.span_id})
+    return context
+
+
+def transit(name: str, *, sent_at_ms: int, now: datetime, parent: TraceContext) -> TraceContext:
+    """A hop between two functions, from the message's SentTimestamp (epoch milliseconds) to now.
+
+    Clocks that disagree give a duration of 0.
+    """
+    sent_at = datetime.fromtimestamp(sent_at_ms / 1000, UTC)
+    return finished_span(name, parent=parent, start=sent_at, duration=max(now - sent_at, timedelta(0)))
+
+
+def send_root(repo: str, commit: str, *, start: datetime, fields: Fields | None = None) -> TraceContext:
+    """The root of a commit's trace, under which all else hangs: once, by whoever wrote the commit's first record."""
+    context = trace_of(repo, commit)
+    own = {"repo": repo, "commit": commit, "meta.span_type": "root"}
+    _send_past("commit", context, start, timedelta(0), {**(fields or {}), **own})
+    return context
+
+
+def _send_past(name: str, context: TraceContext, start: datetime, duration: timedelta, fields: Fields) -> None:
+    if process.beeline is None:
+        return
+    ids = {"trace.trace_id": context.trace_id, "trace.span_id": context.span_id}
+    event = process.beeline.client.new_event(
+        {**fields, **ids, "name": name, "duration_ms": duration / timedelta(milliseconds=1)}
+    )
+    event.created_at = start.astimezone(UTC)
+    event.send_presampled()
+
+
+@contextmanager
+def _recorded(opening: AbstractContextManager[Any], fields: Fields) -> Iterator[None]:
+    """A beeline span with these fields and our words about an exception; the outbox scrubs beeline's."""
+    with opening as opened:
+        opened.add_context(fields)
+        try:
+            yield
+        except BaseException as error:
+            opened.add_context(_error_fields(error))
+            raise
+
+
+def _error_fields(error: BaseException) -> dict[str, Field]:
+    fields: dict[str, Field] = {"error": type(error).__name__}
+    if isinstance(error, PermanentFault | TemporaryFault):
+        fields["error.reason"] = error.reason
+    return fields
