@@ -140,7 +140,7 @@ def scrub(fields: dict[str, object]) -> None:
 
 
 def is_sampled(trace_id: str, sample_rate: int) -> bool:
-    """Whether this trace is the one in sample_rate that is kept. Trace ids are as good as random: their start decides."""
+    """Whether this trace is the one in sample_rate that is kept. Trace ids are as good as random: the start decides."""
     return sample_rate <= 1 or int(trace_id[:8], 16) * sample_rate < 1 << 32
 
 
