@@ -1,0 +1,82 @@
+"""Runs the embedded cluster until SIGTERM: ``python -m infra.local.cluster --kubeconfig PATH``."""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+import uuid
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from infra.local.cluster.api import Api
+from infra.local.cluster.controller import Controller
+from infra.local.cluster.http import serve_connection
+from infra.local.cluster.kinds import NAMESPACE
+from infra.local.cluster.store import Store
+
+_HOST = "127.0.0.1"
+_PARENT_POLL_SECONDS = 0.5
+
+
+def main() -> None:
+    """Serve until SIGTERM, SIGINT, or, with ``--with-parent``, until the parent process is gone."""
+    parser = argparse.ArgumentParser(prog="infra.local.cluster", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--kubeconfig", type=Path, required=True, help="file to write")
+    parser.add_argument("--ready-after", type=float, default=0.2, help="seconds until Pods are ready, unless annotated")
+    parser.add_argument("--with-parent", action="store_true", help="end when the parent process ends")
+    asyncio.run(_serve(parser.parse_args()))
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    store = Store(_now, lambda: str(uuid.uuid4()))
+    for name in ("default", "kube-system"):
+        store.create(NAMESPACE, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}, "status": {"phase": "Active"}})
+    Controller(store, options.ready_after)
+    stop = _stop_signal()
+    server = await asyncio.start_server(partial(serve_connection, handle=Api(store).handle), _HOST, options.port)
+    url = f"http://{_HOST}:{server.sockets[0].getsockname()[1]}"
+    _write_kubeconfig(options.kubeconfig, url)
+    sys.stdout.write(json.dumps({"url": url, "kubeconfig": str(options.kubeconfig), "pid": os.getpid()}) + "\n")
+    sys.stdout.flush()
+    await (_until_orphaned(stop) if options.with_parent else stop.wait())
+
+
+def _stop_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _until_orphaned(stop: asyncio.Event) -> None:
+    parent = os.getppid()
+    while os.getppid() == parent and not stop.is_set():
+        _ = await asyncio.wait({asyncio.ensure_future(stop.wait())}, timeout=_PARENT_POLL_SECONDS)
+
+
+def _write_kubeconfig(path: Path, url: str) -> None:
+    name = "gatestream-embedded"
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": name,
+        "clusters": [{"name": name, "cluster": {"server": url}}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+        "users": [{"name": name, "user": {}}],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(config, file, indent=2)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""What the API says about itself: version, aggregated discovery v2, and OpenAPI v3 as far as Helm and kubectl read it.
+
+The shapes are those of k8s.io/api ``apidiscovery/v2``; clients ask for them through the Accept header and understand the
+answer by its content type. Both clients look into the OpenAPI documents only for a PATCH that takes ``fieldValidation``.
+"""
+
+from itertools import groupby
+from typing import Any
+
+from infra.local.cluster.errors import ApiError
+from infra.local.cluster.http import Response
+from infra.local.cluster.kinds import KINDS, Kind
+
+_DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
+_VERSION = {"major": "1", "minor": "37", "gitVersion": "v1.37.1+embedded", "platform": "linux/amd64"}
+
+
+def describe(path: str) -> Response | None:
+    """The answer to a discovery path, or None when the path is another."""
+    if path == "/version":
+        return Response(_VERSION)
+    if path in {"/healthz", "/livez", "/readyz"}:
+        return Response("ok", content_type="text/plain")
+    if path in {"/api", "/apis"}:
+        return Response(_groups(core=path == "/api"), content_type=_DISCOVERY)
+    if path == "/openapi/v3":
+        roots = dict.fromkeys(kind.root for kind in KINDS)
+        return Response({"paths": {root[1:]: {"serverRelativeURL": f"/openapi/v3{root}"} for root in roots}})
+    if path.startswith("/openapi/v3/"):
+        return Response(_openapi(path.removeprefix("/openapi/v3")))
+    return None
+
+
+def _groups(*, core: bool) -> dict[str, Any]:
+    kinds = [kind for kind in KINDS if (not kind.group) == core]
+    items = [_group(group, list(members)) for group, members in groupby(kinds, key=lambda kind: kind.group)]
+    return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
+
+
+def _group(name: str, kinds: list[Kind]) -> dict[str, Any]:
+    version = {"version": kinds[0].version, "freshness": "Current", "resources": [_resource(kind) for kind in kinds]}
+    return {"metadata": {"name": name} if name else {}, "versions": [version]}
+
+
+def _resource(kind: Kind) -> dict[str, Any]:
+    scale = {
+        "subresource": "scale",
+        "responseKind": {"group": "autoscaling", "version": "v1", "kind": "Scale"},
+        "verbs": ["get", "patch", "update"],
+    }
+    return {
+        "resource": kind.plural,
+        "responseKind": _gvk(kind),
+        "scope": "Namespaced" if kind.namespaced else "Cluster",
+        "singularResource": kind.name.lower(),
+        "verbs": _VERBS,
+        "shortNames": list(kind.short),
+        "categories": ["all"] if kind.in_all else [],
+        "subresources": [scale] if kind.scalable else [],
+    }
+
+
+def _gvk(kind: Kind) -> dict[str, str]:
+    return {"group": kind.group, "version": kind.version, "kind": kind.name}
+
+
+def _openapi(root: str) -> dict[str, Any]:
+    kinds = [kind for kind in KINDS if kind.root == root]
+    if not kinds:
+        raise ApiError(404, "NotFound", f"no OpenAPI document for {root}")
+    parameters = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ("dryRun", "fieldValidation")]
+    paths = {
+        f"{kind.root}/{'namespaces/{namespace}/' * kind.namespaced}{kind.plural}/{{name}}": {
+            "patch": {"parameters": parameters, "responses": {}, "x-kubernetes-group-version-kind": _gvk(kind)}
+        }
+        for kind in kinds
+    }
+    info = {"title": "Gatestream embedded cluster", "version": str(_VERSION["gitVersion"])}
+    return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": {}}}
