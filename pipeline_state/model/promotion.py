@@ -78,5 +78,5 @@ def promotion_id(pipeline: str, commit: str, environment: str, release: str, gen
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
-def _known(of: type[Release] | type[Cluster], data: Mapping[str, Any]) -> dict[str, Any]:
+def _known(of: type[Release | Cluster], data: Mapping[str, Any]) -> dict[str, Any]:
     return {name: data[name] for name in of.__slots__ if name in data}

@@ -1,0 +1,155 @@
+"""What a decision about a commit and an environment can be. `gatestream why` prints exactly these sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline_state.model.gates import Gate
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """environment: its name in the pipeline; empty when the decision is about the whole record."""
+
+    environment: str
+
+    @property
+    def kind(self) -> str:
+        """The class's name, as --json carries it."""
+        return type(self).__name__
+
+    @property
+    def sentence(self) -> str:
+        """The reason, for a person."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Promote(_About):
+    """Everything required is passed: claim the environment.
+
+    branch, sequence: the place the commit is promoted from. required: the gates whose values the claim must find again.
+    """
+
+    branch: str
+    sequence: int
+    required: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """The reason, for a person."""
+        gates = (
+            f"its {len(self.required)} required gates are" if len(self.required) != 1 else "its one required gate is"
+        )
+        return f"goes to {self.environment} now: {gates} passed"
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted(_About):
+    """Claimed already, at a time (RFC 3339). deployed: the gate that tells how the deployment went, once it is there."""
+
+    at: str
+    generation: int
+    published: bool
+    deployed: Gate | None
+
+    @property
+    def sentence(self) -> str:
+        """The reason, for a person."""
+        gate = self.deployed
+        if gate is None or gate.status == "pending":
+            return f"promoted to {self.environment} at {self.at}; not deployed yet"
+        if gate.status == "failed":
+            return f"promoted to {self.environment} at {self.at}, but the deployment failed: {gate.reason or 'no reason given'}"
+        return f"deployed to {self.environment} at {gate.at or 'an unknown time'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait(_About):
+    """Required gates are pending."""
+
+    missing: tuple[Gate, ...]
+
+    @property
+    def sentence(self) -> str:
+        """The reason, for a person."""
+        return (
+            f"waits for {', '.join(f'{gate.name} ({gate.note})' if gate.note else gate.name for gate in self.missing)}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked(_About):
+    """Required gates failed; opening them lets the commit go on."""
+
+    failed: tuple[Gate, ...]
+
+    @property
+    def sentence(self) -> str:
+        """The reason, for a person."""
+        names = (f"{gate.name} ({gate.reason})" if gate.reason else gate.name for gate in self.failed)
+        return f"blocked: {', '.join(names)} failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded(_About):
+    """The environment already has the same or a newer push."""
+
+    by: str
+
+    @property
+    def sentence(self) -> str:
+        """The reason, for a person."""
+        return f"superseded in {self.environment} by the newer commit {self.by[:12]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen(_About):
+    """Nothing is promoted there until a time (RFC 3339; empty: until somebody ends it)."""
+
+    until: str
+    by: str
+
+    @property
+    def sentence(self) -> str:
+        """The reason, for a person."""
+        return f"ready, but {self.environment} is frozen until {self.until or 'unfrozen'} by {self.by or 'somebody'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Held(_About):
+    """The environment is pinned to what runs there."""
+
+    by: str
+
+    @property
+    def sentence(self) -> str:
+        """The reason, for a person."""
+        return f"ready, but {self.environment} is held by {self.by or 'somebody'}"
+
+
+@dataclass(frozen=True, slots=True)
+class NotACandidate(_About):
+    """The commit can never go there as it is."""
+
+    why: str
+
+    @property
+    def sentence(self) -> str:
+        """The reason, for a person."""
+        return f"not a candidate: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class NoPipeline(_About):
+    """The repository has no pipeline."""
+
+    repo: str
+
+    @property
+    def sentence(self) -> str:
+        """The reason, for a person."""
+        return f"{self.repo} has no pipeline; define one and run `gatestream pipelines apply`"
+
+
+Decision = Promote | Promoted | Wait | Blocked | Superseded | Frozen | Held | NotACandidate | NoPipeline

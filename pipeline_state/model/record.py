@@ -1,0 +1,98 @@
+"""A commit's record: its place on its branches, its gates, and what has been claimed for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from pipeline_state.model.gates import is_gate
+from pipeline_state.model.order import Place
+
+CLAIM = "_claim_"
+WRITTEN = "_set_"
+BRANCHES = "_branches"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A promotion this commit has been given.
+
+    generation: the environment's, raised by this very claim. promotions: event ids by release name.
+    published: whether their publication has been confirmed.
+    """
+
+    environment_key: str
+    generation: int
+    at: str
+    promotions: Mapping[str, str]
+    published: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One item of the Gates table, read so that no hand edit can make it unreadable.
+
+    gates: raw values by column. claims: by environment key. written: by gate, what our own writers last wrote there
+    and when. problems: what could not be understood, one sentence each.
+    """
+
+    repo: str
+    commit: str
+    branches: Mapping[str, Place] = field(default_factory=dict)
+    gates: Mapping[str, Any] = field(default_factory=dict)
+    claims: Mapping[str, Claim] = field(default_factory=dict)
+    written: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+
+def read_record(item: Mapping[str, Any]) -> Record:
+    """The record in an item (plain Python values), whatever people have done to it."""
+    problems: list[str] = []
+    claims = {}
+    for name, value in item.items():
+        if name.startswith(CLAIM):
+            claim = _claim(name.removeprefix(CLAIM), value)
+            if claim is None:
+                problems.append(f"{name} is not a claim; restore it from the journal or remove it")
+            else:
+                claims[claim.environment_key] = claim
+    return Record(
+        repo=str(item["repo"]),
+        commit=str(item["commit"]),
+        branches=_places(item.get(BRANCHES), problems),
+        gates={name: value for name, value in item.items() if is_gate(name)},
+        claims=claims,
+        written={
+            name.removeprefix(WRITTEN): value
+            for name, value in item.items()
+            if name.startswith(WRITTEN) and isinstance(value, Mapping)
+        },
+        problems=tuple(problems),
+    )
+
+
+def _claim(environment_key: str, value: object) -> Claim | None:
+    if not isinstance(value, Mapping):
+        return None
+    generation, at, promotions = value.get("generation"), value.get("at"), value.get("promotions")
+    if not (isinstance(generation, int | Decimal) and isinstance(at, str) and isinstance(promotions, Mapping)):
+        return None
+    return Claim(environment_key, int(generation), at, promotions, bool(value.get("published")))
+
+
+def _places(value: object, problems: list[str]) -> dict[str, Place]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        problems.append(f"{BRANCHES} is not a map of branches; the next push of this commit restores it")
+        return {}
+    places = {}
+    for branch, entry in value.items():
+        place = Place.from_dict(entry)
+        if place is None:
+            problems.append(f"{BRANCHES}.{branch} is not a place in a branch's order; the next push restores it")
+        else:
+            places[branch] = place
+    return places

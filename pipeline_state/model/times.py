@@ -1,0 +1,26 @@
+"""Times as the record keeps them: RFC 3339, UTC, whole seconds or finer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def parse_time(text: object) -> datetime | None:
+    """An RFC 3339 time as an aware UTC datetime; None for anything else.
+
+    A time without an offset is refused rather than guessed (RFC 3339, section 4.3).
+    """
+    if not isinstance(text, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return None if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def format_time(moment: datetime) -> str:
+    """The same instant as RFC 3339 text with "Z", milliseconds kept where there are any."""
+    utc = moment.astimezone(UTC)
+    spec = "milliseconds" if utc.microsecond else "seconds"
+    return utc.isoformat(timespec=spec).replace("+00:00", "Z")
