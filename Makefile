@@ -1,13 +1,64 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
+CODE := $(wildcard pipeline_state functions infra tests)
+export SAM_CLI_TELEMETRY := 0
+export __SAM_CLI_APP_DIR := $(CURDIR)/.aws-sam/cli
 
 .PHONY: help
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
 
 .PHONY: setup
-setup: .venv/.installed  ## the locked virtual environment
+setup: .venv/.installed  ## the locked environment in .venv; Helm and kubectl in the cache directory
 
-.venv/.installed: pyproject.toml infra/locks/dev.lock infra/locks/uv.lock
+.venv/.installed: infra/locks/dev.lock infra/locks/uv.lock infra/local/setup.sh
 	@infra/local/setup.sh
+
+.PHONY: demo
+demo: setup  ## from a signed push to a Helm release, on this machine
+	@$(BIN)/gatestream demo
+
+.PHONY: test
+test: setup  ## the whole suite, random order, with the network beyond loopback denied (ARGS=…)
+	@$(BIN)/python -m infra.local.tools
+	@$(BIN)/python -m infra.local.loopback -- $(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+.PHONY: lint
+lint: setup  ## ruff: rules and format
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+.PHONY: types
+types: setup  ## mypy --strict
+	@$(BIN)/mypy $(CODE)
+
+.PHONY: layers
+layers: setup  ## import-linter: imports point one way
+	@$(BIN)/lint-imports --no-logo
+
+.PHONY: template
+template: setup  ## cfn-lint and sam validate on template.yaml
+	@$(BIN)/python -m infra.local.tools sam
+	@$(BIN)/cfn-lint template.yaml
+	@"$$($(BIN)/python -c 'from infra.local.tools import sam; print(sam())')" validate --lint --region us-east-1
+
+.PHONY: bench
+bench: setup  ## the ratios of tests/bench, as a table and one line of JSON
+	@$(BIN)/python -m tests.bench
+
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+RUNTIME_BRINGS := boto3 botocore jmespath s3transfer
+
+.PHONY: lock
+lock: setup  ## infra/locks from pyproject.toml; UPGRADE=1 takes the newest versions
+	$(COMPILE) pyproject.toml --extra cli --group dev --group uv -o infra/locks/dev.lock
+	$(COMPILE) pyproject.toml $(RUNTIME_BRINGS:%=--no-emit-package %) -c infra/locks/dev.lock -o infra/locks/layer.lock
+	$(COMPILE) --group uv -c infra/locks/dev.lock -o infra/locks/uv.lock
+	$(COMPILE) --group sam -o infra/locks/sam.lock
+
+.PHONY: clean
+clean:  ## removes what was made in the checkout; the cache directory stays
+	rm -rf .venv .aws-sam .gatestream .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +

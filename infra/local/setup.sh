@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds .venv from infra/locks/dev.lock. Called by make when the lock or pyproject.toml is newer than .venv/.installed.
+# Builds .venv from infra/locks/dev.lock and fetches Helm and kubectl. Called by make when a lock is
+# newer than .venv/.installed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -39,4 +40,5 @@ say "installing uv"
 say "installing the packages of infra/locks/dev.lock"
 .venv/bin/uv pip sync --require-hashes infra/locks/dev.lock
 .venv/bin/uv pip install --quiet --no-deps --no-build-isolation --offline --editable .
+.venv/bin/python -m infra.local.tools helm
 touch .venv/.installed
