@@ -46,7 +46,10 @@ class Promote(_About):
 
 @dataclass(frozen=True, slots=True)
 class Promoted(_About):
-    """Claimed already, at a time (RFC 3339). deployed: the gate that tells how the deployment went, once it is there."""
+    """Claimed already.
+
+    at: RFC 3339. deployed: the gate that tells how the deployment went, once it is there.
+    """
 
     at: str
     generation: int
@@ -60,7 +63,8 @@ class Promoted(_About):
         if gate is None or gate.status == "pending":
             return f"promoted to {self.environment} at {self.at}; not deployed yet"
         if gate.status == "failed":
-            return f"promoted to {self.environment} at {self.at}, but the deployment failed: {gate.reason or 'no reason given'}"
+            reason = gate.reason or "no reason given"
+            return f"promoted to {self.environment} at {self.at}, but the deployment failed: {reason}"
         return f"deployed to {self.environment} at {gate.at or 'an unknown time'}"
 
 

@@ -48,7 +48,8 @@ class Cluster:
     """Where an environment's releases live: exactly one of an EKS cluster, a kubeconfig secret or a local context.
 
     eks: the EKS cluster's name; region and role (an ARN to assume) are optional.
-    kubeconfig_secret: name or ARN of a Secrets Manager secret that holds a kubeconfig; context picks one of its contexts.
+    kubeconfig_secret: name or ARN of a Secrets Manager secret that holds a kubeconfig;
+        context picks one of its contexts.
     context: a context of the kubeconfig of the local stack (alone: no EKS, no secret).
     """
 

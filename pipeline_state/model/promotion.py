@@ -17,7 +17,8 @@ class Promotion:
 
     id: `promotion_id` of it, also the id of the event that announces it.
     commit: 40 hex. sequence: the commit's place in the order of pushes on its branch.
-    environment_key: `Pipeline.key_of(environment)`. releases: the names of all releases of the environment, this one among them.
+    environment_key: `Pipeline.key_of(environment)`. releases: the names of all
+        releases of the environment, this one among them.
     by: "gatestream", or the person who asked for it.
     traceparent: the W3C trace context of whoever speaks about the promotion now; empty when there is none.
     """
@@ -70,7 +71,7 @@ class Promotion:
 
 
 def promotion_id(pipeline: str, commit: str, environment: str, release: str, generation: int) -> str:
-    """The id of a promotion and of its event: 32 hex, the same for the same five, different for any other (invariant I2).
+    """The id of a promotion and of its event: 32 hex, the same for the same five, different for others (invariant I2).
 
     They are hashed as a JSON list, so that no name can run into its neighbour.
     """
