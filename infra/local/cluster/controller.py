@@ -62,19 +62,22 @@ class Controller:
             return
         current = self._current_set(deployment)
         self._scale(deployment, current, deployment["spec"]["replicas"])
-        if all(states.is_ready(pod) for pod in self._owned(POD, current)):
-            for old in self._owned(REPLICA_SET, deployment):
-                if old["metadata"]["uid"] != current["metadata"]["uid"]:
-                    self._scale(deployment, old, 0)
+        rolled_out = all(states.is_ready(pod) for pod in self._owned(POD, current))
+        for old in self._owned(REPLICA_SET, deployment):
+            if old["metadata"]["uid"] != current["metadata"]["uid"]:
+                still_serving = sum(states.is_ready(pod) for pod in self._owned(POD, old))
+                self._scale(deployment, old, 0 if rolled_out else still_serving)
         self._report(deployment, current)
 
     def _current_set(self, deployment: Object) -> Object:
-        template = json.dumps(deployment["spec"]["template"], sort_keys=True).encode()
-        made = states.replica_set(deployment, hashlib.sha256(template).hexdigest()[:10])
+        # beside the template, the behaviour counts too: a Deployment that is told to fail rolls out Pods that do
+        rolled = [deployment["spec"]["template"], behaviour(deployment, self.ready_after).ready]
+        digest = hashlib.sha256(json.dumps(rolled, sort_keys=True).encode()).hexdigest()
+        made = states.replica_set(deployment, digest[:10])
         return self.store.find(REPLICA_SET, *_place(made)) or self.store.create(REPLICA_SET, made)
 
     def _scale(self, deployment: Object, replica_set: Object, replicas: int) -> None:
-        pods = sorted(self._owned(POD, replica_set), key=lambda pod: int(pod["metadata"]["resourceVersion"]))
+        pods = sorted(self._owned(POD, replica_set), key=lambda pod: not states.is_ready(pod))
         for pod in pods[replicas:]:
             self.store.delete(POD, pod)
         asked = behaviour(deployment, self.ready_after)

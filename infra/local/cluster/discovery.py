@@ -24,8 +24,10 @@ def describe(path: str) -> Response | None:
         return Response("ok", content_type="text/plain")
     if path in {"/api", "/apis"}:
         return Response(_groups(core=path == "/api"), content_type=_DISCOVERY)
+    roots = dict.fromkeys(kind.root for kind in KINDS)
+    if path in roots:
+        return Response(_resources(path))
     if path == "/openapi/v3":
-        roots = dict.fromkeys(kind.root for kind in KINDS)
         return Response({"paths": {root[1:]: {"serverRelativeURL": f"/openapi/v3{root}"} for root in roots}})
     if path.startswith("/openapi/v3/"):
         return Response(_openapi(path.removeprefix("/openapi/v3")))
@@ -59,6 +61,22 @@ def _resource(kind: Kind) -> dict[str, Any]:
         "categories": ["all"] if kind.in_all else [],
         "subresources": [scale] if kind.scalable else [],
     }
+
+
+def _resources(root: str) -> dict[str, Any]:
+    """The older list of one group and version, which Helm still asks for before it watches."""
+    kinds = [kind for kind in KINDS if kind.root == root]
+    resources = [
+        {
+            "name": kind.plural,
+            "singularName": kind.name.lower(),
+            "kind": kind.name,
+            "namespaced": kind.namespaced,
+            "verbs": _VERBS,
+        }
+        for kind in kinds
+    ]
+    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": kinds[0].api_version, "resources": resources}
 
 
 def _gvk(kind: Kind) -> dict[str, str]:
