@@ -127,11 +127,17 @@ def _write_executable(path: Path, content: bytes, digest: str) -> None:
     path.chmod(0o755)
 
 
+def uv(*arguments: str) -> None:
+    """Runs the locked uv with pip's index and certificates.
+
+    Raises ToolError.
+    """
+    _run([str(Path(sys.executable).with_name("uv")), *arguments], _uv_environment())
+
+
 def _build_sam(folder: Path) -> None:
-    uv = str(Path(sys.executable).with_name("uv"))
-    _run([uv, "venv", "--allow-existing", "--relocatable", "--python", sys.executable, str(folder)])
-    python = str(folder / "bin" / "python")
-    _run([uv, "pip", "sync", "--require-hashes", "--python", python, str(SAM_LOCK)], _uv_environment())
+    uv("venv", "--allow-existing", "--relocatable", "--python", sys.executable, str(folder))
+    uv("pip", "sync", "--require-hashes", "--python", str(folder / "bin" / "python"), str(SAM_LOCK))
 
 
 def _uv_environment() -> dict[str, str]:
