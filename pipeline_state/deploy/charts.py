@@ -1,0 +1,93 @@
+"""Where a release's chart is: bundled with the installer, fetched once by URL, or left to Helm (OCI)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import ssl
+import tempfile
+from pathlib import Path
+from urllib import request
+from urllib.error import HTTPError, URLError
+
+from pipeline_state.deploy.terms import Workspace
+from pipeline_state.faults import PermanentFault, TemporaryFault
+
+MAX_BYTES = 20 * 1024 * 1024
+"""Helm itself keeps a release, chart included, in a Secret of at most 1 MB; this only guards memory."""
+
+_RETRY_SECONDS = 30.0
+
+
+def locate(chart: str, workspace: Workspace) -> str:
+    """What to give Helm as the chart: an absolute path or an OCI reference.
+
+    Whether the path holds a chart is left to Helm, whose sentence then says so. Raises PermanentFault for a reference
+    we do not take and a download that will not get better, TemporaryFault for one that may.
+    """
+    if chart.startswith("oci://"):
+        return chart
+    if chart.startswith("https://"):
+        return str(_fetched(chart, workspace.directory / "charts"))
+    if "://" in chart:
+        raise PermanentFault(f"chart {chart!r}: only https:// and oci:// references are fetched")
+    return str(_bundled(chart, workspace.charts_dir))
+
+
+def _bundled(chart: str, charts_dir: Path) -> Path:
+    root = charts_dir.resolve()
+    path = (root / chart.removeprefix("charts/")).resolve()
+    if root not in path.parents:
+        raise PermanentFault(f"chart {chart!r} is not below the bundled charts; write charts/<name>")
+    return path
+
+
+def _fetched(url: str, cache: Path) -> Path:
+    """The archive, fetched once per workspace: the URL of a chart's version is taken to stay what it is."""
+    target = cache / f"{hashlib.sha256(url.encode()).hexdigest()}.tgz"
+    if not target.exists():
+        content = download(url)
+        cache.mkdir(parents=True, exist_ok=True)
+        handle, partial = tempfile.mkstemp(dir=cache)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(partial).rename(target)
+    return target
+
+
+def download(url: str, *, seconds: float = 30.0) -> bytes:
+    """The body behind an https URL, redirects to other https URLs included. Raises PermanentFault or TemporaryFault."""
+    try:
+        with _https().open(url, timeout=seconds) as response:
+            content: bytes = response.read(MAX_BYTES + 1)
+    except HTTPError as error:
+        raise _http_fault(url, error) from error
+    except (URLError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        if isinstance(reason, ssl.SSLCertVerificationError | str):  # a str: not https, or not a URL at all
+            raise PermanentFault(f"chart {url}: {reason}") from error
+        raise TemporaryFault(f"chart {url}: {reason}", _RETRY_SECONDS) from error
+    if len(content) > MAX_BYTES:
+        raise PermanentFault(f"chart {url} is larger than {MAX_BYTES} bytes")
+    return content
+
+
+def _http_fault(url: str, error: HTTPError) -> PermanentFault | TemporaryFault:
+    sentence = f"chart {url}: {error.code} {error.reason}"
+    passing = error.code in {408, 429} or error.code >= 500  # noqa: PLR2004 - HTTP's own numbers
+    return TemporaryFault(sentence, _RETRY_SECONDS) if passing else PermanentFault(sentence)
+
+
+def _https() -> request.OpenerDirector:
+    """An opener that knows https and no other scheme, so that no redirect leads to plain http or a file."""
+    opener = request.OpenerDirector()
+    for handler in (
+        request.ProxyHandler(),
+        request.HTTPSHandler(),
+        request.HTTPRedirectHandler(),
+        request.HTTPErrorProcessor(),
+        request.HTTPDefaultErrorHandler(),
+        request.UnknownHandler(),
+    ):
+        opener.add_handler(handler)
+    return opener

@@ -1,0 +1,71 @@
+"""What a release's history says: is this promotion done already, and is the release stuck."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_SUCCEEDED = frozenset({"deployed", "superseded"})
+_STUCK = frozenset({"pending-install", "pending-upgrade", "pending-rollback", "uninstalling"})
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One line of `helm history`, oldest first.
+
+    status as Helm says it: https://github.com/helm/helm/blob/v4.0.0/pkg/release/common/status.go
+    """
+
+    number: int
+    status: str
+    chart: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class RollBack:
+    """The way out of a stuck release: back to the last revision that was ever ready."""
+
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Uninstall:
+    """The way out of a stuck release that was never ready: there is nothing to go back to."""
+
+
+def read_history(lines: Iterable[Mapping[str, Any]]) -> tuple[Revision, ...]:
+    """The revisions of `helm history --output json`."""
+    return tuple(
+        Revision(int(line["revision"]), line["status"], line["chart"], line.get("description", "")) for line in lines
+    )
+
+
+def finished(revisions: Sequence[Revision], description: str) -> Revision | None:
+    """The revision with this description that became ready, if there is one.
+
+    Superseded counts: somebody went on from there, and a late second delivery must not undo that.
+    """
+    mine = (revision for revision in revisions if revision.description == description)
+    return next((revision for revision in mine if revision.status in _SUCCEEDED), None)
+
+
+def ever_ready(revisions: Sequence[Revision]) -> bool:
+    """Whether any revision was ready: the next one is an upgrade then, otherwise a first deployment."""
+    return any(revision.status in _SUCCEEDED for revision in revisions)
+
+
+def remedy(revisions: Sequence[Revision]) -> RollBack | Uninstall | None:
+    """What frees a release that a killed Helm left behind; None when it is free.
+
+    Helm refuses every upgrade of a pending release ("another operation (install/upgrade/rollback) is in progress"), and
+    its rollback, left to itself, takes the revision before even if that one failed. A half-removed release is removed
+    for good.
+    """
+    if not revisions or revisions[-1].status not in _STUCK:
+        return None
+    good = [revision.number for revision in revisions if revision.status in _SUCCEEDED]
+    if good and revisions[-1].status != "uninstalling":
+        return RollBack(good[-1])
+    return Uninstall()

@@ -1,0 +1,60 @@
+"""A child process without a shell, whose whole family is gone when we are done with it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a process ended; stopped: by us, because its time was up. A negative code is the signal that ended it."""
+
+    code: int
+    stdout: bytes
+    stderr: bytes
+    stopped: bool
+
+
+async def run(
+    command: Sequence[str], *, stdin: bytes | None, environment: Mapping[str, str], seconds: float, grace: float
+) -> Ended:
+    """Runs the command in a process group of its own, with exactly this environment.
+
+    After `seconds` the group gets SIGTERM, `grace` seconds later SIGKILL; so does whatever is left of it at the end.
+    Raises OSError when the command cannot be started.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=DEVNULL if stdin is None else PIPE,  # never ours: in a Lambda that may be the runtime's own channel
+        stdout=PIPE,
+        stderr=PIPE,
+        env=environment,
+        start_new_session=True,
+    )
+    output = asyncio.ensure_future(process.communicate(stdin))
+    try:
+        stopped = not await _finished(output, seconds)
+        if stopped:
+            _signal(process.pid, signal.SIGTERM)
+            await _finished(output, grace)
+    finally:
+        # Also when we are cancelled. A child's child may hold the pipes open: the group goes first, then the output ends.
+        _signal(process.pid, signal.SIGKILL)
+    stdout, stderr = await output
+    return Ended(process.returncode or 0, stdout, stderr, stopped)
+
+
+async def _finished(task: asyncio.Future[tuple[bytes, bytes]], seconds: float) -> bool:
+    done, _ = await asyncio.wait({task}, timeout=max(seconds, 0))
+    return bool(done)
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, number)

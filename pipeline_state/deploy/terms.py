@@ -1,0 +1,70 @@
+"""The words of a deployment: what is asked for, what came of it, and the edges it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pipeline_state.faults import PermanentFault
+from pipeline_state.model.pipelines import Cluster, Release
+
+
+@dataclass(frozen=True, slots=True)
+class Install:
+    """One release to bring to one commit. The promotion's id makes a second delivery of it recognisable."""
+
+    release: Release
+    cluster: Cluster
+    commit: str
+    promotion_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """The release is ready. chart is name and version as Helm prints them, "web-1.2.3".
+
+    unchanged: this promotion was finished by an earlier delivery, and nothing ran again.
+    helm_seconds: what all Helm processes of this install took together.
+    """
+
+    action: Literal["deployed", "upgraded", "unchanged"]
+    revision: int
+    chart: str
+    helm_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The business said no: chart, values, cluster or readiness. Helm has rolled back; another try would end the same.
+
+    reason: Helm's own sentence, at most 1 KB, without secrets.
+    """
+
+    reason: str
+    helm_seconds: float
+
+
+def _no_secrets(name: str) -> str:
+    raise PermanentFault(f"the kubeconfig secret {name!r} cannot be read here: no way to fetch secrets is configured")
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """What the process gives an install.
+
+    directory: writable, of this user alone; kubeconfigs live here for the time of one install, caches longer.
+    charts_dir: the bundled charts; a release's "charts/web" is the directory "web" in it.
+    local_kubeconfig: the file that holds the contexts of the local stack.
+    fetch_secret: the string of a Secrets Manager secret by name or ARN; raises PermanentFault or TemporaryFault.
+    helm: the executable, looked up on PATH.
+    environment: further variables of the Helm process (PATH, HTTPS_PROXY, …); it inherits nothing else.
+    """
+
+    directory: Path
+    charts_dir: Path
+    local_kubeconfig: str = ""
+    fetch_secret: Callable[[str], str] = _no_secrets
+    helm: str = "helm"
+    environment: Mapping[str, str] = field(default_factory=dict)
