@@ -137,7 +137,7 @@ def _ours(event: CloudEvent) -> dict[str, Any]:
     try:
         ours = data["customData"] if "customData" in data else data["subject"]["content"]
     except (KeyError, TypeError) as fault:
-        raise PermanentFault(f"data of event {event.get_id()} is not a CDEvents document: {fault!r}") from fault
+        raise PermanentFault(f"data of event {event.get_id()} is not a CDEvents document") from fault
     if not isinstance(ours, dict):
         raise PermanentFault(f"event {event.get_id()}: Gatestream's part of the document is a {type(ours).__name__}, expected an object")
     return ours
@@ -147,7 +147,12 @@ def _promotion(event: CloudEvent, ours: dict[str, Any]) -> Promotion:
     try:
         return Promotion.from_dict(ours["promotion"], event.get_extension("traceparent") or "")
     except (KeyError, TypeError, ValueError) as fault:
-        raise PermanentFault(f"event {event.get_id()} carries no whole promotion: {fault!r}") from fault
+        raise PermanentFault(f"event {event.get_id()} carries no whole promotion: {_named(fault)}") from fault
+
+
+def _named(fault: Exception) -> str:
+    """What is missing, by name; a value that does not fit is not quoted."""
+    return f"{fault} is missing" if isinstance(fault, KeyError) else f"a value does not fit ({type(fault).__name__})"
 
 
 def _pipeline_source(promotion: Promotion) -> str:

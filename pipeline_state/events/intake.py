@@ -1,0 +1,144 @@
+"""From a webhook's request to its answer: the same steps for every provider.
+
+Nothing is parsed before its signature is checked, and the answer to a wrong one never says what was wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from urllib.parse import parse_qs
+
+from cloudevents.core.v1.event import CloudEvent
+
+from pipeline_state import tracing
+from pipeline_state.events.codec import with_traceparent
+from pipeline_state.events.payload import UnprocessableError
+from pipeline_state.events.publish import Publisher, Queue
+from pipeline_state.events.secrets import WebhookSecrets
+from pipeline_state.faults import TemporaryFault
+
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+
+_KEPT = 64 * 1024
+
+_log = logging.getLogger(__name__)
+
+
+class NotJsonError(Exception):
+    """The body, or the form's field `payload`, is not JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the sender sent. body: the very bytes; headers: names in lower case."""
+
+    body: bytes
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the sender gets back."""
+
+    status: int
+    body: Mapping[str, str]
+
+
+class Read(Protocol):
+    """Headers, parsed JSON and the time of receipt in, CloudEvent out; raises UnprocessableError."""
+
+    def __call__(self, headers: Mapping[str, str], content: object, received_at: datetime, /) -> CloudEvent: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """What tells GitHub from CircleCI. is_ping: whether headers and parsed JSON are only a test of the connection."""
+
+    name: str
+    signature_header: str
+    is_signed: Callable[[bytes, str | None, Sequence[str]], bool]
+    is_ping: Callable[[Mapping[str, str], object], bool]
+    read: Read
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """A provider's door. now: the current time, aware."""
+
+    provider: Provider
+    topic_arn: str
+    secrets: WebhookSecrets
+    publisher: Publisher
+    rejected: Queue
+    now: Callable[[], datetime]
+
+    def receive(self, request: Request) -> Answer:
+        """The answer: 202 once the event is safe, 200 to a ping, 400, 401, 422 or 503 as `Answer.body` says."""
+        with tracing.message_span(f"webhook {self.provider.name}", parent=None, fields={"bytes": len(request.body)}):
+            try:
+                answer = self._answer(request)
+            except NotJsonError:
+                answer = Answer(400, {"message": "the body is not JSON"})
+            except UnprocessableError as fault:
+                answer = self._reject(request, fault)
+            except TemporaryFault as fault:
+                _log.error("webhook %s: %s", self.provider.name, fault.reason)
+                answer = Answer(503, {"message": "not taken; send it again"})
+            tracing.add_field("status", answer.status)
+        return answer
+
+    def _answer(self, request: Request) -> Answer:
+        with tracing.span("verify signature"):
+            signature = request.headers.get(self.provider.signature_header)
+            if not self.secrets.vouch(lambda secrets: self.provider.is_signed(request.body, signature, secrets)):
+                return Answer(401, {"message": "unauthorized"})
+        with tracing.span("make event"):
+            content = parse(request)
+            if self.provider.is_ping(request.headers, content):
+                return Answer(200, {"message": "pong"})
+            event = self.provider.read(request.headers, content, self.now())
+        self._publish(event)
+        return Answer(202, {"id": event.get_id()})
+
+    def _publish(self, event: CloudEvent) -> None:
+        """Within the trace of the commit that the event is about, where it is about one."""
+        data: Any = event.get_data()
+        if "repo" in data and "sha" in data:
+            tracing.adopt(tracing.trace_of(data["repo"], data["sha"]))
+        with tracing.span("publish", event_type=event.get_type(), event_id=event.get_id()):
+            context = tracing.current()
+            self.publisher.publish(with_traceparent(event, context.traceparent if context else ""), self.topic_arn)
+
+    def _reject(self, request: Request, fault: UnprocessableError) -> Answer:
+        """422. What was sent is kept for whoever has to find out why; failing to keep it does not change the answer."""
+        kept = {
+            "reason": fault.reason,
+            "field": fault.field,
+            "provider": self.provider.name,
+            "event": request.headers.get("x-github-event") or request.headers.get("circleci-event-type") or "",
+            "delivery": request.headers.get("x-github-delivery", ""),
+            "received_at": self.now().isoformat(),
+            "payload": request.body[:_KEPT].decode(errors="replace"),
+        }
+        try:
+            self.rejected.send(json.dumps(kept, ensure_ascii=False))
+        except TemporaryFault as lost:
+            _log.error("rejected webhook %s not kept: %s", self.provider.name, lost.reason)
+        return Answer(422, {"message": fault.reason, "field": fault.field})
+
+
+def parse(request: Request) -> object:
+    """The JSON in a body, or in the field `payload` of a form. Raises NotJsonError."""
+    try:
+        text = request.body.decode()
+        if request.headers.get("content-type", JSON).lower().startswith(FORM):
+            text = parse_qs(text, strict_parsing=True, errors="strict", max_num_fields=16)["payload"][0]
+        return json.loads(text)
+    except (ValueError, LookupError, RecursionError) as fault:
+        raise NotJsonError from fault

@@ -1,0 +1,80 @@
+"""Events leave here: to an SNS topic, or, when that cannot be reached, to a queue that is drained into it later."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+from cloudevents.core.v1.event import CloudEvent
+
+from pipeline_state.events.codec import Attributes, OutgoingMessage, attribute, encode
+from pipeline_state.faults import TemporaryFault
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+
+TOPIC = "topic"
+"""The attribute of a message in the fallback queue that says which topic it is for: an ARN."""
+
+_RETRY_AFTER = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """An SQS queue to write to. Its client is made on first use, since on a good day nobody writes there."""
+
+    url: str
+    client: Callable[[], SQSClient]
+
+    def send(self, body: str, attributes: Attributes | None = None) -> None:
+        """Raises TemporaryFault when SQS does not take the message."""
+        try:
+            self.client().send_message(QueueUrl=self.url, MessageBody=body, MessageAttributes=attributes or {})
+        except (BotoCoreError, ClientError) as fault:
+            raise TemporaryFault(f"SQS did not take a message: {type(fault).__name__}", _RETRY_AFTER) from fault
+
+
+class Publisher:
+    """Hands events to SNS. Every method raises TemporaryFault when nobody took the event."""
+
+    def __init__(self, sns: SNSClient, fallback: Queue | None = None) -> None:
+        self._sns = sns
+        self._fallback = fallback
+
+    def publish(self, event: CloudEvent, topic_arn: str) -> None:
+        """To a standard topic, or else, where there is one, to the fallback queue."""
+        message = encode(event)
+        try:
+            self.forward(message, topic_arn)
+        except TemporaryFault:
+            if self._fallback is None:
+                raise
+            _log.warning("event %s goes to the fallback queue", event.get_id())
+            self._fallback.send(message.body, message.attributes | {TOPIC: attribute(topic_arn)})
+
+    def forward(self, message: OutgoingMessage, topic_arn: str) -> None:
+        """A message as it is, to a standard topic and nowhere else."""
+        try:
+            self._sns.publish(TopicArn=topic_arn, Message=message.body, MessageAttributes=message.attributes)
+        except (BotoCoreError, ClientError) as fault:
+            raise TemporaryFault(f"SNS did not take an event: {type(fault).__name__}", _RETRY_AFTER) from fault
+
+    def publish_ordered(self, event: CloudEvent, topic_arn: str, group: str) -> None:
+        """To a FIFO topic, in the group's order, once per event id. No fallback: going round the topic would lose the order."""
+        message = encode(event)
+        try:
+            self._sns.publish(
+                TopicArn=topic_arn,
+                Message=message.body,
+                MessageAttributes=message.attributes,
+                MessageGroupId=group,
+                MessageDeduplicationId=event.get_id(),
+            )
+        except (BotoCoreError, ClientError) as fault:
+            raise TemporaryFault(f"SNS did not take an event: {type(fault).__name__}", _RETRY_AFTER) from fault
