@@ -1,14 +1,15 @@
-"""The embedded cluster: an in-memory Kubernetes API, just large enough for real Helm 4 and kubectl. Demo and test part only.
+"""The embedded cluster: an in-memory Kubernetes API, just large enough for real Helm 4 and kubectl.
 
-Nothing runs in it: Pods are rows, and a Deployment becomes ready after a delay, never, or fails, as its annotations say.
-Annotations of a Deployment, its Pod template, a Job or a Pod (the object's own win over its template's):
+It is a part of the demo and the tests only. Nothing runs in it: Pods are rows. A Deployment becomes ready after a
+delay, never, or fails, as annotations of the Deployment or its Pod template (or of a Job, or a Pod by itself) say:
 
-- ``cluster.gatestream.dev/ready-after: "0.2s"``: delay until Pods are ready ("1.5s", "200ms", "1m" or plain seconds);
-- ``cluster.gatestream.dev/ready: never``: Pods stay Pending; past ``progressDeadlineSeconds`` the Deployment has failed;
+- ``cluster.gatestream.dev/ready-after: "0.2s"``: the delay until Pods are ready ("1.5s", "200ms", "1m", plain seconds);
+- ``cluster.gatestream.dev/ready: never``: Pods stay Pending; past ``progressDeadlineSeconds`` the Deployment failed;
 - ``cluster.gatestream.dev/ready: fail``: after the delay the Pods crash and the Deployment has failed.
 
-What a real API server has and this one has not: authentication, schemas (fields are not validated), finalizers, custom
-resources, schedulers, logs, exec, status subresources, and any state on disk. It serves plain HTTP on 127.0.0.1 only.
+What it has not: authentication (it serves plain HTTP on 127.0.0.1 only), schemas (fields are not validated), protobuf
+beyond a few kinds, JSON patch, set-based selectors, finalizers, custom resources, schedulers, logs, exec, and any state
+on disk.
 """
 
 from infra.local.cluster.process import Cluster, start

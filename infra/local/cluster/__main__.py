@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -34,7 +35,10 @@ def main() -> None:
 async def _serve(options: argparse.Namespace) -> None:
     store = Store(_now, lambda: str(uuid.uuid4()))
     for name in ("default", "kube-system"):
-        store.create(NAMESPACE, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}, "status": {"phase": "Active"}})
+        store.create(
+            NAMESPACE,
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}, "status": {"phase": "Active"}},
+        )
     Controller(store, options.ready_after)
     stop = _stop_signal()
     server = await asyncio.start_server(partial(serve_connection, handle=Api(store).handle), _HOST, options.port)
@@ -55,7 +59,8 @@ def _stop_signal() -> asyncio.Event:
 async def _until_orphaned(stop: asyncio.Event) -> None:
     parent = os.getppid()
     while os.getppid() == parent and not stop.is_set():
-        _ = await asyncio.wait({asyncio.ensure_future(stop.wait())}, timeout=_PARENT_POLL_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _PARENT_POLL_SECONDS)
 
 
 def _write_kubeconfig(path: Path, url: str) -> None:

@@ -15,7 +15,7 @@ from infra.local.cluster.discovery import describe
 from infra.local.cluster.errors import ApiError
 from infra.local.cluster.http import Request, Response
 from infra.local.cluster.kinds import Object, Route, route
-from infra.local.cluster.patch import patched
+from infra.local.cluster.merge import merge
 from infra.local.cluster.selectors import matcher
 from infra.local.cluster.store import Store
 from infra.local.cluster.tables import table
@@ -99,11 +99,10 @@ class Api:
         return self._replace(request, where, live, _body(request))
 
     def _patch(self, request: Request, where: Route) -> Response:
-        content_type = _media_type(request)
-        if content_type == _APPLY:
+        if _media_type(request) == _APPLY:
             return self._apply(request, where)
         live = self.store.get(where.kind, where.namespace, where.name)
-        return self._replace(request, where, live, patched(live, _body(request), content_type))
+        return self._replace(request, where, live, _patched(live, request))
 
     def _apply(self, request: Request, where: Route) -> Response:
         live = self.store.find(where.kind, where.namespace, where.name)
@@ -126,7 +125,12 @@ class Api:
         if "dryRun" not in request.query and not options.get("dryRun"):
             policy = options.get("propagationPolicy", request.query.get("propagationPolicy"))
             self.store.delete(where.kind, thing, dependents=policy != "Orphan")
-        details = {"name": where.name, "kind": where.kind.plural, "group": where.kind.group, "uid": thing["metadata"]["uid"]}
+        details = {
+            "name": where.name,
+            "kind": where.kind.plural,
+            "group": where.kind.group,
+            "uid": thing["metadata"]["uid"],
+        }
         return Response({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
 
     def _subresource(self, request: Request, where: Route) -> Response:
@@ -135,15 +139,19 @@ class Api:
         live = self.store.get(where.kind, where.namespace, where.name)
         if request.method == "GET":
             return Response(_scale(live))
-        change = _body(request)
-        new = change if request.method == "PUT" else patched(_scale(live), change, _media_type(request))
+        new = _body(request) if request.method == "PUT" else _patched(_scale(live), request)
         thing = {**live, "spec": {**live["spec"], "replicas": new["spec"]["replicas"]}}
         response = self._replace(request, where, live, thing)
         return Response(_scale(response.body))
 
     def _manager(self, request: Request, where: Route, operation: str) -> dict[str, Any]:
         name = request.query.get("fieldManager") or request.headers.get("user-agent", "unknown").partition("/")[0]
-        entry = {"manager": name, "operation": operation, "apiVersion": where.kind.api_version, "time": self.store.now()}
+        entry = {
+            "manager": name,
+            "operation": operation,
+            "apiVersion": where.kind.api_version,
+            "time": self.store.now(),
+        }
         return {**entry, "subresource": where.subresource} if where.subresource else entry
 
 
@@ -159,22 +167,28 @@ def _scale(thing: Object) -> Object:
     }
 
 
+def _patched(live: Object, request: Request) -> Object:
+    keyed = {"application/merge-patch+json": False, "application/strategic-merge-patch+json": True}
+    media_type = _media_type(request)
+    if media_type not in keyed:
+        raise ApiError(415, "UnsupportedMediaType", f"the embedded cluster cannot patch with {media_type}")
+    patched: Object = merge(live, _body(request), keyed=keyed[media_type])
+    return patched
+
+
 def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "application/json").partition(";")[0]
 
 
-def _body(request: Request) -> Any:  # noqa: ANN401 - an object, or the list of a JSON patch
+def _body(request: Request) -> Any:
     media_type = _media_type(request)
     if media_type == protobuf.MEDIA_TYPE:
         return protobuf.decode(request.body)
     try:
         return json.loads(request.body)
     except ValueError:
-        return _from_yaml(request.body)
-
-
-def _from_yaml(body: bytes) -> Any:  # noqa: ANN401 - see _body
+        pass  # YAML, which apply may send, holds JSON too, but reads ten times slower
     try:
-        return yaml.safe_load(body)
+        return yaml.safe_load(request.body)
     except yaml.YAMLError as error:
         raise ApiError(400, "BadRequest", f"the body is neither JSON nor YAML: {error}") from error

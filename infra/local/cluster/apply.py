@@ -3,12 +3,13 @@
 Rules: kubernetes.io/docs, "Server-Side Apply". A field set is a set of paths in the notation of ``FieldsV1``.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 from infra.local.cluster.errors import ApiError
 from infra.local.cluster.kinds import Object
-from infra.local.cluster.lists import identity, is_atomic, keys_of
+from infra.local.cluster.merge import identity, is_atomic, keys_of, merge
 
 Path = tuple[str, ...]
 Fields = frozenset[Path]
@@ -35,7 +36,7 @@ def apply(live: Object | None, wanted: Object, manager: Manager, *, force: bool)
     clashes = [(entry, path) for entry in others for path in sorted(read_fields(entry) & taken)]
     if clashes and not force:
         raise _conflict(clashes)
-    merged = _merge(live or {}, wanted, "")
+    merged = merge(live or {}, wanted)
     for path in sorted(mine_before - mine - _union(others), key=len, reverse=True):
         merged = _without(merged, path)
     kept = [_with_fields(entry, read_fields(entry) - taken) for entry in others]
@@ -62,7 +63,7 @@ def fields_of(thing: Object) -> Fields:
 _METADATA_PATHS = {(f"f:{name}",) for name in _UNMANAGED_METADATA}
 
 
-def _paths(value: Any, path: Path) -> Iterator[Path]:  # noqa: ANN401 - any JSON value
+def _paths(value: Any, path: Path) -> Iterator[Path]:
     field = path[-1][2:] if path else ""
     if isinstance(value, dict) and value and not is_atomic(field):
         for name, inner in value.items():
@@ -76,7 +77,7 @@ def _paths(value: Any, path: Path) -> Iterator[Path]:  # noqa: ANN401 - any JSON
         yield path
 
 
-def value_at(value: Any, path: Path) -> Any:  # noqa: ANN401 - any JSON value
+def value_at(value: Any, path: Path) -> Any:
     """The value at a path, None when there is none."""
     field = ""
     for step in path:
@@ -106,7 +107,9 @@ def _read(tree: dict[str, Any], path: Path) -> Iterator[Path]:
 
 def _with_fields(manager: Manager, fields: Fields) -> Manager:
     tree: dict[str, Any] = {}
-    for path in sorted(fields):  # a path sorts before those inside it, so that the "." can be set when the first one comes
+    for path in sorted(
+        fields
+    ):  # a path sorts before those inside it, so that the "." can be set when the first one comes
         inner = tree
         for step in path[:-1]:
             inner = inner.setdefault(step, {})
@@ -114,18 +117,7 @@ def _with_fields(manager: Manager, fields: Fields) -> Manager:
     return {**manager, "fieldsType": "FieldsV1", "fieldsV1": tree}
 
 
-def _merge(live: Any, wanted: Any, field: str) -> Any:  # noqa: ANN401 - any JSON value
-    if isinstance(wanted, dict) and isinstance(live, dict) and not is_atomic(field):
-        return {**live, **{name: _merge(live.get(name), inner, name) for name, inner in wanted.items()}}
-    keys = keys_of(field, wanted)
-    if not keys or not isinstance(live, list):
-        return wanted
-    by_place = {identity(item, keys): item for item in live}
-    merged = {identity(item, keys): _merge(by_place.get(identity(item, keys), {}), item, "") for item in wanted}
-    return list((merged | {place: item for place, item in by_place.items() if place not in merged}).values())
-
-
-def _without(value: Any, path: Path, field: str = "") -> Any:  # noqa: ANN401 - any JSON value
+def _without(value: Any, path: Path, field: str = "") -> Any:
     step, rest = path[0], path[1:]
     if step.startswith("f:") and isinstance(value, dict) and step[2:] in value:
         name = step[2:]
@@ -134,7 +126,9 @@ def _without(value: Any, path: Path, field: str = "") -> Any:  # noqa: ANN401 - 
     if isinstance(value, list):
         keys = keys_of(field, value)
         items = ((identity(item, keys), item) for item in value)
-        left = [_without(item, rest) if place == step and rest else item for place, item in items if place != step or rest]
+        left = [
+            _without(item, rest) if place == step and rest else item for place, item in items if place != step or rest
+        ]
         return [item for item in left if item]
     return value
 
@@ -142,7 +136,10 @@ def _without(value: Any, path: Path, field: str = "") -> Any:  # noqa: ANN401 - 
 def _managed(live: Object | None, thing: Object, entries: list[Manager]) -> Object:
     """Note the managers; one whose fields are the same as before keeps its time, so that nothing changes."""
     before = _managers(live)
-    same = [next((old for old in before if _is_same(old, entry) and old["fieldsV1"] == entry["fieldsV1"]), entry) for entry in entries]
+    same = [
+        next((old for old in before if _is_same(old, entry) and old["fieldsV1"] == entry["fieldsV1"]), entry)
+        for entry in entries
+    ]
     entries = [entry for entry in same if entry["fieldsV1"]]
     return {**thing, "metadata": {**thing["metadata"], "managedFields": entries}}
 
@@ -159,7 +156,7 @@ def _is_item(path: Path) -> bool:
     return path[-1].startswith("k:")
 
 
-def _union(entries: Any) -> Fields:  # noqa: ANN401 - an iterable of managers
+def _union(entries: Any) -> Fields:
     return frozenset[Path]().union(*(read_fields(entry) for entry in entries))
 
 
@@ -179,4 +176,8 @@ def _described(entry: Manager) -> str:
 
 
 def _dotted(path: Path) -> str:
-    return "".join(f".{step[2:]}" if step.startswith("f:") else f"[{step[3:-1]}]" for step in path)
+    return "".join(f".{step[2:]}" if step.startswith("f:") else _bracketed(json.loads(step[2:])) for step in path)
+
+
+def _bracketed(keys: dict[str, Any]) -> str:
+    return f"[{','.join(f'{name}={json.dumps(value)}' for name, value in keys.items())}]"

@@ -35,5 +35,7 @@ def behaviour(workload: Object, ready_after: float) -> Behaviour:
 def _seconds(text: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|)", text.strip())
     if match is None:
-        raise ApiError(422, "Invalid", f'annotation {READY_AFTER}: {text!r} is no delay such as "0.2s", "200ms" or "1m"')
+        raise ApiError(
+            422, "Invalid", f'annotation {READY_AFTER}: {text!r} is no delay such as "0.2s", "200ms" or "1m"'
+        )
     return float(match[1]) * _UNITS[match[2]]

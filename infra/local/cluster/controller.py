@@ -63,10 +63,14 @@ class Controller:
         current = self._current_set(deployment)
         self._scale(deployment, current, deployment["spec"]["replicas"])
         rolled_out = all(states.is_ready(pod) for pod in self._owned(POD, current))
-        for old in self._owned(REPLICA_SET, deployment):
-            if old["metadata"]["uid"] != current["metadata"]["uid"]:
-                still_serving = sum(states.is_ready(pod) for pod in self._owned(POD, old))
-                self._scale(deployment, old, 0 if rolled_out else still_serving)
+        olds = [
+            old for old in self._owned(REPLICA_SET, deployment) if old["metadata"]["uid"] != current["metadata"]["uid"]
+        ]
+        for old in olds:
+            still_serving = sum(states.is_ready(pod) for pod in self._owned(POD, old))
+            self._scale(deployment, old, 0 if rolled_out else still_serving)
+        if rolled_out:
+            self._forget(olds, deployment["spec"]["revisionHistoryLimit"])
         self._report(deployment, current)
 
     def _current_set(self, deployment: Object) -> Object:
@@ -88,6 +92,11 @@ class Controller:
         status = states.replica_set_status(self._owned(POD, replica_set), replica_set["metadata"]["generation"])
         live = self.store.get(REPLICA_SET, *_place(replica_set))
         self.store.replace(REPLICA_SET, {**live, "spec": spec, "status": status})
+
+    def _forget(self, replica_sets: list[Object], kept: int) -> None:
+        oldest_first = sorted(replica_sets, key=lambda old: int(old["metadata"]["resourceVersion"]))
+        for old in oldest_first[: max(len(oldest_first) - kept, 0)]:
+            self.store.delete(REPLICA_SET, old)
 
     def _report(self, deployment: Object, current: Object) -> None:
         new = self._owned(POD, current)

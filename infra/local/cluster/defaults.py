@@ -1,25 +1,27 @@
 """What the API server fills in on a write, as far as Helm, kubectl and the controller look at it."""
 
 import base64
-
 from typing import Any
 
+from infra.local.cluster.behaviour import behaviour
 from infra.local.cluster.errors import ApiError
-from infra.local.cluster.kinds import Object, Route
+from infra.local.cluster.kinds import DEPLOYMENT, JOB, POD, Kind, Object, Route
 
-
-
-
-_SPECS = {
+_SPECS: dict[str, dict[str, Any]] = {
     "Deployment": {"replicas": 1, "progressDeadlineSeconds": 600, "revisionHistoryLimit": 10},
     "Service": {"type": "ClusterIP", "clusterIP": "10.96.0.1", "sessionAffinity": "None"},
     "Pod": {"restartPolicy": "Always"},
 }
-_STATUSES = {"Namespace": {"phase": "Active"}, "Service": {"loadBalancer": {}}, "Pod": {"phase": "Pending"}}
+_REQUIRED = {"Deployment": ("selector", "template"), "Job": ("template",), "Pod": ("containers",)}
+_STATUSES: dict[str, dict[str, Any]] = {
+    "Namespace": {"phase": "Active"},
+    "Service": {"loadBalancer": {}},
+    "Pod": {"phase": "Pending"},
+}
 
 
 def completed(where: Route, thing: Object, live: Object | None, suffix: str) -> Object:
-    """The object as it is stored: placed, named, with defaults; its status stays the live one, for clients cannot write it.
+    """The object as it is stored: placed, named, with defaults, and with the live status.
 
     :param suffix: what a ``generateName`` is completed with.
     :raises ApiError: 400 when the body is of another kind or place than the path, or has no name.
@@ -29,20 +31,36 @@ def completed(where: Route, thing: Object, live: Object | None, suffix: str) -> 
         raise ApiError(400, "BadRequest", f"the path takes a {kind.name}, the body is a {thing['kind']}")
     filled = {**thing, "apiVersion": kind.api_version, "kind": kind.name, "metadata": _metadata(where, thing, suffix)}
     if kind.name in _SPECS:
-        filled["spec"] = {**_SPECS[kind.name], **thing.get("spec", {})}
+        filled["spec"] = {**_SPECS[kind.name], **(thing.get("spec") or {})}
+    _check(kind, filled)
     status = live.get("status") if live else _STATUSES.get(kind.name)
     filled = {key: value for key, value in filled.items() if key != "status"} | ({"status": status} if status else {})
     return _secret(filled) if kind.name == "Secret" else filled
 
 
+def _check(kind: Kind, thing: Object) -> None:
+    missing = [field for field in _REQUIRED.get(kind.name, ()) if not thing.get("spec", {}).get(field)]
+    if missing:
+        name = thing["metadata"]["name"]
+        raise ApiError(422, "Invalid", f'{kind.name} "{name}" is invalid: spec.{missing[0]}: Required value')
+    if kind in {DEPLOYMENT, JOB, POD}:
+        behaviour(thing, 0)
+
+
 def _metadata(where: Route, thing: Object, suffix: str) -> dict[str, Any]:
     metadata = thing.get("metadata") or {}
-    name = metadata.get("name") or where.name or (metadata["generateName"] + suffix if metadata.get("generateName") else "")
+    name = (
+        metadata.get("name")
+        or where.name
+        or (metadata["generateName"] + suffix if metadata.get("generateName") else "")
+    )
     if not name:
         raise ApiError(422, "Invalid", f"{where.kind.name} has neither metadata.name nor metadata.generateName")
     if where.name not in {"", name} or metadata.get("namespace", where.namespace) != where.namespace:
         place = f"{metadata.get('namespace', '')}/{name}"
-        raise ApiError(400, "BadRequest", f"{place} of the body does not match {where.namespace}/{where.name} of the path")
+        raise ApiError(
+            400, "BadRequest", f"{place} of the body does not match {where.namespace}/{where.name} of the path"
+        )
     placed = {**metadata, "name": name}
     if where.kind.namespaced:
         placed["namespace"] = where.namespace

@@ -1,13 +1,14 @@
-"""What the API says about itself: version, aggregated discovery v2, and OpenAPI v3 as far as Helm and kubectl read it.
+"""What the API says about itself: version, discovery, and OpenAPI v3 as far as Helm and kubectl read it.
 
-The shapes are those of k8s.io/api ``apidiscovery/v2``; clients ask for them through the Accept header and understand the
-answer by its content type. Both clients look into the OpenAPI documents only for a PATCH that takes ``fieldValidation``.
+Shapes: k8s.io/api ``apidiscovery/v2``, and ``APIResourceList`` of apimachinery. Both clients look into the OpenAPI
+documents only for a PATCH that takes ``fieldValidation``.
 """
 
+from collections.abc import Callable
+from functools import partial
 from itertools import groupby
 from typing import Any
 
-from infra.local.cluster.errors import ApiError
 from infra.local.cluster.http import Response
 from infra.local.cluster.kinds import KINDS, Kind
 
@@ -18,20 +19,10 @@ _VERSION = {"major": "1", "minor": "37", "gitVersion": "v1.37.1+embedded", "plat
 
 def describe(path: str) -> Response | None:
     """The answer to a discovery path, or None when the path is another."""
-    if path == "/version":
-        return Response(_VERSION)
-    if path in {"/healthz", "/livez", "/readyz"}:
-        return Response("ok", content_type="text/plain")
     if path in {"/api", "/apis"}:
         return Response(_groups(core=path == "/api"), content_type=_DISCOVERY)
-    roots = dict.fromkeys(kind.root for kind in KINDS)
-    if path in roots:
-        return Response(_resources(path))
-    if path == "/openapi/v3":
-        return Response({"paths": {root[1:]: {"serverRelativeURL": f"/openapi/v3{root}"} for root in roots}})
-    if path.startswith("/openapi/v3/"):
-        return Response(_openapi(path.removeprefix("/openapi/v3")))
-    return None
+    answer = _DOCUMENTS.get(path)
+    return Response(answer()) if answer else None
 
 
 def _groups(*, core: bool) -> dict[str, Any]:
@@ -85,8 +76,6 @@ def _gvk(kind: Kind) -> dict[str, str]:
 
 def _openapi(root: str) -> dict[str, Any]:
     kinds = [kind for kind in KINDS if kind.root == root]
-    if not kinds:
-        raise ApiError(404, "NotFound", f"no OpenAPI document for {root}")
     parameters = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ("dryRun", "fieldValidation")]
     paths = {
         f"{kind.root}/{'namespaces/{namespace}/' * kind.namespaced}{kind.plural}/{{name}}": {
@@ -96,3 +85,17 @@ def _openapi(root: str) -> dict[str, Any]:
     }
     info = {"title": "Gatestream embedded cluster", "version": str(_VERSION["gitVersion"])}
     return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": {}}}
+
+
+def _openapi_index() -> dict[str, Any]:
+    return {"paths": {root[1:]: {"serverRelativeURL": f"/openapi/v3{root}"} for root in _ROOTS}}
+
+
+_ROOTS = tuple(dict.fromkeys(kind.root for kind in KINDS))
+_DOCUMENTS: dict[str, Callable[[], Any]] = {
+    "/version": lambda: _VERSION,
+    "/readyz": lambda: "ok",
+    "/openapi/v3": _openapi_index,
+    **{root: partial(_resources, root) for root in _ROOTS},
+    **{f"/openapi/v3{root}": partial(_openapi, root) for root in _ROOTS},
+}

@@ -11,7 +11,6 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from infra.local.cluster.errors import ApiError
 
-_MAX_HEAD = 64 * 1024
 _MAX_BODY = 3 * 1024 * 1024  # etcd refuses larger requests at 1.5 MiB, the API server at 3
 
 
@@ -41,10 +40,9 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 async def serve_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handle: Handler) -> None:
     """Answer requests one after the other until the client closes the connection."""
-    with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+    with contextlib.closing(writer), contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
         while (request := await _read(reader)) is not None:
             await _write(reader, writer, await _answer(request, handle))
-    writer.close()
 
 
 async def _read(reader: asyncio.StreamReader) -> Request | None:
@@ -69,7 +67,9 @@ async def _answer(request: Request, handle: Handler) -> Response:
 
 
 async def _write(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, response: Response) -> None:
-    head = f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}\r\nContent-Type: {response.content_type}\r\n"
+    head = (
+        f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}\r\nContent-Type: {response.content_type}\r\n"
+    )
     if response.stream is None:
         body = _encode(response.body)
         writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
@@ -81,7 +81,9 @@ async def _write(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, res
 
 async def _stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pieces: AsyncIterator[Any]) -> None:
     sending = asyncio.ensure_future(_send_pieces(writer, pieces))
-    leaving = asyncio.ensure_future(reader.read(1))  # a client that watches sends nothing: any byte or EOF means it left
+    leaving = asyncio.ensure_future(
+        reader.read(1)
+    )  # a client that watches sends nothing: any byte or EOF means it left
     await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
     for task in (sending, leaving):
         task.cancel()
@@ -98,5 +100,5 @@ async def _send_pieces(writer: asyncio.StreamWriter, pieces: AsyncIterator[Any])
         await writer.drain()
 
 
-def _encode(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
+def _encode(value: Any) -> bytes:
     return value.encode() if isinstance(value, str) else json.dumps(value, separators=(",", ":")).encode()

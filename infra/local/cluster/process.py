@@ -1,10 +1,8 @@
 """The embedded cluster as a child process."""
 
-import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -34,7 +32,9 @@ class Cluster:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
 
@@ -45,19 +45,17 @@ def start(kubeconfig: Path, *, ready_after: float = 0.2) -> Cluster:
     :raises RuntimeError: it did not come up; its own words are on standard error.
     """
     command = [sys.executable, "-m", "infra.local.cluster", "--kubeconfig", str(kubeconfig.absolute()), "--with-parent"]
-    process = subprocess.Popen(  # noqa: S603 - our own module
+    process = subprocess.Popen(
         [*command, "--ready-after", str(ready_after)],
         cwd=_ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C reaches the one who started it, who may still need it
     )
-    with contextlib.closing(process.stdout or _nothing()) as output:
-        line = next(iter(output), b"")
+    output = process.stdout
+    assert output is not None  # noqa: S101 - it was asked for
+    with output:
+        line = output.readline()
     if not line:
         raise RuntimeError(f"the embedded cluster ended with code {process.wait()} before it was ready")
     return Cluster(json.loads(line)["url"], kubeconfig, process)
-
-
-def _nothing() -> Iterator[bytes]:
-    yield from ()

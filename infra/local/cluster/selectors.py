@@ -1,6 +1,6 @@
-"""Label and field selectors, as the query strings of list and watch say them.
+"""Label and field selectors, as the query strings of list and watch say them: ``a=b``, ``a!=b``, ``a`` and ``!a``.
 
-Grammar: kubernetes.io/docs, "Labels and Selectors" and "Field Selectors".
+Grammar: kubernetes.io/docs, "Labels and Selectors" and "Field Selectors"; of it the set-based form is not served.
 """
 
 import re
@@ -12,11 +12,7 @@ from infra.local.cluster.kinds import Object
 
 Matcher = Callable[[Object], bool]
 
-_TERM = re.compile(
-    r"\s*(?:(?P<absent>!)\s*(?P<no>[^\s,!=()]+)"
-    r"|(?P<key>[^\s,!=()]+)\s*(?:(?P<op>==|=|!=)\s*(?P<value>[^\s,()]*)|(?P<set>in|notin)\s*\((?P<values>[^)]*)\))?)"
-    r"\s*(?:,|$)"
-)
+_TERM = re.compile(r"(?P<absent>!?)(?P<key>[\w./-]+)(?:(?P<operator>==?|!=)(?P<value>[\w./-]*))?")
 
 
 def matcher(query: dict[str, str]) -> Matcher:
@@ -24,44 +20,29 @@ def matcher(query: dict[str, str]) -> Matcher:
 
     :raises ApiError: 400 when a selector cannot be read.
     """
-    by_label = [_label_test(term) for term in _terms(query.get("labelSelector", ""))]
-    by_field = [_field_test(term) for term in _terms(query.get("fieldSelector", ""))]
-    return lambda thing: all(
-        test(thing["metadata"].get("labels") or {}) for test in by_label
-    ) and all(test(thing) for test in by_field)
+    labels = [_test(term) for term in query.get("labelSelector", "").split(",") if term]
+    fields = [_test(term) for term in query.get("fieldSelector", "").split(",") if term]
+
+    def wanted(thing: Object) -> bool:
+        own = thing["metadata"].get("labels") or {}
+        return all(test(own.get) for test in labels) and all(
+            test(lambda path: _value_at(thing, path)) for test in fields
+        )
+
+    return wanted
 
 
-def _terms(selector: str) -> list[re.Match[str]]:
-    terms, at = [], 0
-    while at < len(selector):
-        term = _TERM.match(selector, at)
-        if term is None:
-            raise ApiError(400, "BadRequest", f"unable to parse the selector {selector!r} at character {at}")
-        terms.append(term)
-        at = term.end()
-    return terms
-
-
-def _label_test(term: re.Match[str]) -> Matcher:
+def _test(text: str) -> Callable[[Callable[[str], Any]], bool]:
+    term = _TERM.fullmatch(text.strip())
+    if term is None:
+        raise ApiError(400, "BadRequest", f"cannot read {text!r} in a selector: the embedded cluster knows =, != and !")
     key, value = term["key"], term["value"]
-    if term["absent"]:
-        return lambda labels: term["no"] not in labels
-    if term["set"]:
-        values = {part.strip() for part in term["values"].split(",")}
-        return lambda labels: (labels.get(key) in values) == (term["set"] == "in")
-    if term["op"]:
-        return lambda labels: (labels.get(key) == value) == (term["op"] != "!=")
-    return lambda labels: key in labels
+    if term["operator"] is None:
+        return lambda find: (find(key) is None) == bool(term["absent"])
+    return lambda find: (find(key) == value) == (term["operator"] != "!=")
 
 
-def _field_test(term: re.Match[str]) -> Matcher:
-    if not term["op"]:
-        raise ApiError(400, "BadRequest", f"a field selector needs an operator: {term[0]!r}")
-    path = term["key"].split(".")
-    return lambda thing: (_value_at(thing, path) == term["value"]) == (term["op"] != "!=")
-
-
-def _value_at(thing: Any, path: list[str]) -> str:  # noqa: ANN401 - any JSON value
-    for name in path:
+def _value_at(thing: Any, path: str) -> str:
+    for name in path.split("."):
         thing = thing.get(name, "") if isinstance(thing, dict) else ""
     return str(thing)

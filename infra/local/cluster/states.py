@@ -28,7 +28,11 @@ def pod(owner: Object, suffix: str) -> Object:
     made = _owned_by(REPLICA_SET, owner, POD, name, _labels(template))
     made["metadata"]["annotations"] = template["metadata"].get("annotations") or {}
     spec = {**template["spec"], "nodeName": "embedded"}
-    return {**made, "spec": spec, "status": {"phase": "Pending", **_containers(made | {"spec": spec}, "ContainerCreating")}}
+    return {
+        **made,
+        "spec": spec,
+        "status": {"phase": "Pending", **_containers(made | {"spec": spec}, "ContainerCreating")},
+    }
 
 
 def settled_pod(thing: Object, ready: str, now: str) -> Object:
@@ -44,14 +48,24 @@ def settled_pod(thing: Object, ready: str, now: str) -> Object:
 def settled_job(_: Object, ready: str, now: str) -> Object:
     """The status of a Job when its delay is over."""
     if ready == "yes":
-        return {"succeeded": 1, "startTime": now, "completionTime": now, "conditions": _conditions({"Complete": "True"}, now)}
+        return {
+            "succeeded": 1,
+            "startTime": now,
+            "completionTime": now,
+            "conditions": _conditions({"Complete": "True"}, now),
+        }
     return {"failed": 1, "startTime": now, "conditions": _conditions({"Failed": "True"}, now, "BackoffLimitExceeded")}
 
 
 def replica_set_status(pods: list[Object], generation: int) -> Object:
     """The status of a ReplicaSet with these Pods."""
     ready = sum(is_ready(pod) for pod in pods)
-    counts = {"replicas": len(pods), "fullyLabeledReplicas": len(pods), "readyReplicas": ready, "availableReplicas": ready}
+    counts = {
+        "replicas": len(pods),
+        "fullyLabeledReplicas": len(pods),
+        "readyReplicas": ready,
+        "availableReplicas": ready,
+    }
     return {**counts, "observedGeneration": generation}
 
 
@@ -85,7 +99,10 @@ def is_ready(pod: Object) -> bool:
 
 
 def _is_stuck(pod: Object) -> bool:
-    return any(condition["type"] == "Ready" and condition["status"] == "False" for condition in pod["status"].get("conditions", ()))
+    return any(
+        condition["type"] == "Ready" and condition["status"] == "False"
+        for condition in pod["status"].get("conditions", ())
+    )
 
 
 def _owned_by(owner_kind: Kind, owner: Object, kind: Kind, name: str, labels: dict[str, str]) -> Object:
@@ -97,7 +114,12 @@ def _owned_by(owner_kind: Kind, owner: Object, kind: Kind, name: str, labels: di
         "controller": True,
         "blockOwnerDeletion": True,
     }
-    metadata = {"name": name, "namespace": owner["metadata"]["namespace"], "labels": labels, "ownerReferences": [reference]}
+    metadata = {
+        "name": name,
+        "namespace": owner["metadata"]["namespace"],
+        "labels": labels,
+        "ownerReferences": [reference],
+    }
     return {"apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata}
 
 

@@ -66,8 +66,8 @@ class Store:
 
     def select(self, kind: Kind, namespace: str, wanted: Matcher) -> list[Object]:
         """Objects in the order of namespace and name; an empty namespace stands for all."""
-        found = sorted(self._objects[kind].items())
-        return [thing for (where, _), thing in found if namespace in {"", where} and wanted(thing)]
+        things = self._objects[kind]
+        return [things[place] for place in sorted(things) if namespace in {"", place[0]} and wanted(things[place])]
 
     def create(self, kind: Kind, thing: Object) -> Object:
         """Add an object, with what the server stamps on its metadata.
@@ -84,7 +84,7 @@ class Store:
         return self._write(kind, None, {**thing, "metadata": {**metadata, **stamps}})
 
     def replace(self, kind: Kind, thing: Object) -> Object:
-        """Write a new state of an object. The generation rises when the spec changed; a write that changes nothing is none.
+        """Write a new state of an object; the generation rises with a new spec, a write that changes nothing is none.
 
         :raises ApiError: 404 when it is gone, 409 when its resource version is an older one.
         """
@@ -121,12 +121,13 @@ class Store:
             raise ApiError(410, "Expired", f"too old resource version: {since}")
         queue: asyncio.Queue[Change] = asyncio.Queue()
         for change in self._changes:
-            queue.put_nowait(change)
+            if change.revision > since:
+                queue.put_nowait(change)
         self._watches.add(queue)
         try:
             while True:
                 change = await queue.get()
-                if change.kind is kind and change.revision > since and (event := change.seen_by(wanted)):
+                if change.kind is kind and (event := change.seen_by(wanted)):
                     yield event
         finally:
             self._watches.discard(queue)

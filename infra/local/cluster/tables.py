@@ -17,7 +17,9 @@ def table(kind: Kind, things: list[Object], now: str, revision: str) -> Object:
     """
     columns = [("Name", _name), *_COLUMNS.get(kind.plural, ()), ("Age", lambda thing: _age(thing, now))]
     wide = _WIDE.get(kind.plural, ())
-    definitions = [_definition(name, priority=0) for name, _ in columns] + [_definition(name, priority=1) for name, _ in wide]
+    definitions = [_definition(name, priority=0) for name, _ in columns] + [
+        _definition(name, priority=1) for name, _ in wide
+    ]
     rows = [{"cells": [cell(thing) for _, cell in (*columns, *wide)], "object": _partial(thing)} for thing in things]
     metadata = {"resourceVersion": revision}
     head = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}
@@ -50,7 +52,7 @@ def _time(text: str) -> datetime:
 
 
 def _at(path: str, default: object = "<none>") -> Cell:
-    def cell(thing: Any) -> Any:  # noqa: ANN401 - any JSON value
+    def cell(thing: Any) -> Any:
         for name in path.split("."):
             thing = thing.get(name) if isinstance(thing, dict) else None
         return default if thing is None else thing
