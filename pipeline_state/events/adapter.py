@@ -2,12 +2,12 @@
 
 https://github.com/cloudevents/spec/blob/main/cloudevents/adapters/github.md, read with these decisions:
 
-- Where it says `repository.url`, the repository's page (`html_url`) is taken: `url` is the page in a push, the API's address in
-  most other payloads, and a subscriber wants one source for one repository.
-- Where it says "current time" and the payload does know when the thing happened, that is taken, so that a redelivery is the
-  same event.
+- Where it says `repository.url`, the repository's page (`html_url`) is taken: `url` is the page in a push, the API's
+  address in most other payloads, and a subscriber wants one source for one repository.
+- Where it says "current time" and the payload does know when the thing happened, that is taken, so that a redelivery is
+  the same event.
 - Where it is unfinished ("+ state value ?") or a dot is missing, the pattern of its neighbours is followed.
-- Events it does not know: `com.github.<event>[.<action>]`, with the id and `updated_at` of the object named like the event.
+- Events it does not know: `com.github.<event>[.<action>]`, with id and `updated_at` of the object named like the event.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def type_of(event_name: str, payload: Payload) -> str:
 
 
 def source_of(event_name: str, payload: Payload) -> str:
-    """The CloudEvents source: the adapter's, else the repository, the organisation or the sender, whichever there is."""
+    """The CloudEvents source: the adapter's, else the repository, the organisation or the sender."""
     special = _SOURCES.get(event_name)
     source = special(payload) if special else payload.text(_rule(event_name).source)
     return source or payload.text("repository.html_url", "organization.url", "sender.url") or _NOWHERE

@@ -1,7 +1,7 @@
 """CircleCI's webhooks as CloudEvents, from projects of both kinds.
 
-GitHub OAuth and Bitbucket Cloud projects say what was built in `pipeline.vcs`; GitHub App, GitLab and Bitbucket Data Center
-projects in `pipeline.trigger_parameters`, whose `github_app` CircleCI has announced to replace by `pipeline.git`.
+GitHub OAuth and Bitbucket Cloud projects say what was built in `pipeline.vcs`; GitHub App, GitLab and Bitbucket Data
+Center projects in `pipeline.trigger_parameters`, of which CircleCI has announced to replace parts by `pipeline.git`.
 https://circleci.com/docs/reference/outbound-webhooks-reference/
 https://circleci.com/changelog/eol-notice-for-some-pipeline-values-starting-with-pipeline/
 """
@@ -16,20 +16,31 @@ from cloudevents.core.v1.event import CloudEvent
 
 from pipeline_state.events.payload import Payload, UnprocessableError, present
 
-EVENT_HEADER = "circleci-event-type"
-
 _SCHEMA = 1
 _WORKFLOW, _JOB = "workflow-completed", "job-completed"
 _APP = "https://app.circleci.com"
 _PIPELINES = "/pipelines/"
 _VCS = "pipeline.vcs"
 _GIT = ("pipeline.trigger_parameters.git", "pipeline.git")
-_TRIGGERS = tuple(f"pipeline.trigger_parameters.{trigger}" for trigger in ("github_app", "gitlab", "bitbucket_dc", "bitbucket_server"))
+_TRIGGERS = tuple(f"pipeline.trigger_parameters.{trigger}" for trigger in ("github_app", "gitlab", "bitbucket_dc"))
 _REPOSITORY = re.compile(r"(?:[a-z+]+://[^/]+/|[^/@]+@[^/:]+:/*)(?:scm/)?(?P<path>[^/].*?)(?:\.git)?/*")
-"""A repository's address: https://host/owner/name.git, ssh://git@host:port/owner/name, git@host:owner/name, …/scm/KEY/name.git."""
+"""https://host/owner/name, ssh://git@host:port/owner/name.git, git@host:owner/name.git, https://host/scm/KEY/name.git."""
 
 
-def is_ping(content: object) -> bool:
+def _each(field: str, *parents: str) -> tuple[str, ...]:
+    return tuple(f"{parent}.{field}" for parent in parents)
+
+
+_COMMITS = (f"{_VCS}.revision", *_each("checkout_sha", *_GIT, *_TRIGGERS), "pipeline.git.revision")
+_ADDRESSES = (
+    f"{_VCS}.target_repository_url",
+    *_each("repo_url", *_GIT, *_TRIGGERS),
+    *_each("checkout_url", *_GIT),
+    *_each("web_url", *_TRIGGERS),
+)
+
+
+def is_ping(_headers: Mapping[str, str], content: object) -> bool:
     """Whether this is the test ping of a project's settings."""
     return isinstance(content, Mapping) and content.get("type") == "ping"
 
@@ -60,7 +71,7 @@ def translate(payload: object, received_at: datetime) -> CloudEvent:
         "schema": _SCHEMA,
         "repo": repository(fields),
         "branch": fields.text(f"{_VCS}.branch", *_each("branch", *_GIT, *_TRIGGERS)),
-        "sha": fields.needed_commit(f"{_VCS}.revision", *_each("checkout_sha", *_GIT, *_TRIGGERS), "pipeline.git.revision"),
+        "sha": fields.needed_commit(*_COMMITS),
         "name": name,
         "app": "circleci",
         "status": fields.needed_text(f"{entity}.status").lower(),
@@ -83,10 +94,9 @@ def repository(payload: Payload) -> str:
     owner, name = payload.text(*_each("repo_owner", *_GIT)), payload.text(*_each("repo_name", *_GIT))
     if owner and name:
         return f"{owner}/{name}"
-    urls = (f"{_VCS}.target_repository_url", *_each("repo_url", *_GIT, *_TRIGGERS), *_each("checkout_url", *_GIT), *_each("web_url", *_TRIGGERS))
-    match = _REPOSITORY.fullmatch(payload.needed_text(*urls))
+    match = _REPOSITORY.fullmatch(payload.needed_text(*_ADDRESSES))
     if match is None or "/" not in match["path"]:
-        raise UnprocessableError(next(url for url in urls if payload.text(url)), "the address of a repository")
+        raise UnprocessableError(next(path for path in _ADDRESSES if payload.text(path)), "the address of a repository")
     return match["path"]
 
 
@@ -103,7 +113,3 @@ def _source(payload: Payload) -> str:
     """The project's page: below the host of the workflow's page, since CircleCI Server has hosts of its own."""
     host, found, _ = (payload.text("workflow.url") or "").partition(_PIPELINES)
     return f"{host if found else _APP}{_PIPELINES}{payload.needed_text('project.slug')}"
-
-
-def _each(field: str, *parents: str) -> tuple[str, ...]:
-    return tuple(f"{parent}.{field}" for parent in parents)

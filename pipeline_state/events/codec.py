@@ -19,9 +19,10 @@ from pipeline_state.tracing import parse_traceparent
 _FORMAT = JSONFormat()
 _REQUIRED = ("specversion", "id", "source", "type", "time", "data")
 _UNUSABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What SQS refuses in a message attribute (SendMessage in its API reference); in the body JSON's escapes carry it."""
+"""What SQS refuses (SendMessage in its API reference), also in attributes. An event's body carries it escaped."""
 
-Attributes = dict[str, dict[str, str]]
+Attributes = dict[str, Any]
+"""By name, in the shape that SNS and SQS share: {"DataType": "String", "StringValue": "…"}."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,8 @@ class OutgoingMessage:
 
 
 def encode(event: CloudEvent) -> OutgoingMessage:
-    """The event as a message. Its attributes ce-type, ce-source, ce-subject and x-honeycomb-trace are left out where empty."""
-    context = parse_traceparent(event.get_extension("traceparent") or "")
+    """The event as a message, its attributes ce-type, ce-source, ce-subject and x-honeycomb-trace, if not empty."""
+    context = parse_traceparent(str(event.get_extension("traceparent") or ""))
     values = {
         "ce-type": event.get_type(),
         "ce-source": event.get_source(),
@@ -48,7 +49,7 @@ def encode(event: CloudEvent) -> OutgoingMessage:
 
 
 def decode(body: str) -> CloudEvent:
-    """The event in a message's body. Raises PermanentFault that says what is wrong; its data is always a JSON object."""
+    """The event in a message's body; its data is always a JSON object. Raises PermanentFault saying what is wrong."""
     try:
         event = cast("CloudEvent", _FORMAT.read(_whole_event, body))
     except BaseCloudEventException as fault:
@@ -67,7 +68,12 @@ def with_traceparent(event: CloudEvent, traceparent: str) -> CloudEvent:
 
 def attribute(value: str) -> dict[str, str]:
     """A text as a message attribute."""
-    return {"DataType": "String", "StringValue": _UNUSABLE.sub("\ufffd", value)}
+    return {"DataType": "String", "StringValue": sendable(value)}
+
+
+def sendable(text: str) -> str:
+    """The text with what no message may hold replaced."""
+    return _UNUSABLE.sub("\ufffd", text)
 
 
 def _whole_event(attributes: dict[str, Any], data: dict[str, Any] | str | bytes | None) -> CloudEvent:

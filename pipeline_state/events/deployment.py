@@ -1,7 +1,7 @@
 """What the promoter and the installer say: promoted, started, failed, deployed.
 
-All four are CDEvents 0.5.1 documents inside CloudEvents. `service deployed`, `upgraded` and `rolledback` are CDEvents' own, and
-their schema closes `subject.content`, so ours goes to `customData`; the other three are custom events, whose content is free.
+All are CDEvents 0.5.1 documents inside CloudEvents. `service deployed`, `upgraded` and `rolledback` are CDEvents' own,
+and their schema closes `subject.content`, so ours goes to `customData`; the others are custom, their content is free.
 https://github.com/cdevents/spec/blob/v0.5.1/continuous-deployment.md, …/custom/README.md, …/cloudevents-binding.md
 """
 
@@ -30,7 +30,13 @@ Kind = Literal["started", "failed", "deployed"]
 _CDEVENTS_VERSION = "0.5.1"
 _SCHEMA = 1
 _ACTION_TYPES: dict[Action, str] = {"deployed": DEPLOYED, "upgraded": UPGRADED, "rolledback": ROLLED_BACK}
-_KINDS: dict[str, Kind] = {STARTED: "started", FAILED: "failed", DEPLOYED: "deployed", UPGRADED: "deployed", ROLLED_BACK: "deployed"}
+_KINDS: dict[str, Kind] = {
+    STARTED: "started",
+    FAILED: "failed",
+    DEPLOYED: "deployed",
+    UPGRADED: "deployed",
+    ROLLED_BACK: "deployed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,7 @@ def deployed(promotion: Promotion, *, at: datetime, action: Action, revision: in
 
 
 def read_deployment(event: CloudEvent) -> Deployment:
-    """The inverse of `started`, `failed` and `deployed`. Raises PermanentFault when the event is none of them, or not whole."""
+    """The inverse of `started`, `failed` and `deployed`. Raises PermanentFault if it is none of them, or not whole."""
     kind = _KINDS.get(event.get_type())
     if kind is None:
         raise PermanentFault(f"event {event.get_id()} has type {event.get_type()}, which no installer sends")
@@ -95,7 +101,7 @@ def read_deployment(event: CloudEvent) -> Deployment:
 
 
 def _release_event(promotion: Promotion, type_: str, at: datetime, ours: dict[str, Any]) -> CloudEvent:
-    """An event of the installer. Its id is the promotion's with the kind, so that a repeated attempt's event is the same event."""
+    """An event of the installer. Its id is the promotion's with the kind, so that a second attempt's is the same event."""
     source = f"{_pipeline_source(promotion)}/environments/{_segment(promotion.environment)}"
     subject: dict[str, Any] = {"id": promotion.release.name, "source": source}
     custom = {"schema": _SCHEMA, "promotion": promotion.to_dict()} | ours
@@ -107,7 +113,13 @@ def _release_event(promotion: Promotion, type_: str, at: datetime, ours: dict[st
 
 
 def _event(
-    promotion: Promotion, type_: str, id_: str, source: str, at: datetime, subject: dict[str, Any], custom: dict[str, Any] | None = None
+    promotion: Promotion,
+    type_: str,
+    id_: str,
+    source: str,
+    at: datetime,
+    subject: dict[str, Any],
+    custom: dict[str, Any] | None = None,
 ) -> CloudEvent:
     """The CDEvents document inside its CloudEvent; the binding wants id, source, type, subject and time said twice."""
     context = {
@@ -139,7 +151,7 @@ def _ours(event: CloudEvent) -> dict[str, Any]:
     except (KeyError, TypeError) as fault:
         raise PermanentFault(f"data of event {event.get_id()} is not a CDEvents document") from fault
     if not isinstance(ours, dict):
-        raise PermanentFault(f"event {event.get_id()}: Gatestream's part of the document is a {type(ours).__name__}, expected an object")
+        raise PermanentFault(f"event {event.get_id()}: our part of its data is a {type(ours).__name__}, not an object")
     return ours
 
 
@@ -164,6 +176,6 @@ def _segment(name: str) -> str:
 
 
 def _artifact(promotion: Promotion) -> str:
-    """The commit as a package URL; the github type is lower case by its definition (package-url/purl-spec, types/github)."""
+    """The commit as a package URL; type github is lower case by definition (package-url/purl-spec, types/github)."""
     path = "/".join(_segment(part) for part in promotion.repo.lower().split("/"))
     return f"pkg:github/{path}@{promotion.commit}"

@@ -30,7 +30,7 @@ _MOST_COMMITS_ONCE = 20
 """GitHub lists at most 2,048 commits of a push; until 2023, and so on older Enterprise Servers, 20."""
 
 
-def is_ping(headers: Mapping[str, str]) -> bool:
+def is_ping(headers: Mapping[str, str], _content: object) -> bool:
     """Whether GitHub only asks if somebody listens. headers: names in lower case."""
     return headers.get(EVENT_HEADER) == "ping"
 
@@ -64,12 +64,12 @@ def translate(event_name: str, delivery_id: str, payload: object, received_at: d
     subject = subject_of(event_name, fields)
     if subject:
         attributes["subject"] = subject
-    read_data = _READERS.get(event_name, _other)
-    return CloudEvent(attributes, present({"schema": _SCHEMA, "who": fields.text("sender.login")} | read_data(event_name, fields)))
+    data = _READERS.get(event_name, _other)(event_name, fields)
+    return CloudEvent(attributes, present({"schema": _SCHEMA, "who": fields.text("sender.login")} | data))
 
 
 def _push(_: str, payload: Payload) -> dict[str, Any]:
-    """A push to a branch is a candidate; that of a tag, or one that deletes, has no branch or no commit and so is none."""
+    """A push to a branch is a candidate; one of a tag has no branch, one that deletes no commit, so they are none."""
     ref, after = payload.needed_text("ref"), payload.needed_commit("after")
     deleted = after == _NO_COMMIT
     branch = ref.removeprefix(_BRANCH) if ref.startswith(_BRANCH) else None
@@ -92,18 +92,27 @@ def _push(_: str, payload: Payload) -> dict[str, Any]:
 def _paths(payload: Payload) -> dict[str, Any]:
     """What a push changed. It is wholly known only if every commit is listed and the branch grew by just these."""
     commits = payload.value("commits")
-    listed = [commit for commit in commits if isinstance(commit, dict)] if isinstance(commits, list) else []
-    lists = [commit.get(change) for commit in listed for change in ("added", "removed", "modified")]
-    named = {path if is_text(path) else None for changed in lists for path in (changed if isinstance(changed, list) else [None])}
-    paths = sorted(named - {None})
+    listed = commits if isinstance(commits, list) else []
+    changes = [_changed(commit) for commit in listed]
+    paths = sorted({path for changed in changes for path in changed or ()})
     complete = (
         0 < len(listed) < _MOST_COMMITS
         and len(listed) != _MOST_COMMITS_ONCE
-        and None not in named
+        and None not in changes
         and payload.value("before") != _NO_COMMIT
         and payload.value("forced") is not True
     )
-    return {"paths": paths, "paths_complete": complete} if len(json.dumps(paths)) <= _LONGEST_PATHS else {"paths_complete": False}
+    if len(json.dumps(paths)) > _LONGEST_PATHS:
+        return {"paths_complete": False}
+    return {"paths": paths, "paths_complete": complete}
+
+
+def _changed(commit: object) -> list[str] | None:
+    """The paths that a commit changed, or None when they are not wholly known."""
+    lists = [commit.get(change) for change in ("added", "removed", "modified")] if isinstance(commit, dict) else [None]
+    if not all(isinstance(changed, list) and all(map(is_text, changed)) for changed in lists):
+        return None
+    return [path for changed in lists for path in changed or ()]
 
 
 def _check_run(_: str, payload: Payload) -> dict[str, Any]:

@@ -10,17 +10,18 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qs
 
-from cloudevents.core.v1.event import CloudEvent
-
 from pipeline_state import tracing
-from pipeline_state.events.codec import with_traceparent
+from pipeline_state.events.codec import sendable, with_traceparent
 from pipeline_state.events.payload import UnprocessableError
 from pipeline_state.events.publish import Publisher, Queue
 from pipeline_state.events.secrets import WebhookSecrets
 from pipeline_state.faults import TemporaryFault
+
+if TYPE_CHECKING:
+    from cloudevents.core.v1.event import CloudEvent
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -127,7 +128,7 @@ class Intake:
             "payload": request.body[:_KEPT].decode(errors="replace"),
         }
         try:
-            self.rejected.send(json.dumps(kept, ensure_ascii=False))
+            self.rejected.send(sendable(json.dumps(kept, ensure_ascii=False)))
         except TemporaryFault as lost:
             _log.error("rejected webhook %s not kept: %s", self.provider.name, lost.reason)
         return Answer(422, {"message": fault.reason, "field": fault.field})

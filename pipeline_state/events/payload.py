@@ -17,7 +17,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 class UnprocessableError(PermanentFault):
-    """The payload lacks a field we cannot do without, or has something else there. field: its dotted path, or the header."""
+    """A field we cannot do without is not there, or something else is. field: its dotted path, or the header's name."""
 
     def __init__(self, field: str, expected: str) -> None:
         super().__init__(f"{field}: expected {expected}")
@@ -26,7 +26,7 @@ class UnprocessableError(PermanentFault):
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """A webhook's JSON object. A path such as "check_run.head_sha" names a field; several mean the first that is there."""
+    """A webhook's JSON object. A path ("check_run.head_sha") names a field; of several, the first that fits counts."""
 
     content: Mapping[str, Any]
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
-from cloudevents.core.v1.event import CloudEvent
 
 from pipeline_state.events.codec import Attributes, OutgoingMessage, attribute, encode
 from pipeline_state.faults import TemporaryFault
 
 if TYPE_CHECKING:
+    from cloudevents.core.v1.event import CloudEvent
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
@@ -66,7 +66,7 @@ class Publisher:
             raise TemporaryFault(f"SNS did not take an event: {type(fault).__name__}", _RETRY_AFTER) from fault
 
     def publish_ordered(self, event: CloudEvent, topic_arn: str, group: str) -> None:
-        """To a FIFO topic, in the group's order, once per event id. No fallback: going round the topic would lose the order."""
+        """To a FIFO topic, in the group's order, once per event id. No fallback: a detour would lose the order."""
         message = encode(event)
         try:
             self._sns.publish(

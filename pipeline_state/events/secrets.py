@@ -26,12 +26,12 @@ class WebhookSecrets:
 
     clock: seconds, never going back. The rules, all times since the last successful read:
 
-        0 s ──────────── used as they are ──────────── 240 s ── renewed, the old ones kept if that fails ── 300 s ── forgotten
+        0 s ────────── used as they are ────────── 240 s ── renewed, or kept if that fails ── 300 s ── forgotten
 
     A signature that fits none has them read again at once, since they may just have been rotated. No two reads begin
     within 10 s, so that a flood of forgeries costs nothing; a secret that is about to be used must therefore be in
     Secrets Manager for 10 s before the first webhook signed with it. When Secrets Manager is out of reach the last
-    minute of use remains, and after it `TemporaryFault`: the sender may come again, and no forgotten secret is accepted.
+    minute of use remains, and after it TemporaryFault: the sender may come again, and no forgotten secret is accepted.
     """
 
     def __init__(self, client: SecretsManagerClient, secret_id: str, clock: Callable[[], float]) -> None:
@@ -71,7 +71,8 @@ class WebhookSecrets:
 def _usable(text: str) -> tuple[str, ...]:
     """An empty secret would let everybody sign, so it refuses the whole value. The error never quotes it."""
     secrets = json.loads(text)["secrets"]
-    if not isinstance(secrets, list) or not secrets or not all(isinstance(secret, str) and secret.strip() for secret in secrets):
+    usable = isinstance(secrets, list) and all(isinstance(secret, str) and secret.strip() for secret in secrets)
+    if not usable or not secrets:
         raise ValueError('expected {"secrets": ["…", …]} with at least one secret')
     "".join(secrets).encode()  # raises ValueError for what could sign nothing
     return tuple(secrets)

@@ -1,0 +1,29 @@
+"""Events that SNS could not take are published after all."""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from typing import TYPE_CHECKING
+
+from chalice.app import Chalice
+
+from pipeline_state import tracing
+from pipeline_state.events import doors
+
+if TYPE_CHECKING:
+    from chalice.app import SQSEvent
+
+app = Chalice(app_name="event_forwarder")
+app.log.setLevel(logging.INFO)
+forwarder = cache(doors.forwarder)
+
+
+@app.on_sqs_message(queue="FallbackEvents", batch_size=10)
+def forward_events(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
+    """The messages of the batch that have to be tried again."""
+    work, records = forwarder(), event.to_dict()["Records"]
+    with tracing.invocation(event.context):
+        answer = work.forward(records)
+    app.log.info("%s of %s forwarded", len(records) - len(answer["batchItemFailures"]), len(records))
+    return answer

@@ -1,0 +1,45 @@
+"""What every function does once, at its cold start: clients of AWS and tracing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline_state import tracing
+from pipeline_state.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+_BOUNDED = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
+"""Two tries of at most 3 s each: GitHub waits 10 s for its answer, and boto3's own bounds are minutes."""
+
+_log = logging.getLogger(__name__)
+
+
+def aws_client(service: str, settings: Settings) -> Any:
+    """A boto3 client whose calls end within seconds, whatever the other side does."""
+    return boto3.client(service, region_name=settings.aws_region, config=_BOUNDED)  # type: ignore[call-overload]
+
+
+def start_tracing(service: str, settings: Settings, secrets: Callable[[], SecretsManagerClient]) -> None:
+    """Spans go to Honeycomb if a key is named, else to a file if one is. Without either, or the key's value, nowhere."""
+    sink = tracing.choose_sink(
+        writekey=_write_key(settings.honeycomb_key_arn, secrets) if settings.honeycomb_key_arn else "",
+        api_host=settings.honeycomb_api_host,
+        trace_file=settings.trace_file,
+    )
+    tracing.configure(service, sink=sink, dataset=settings.honeycomb_dataset, sample_rate=settings.sample_rate)
+
+
+def _write_key(arn: str, secrets: Callable[[], SecretsManagerClient]) -> str:
+    try:
+        return secrets().get_secret_value(SecretId=arn)["SecretString"].strip()
+    except (BotoCoreError, ClientError, KeyError) as fault:
+        _log.error("no tracing: Honeycomb's key not read: %s", type(fault).__name__)
+        return ""
