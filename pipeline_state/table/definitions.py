@@ -1,0 +1,64 @@
+"""Pipeline definitions in their table: one item a repository, and a copy beside it of every version there has been."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pynamodb.exceptions import DoesNotExist, PynamoDBException
+
+from pipeline_state.table.models import SCHEMA, PipelinesItem, at, set_all, to_raw
+from pipeline_state.table.snapshot import Definitions, read_definitions
+from pipeline_state.table.transaction import Transaction, fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pipeline_state.model.pipelines import Pipeline
+
+
+def load_definitions(repo: str, version: int | None = None) -> Definitions:
+    """A repository's pipelines, as they are or as a version had them; none where there are none. Raises TemporaryFault."""
+    key = repo.lower() if version is None else f"{repo.lower()}@{version}"
+    try:
+        return read_definitions(repo, PipelinesItem.get(key, consistent_read=True).raw)
+    except DoesNotExist:
+        return read_definitions(repo, None)
+    except PynamoDBException as error:
+        raise fault(error) from error
+
+
+def all_definitions() -> Iterator[Definitions]:
+    """The pipelines of every repository, as they are. Raises TemporaryFault."""
+    try:
+        for item in PipelinesItem.scan(at("copy_of").does_not_exist()):
+            yield read_definitions(item.repo, item.raw)
+    except PynamoDBException as error:
+        raise fault(error) from error
+
+
+def save_definitions(repo: str, pipelines: Sequence[Pipeline], *, after: int, by: str, at_time: str) -> Definitions:
+    """Replace a repository's pipelines by their next version; `after` is the version that was read, 0 for none.
+
+    by: who does it. at_time: RFC 3339. The pipelines' own `version` is set here. Raises RefusedError when somebody else
+    changed them meanwhile, TemporaryFault, PermanentFault.
+    """
+    version = after + 1
+    saved = Definitions(repo, version, tuple(replace(pipeline, version=version) for pipeline in pipelines))
+    values = {
+        "_schema": SCHEMA,
+        "name": repo,
+        "version": version,
+        "definitions": json.dumps([pipeline.to_dict() for pipeline in saved.pipelines]),
+        "applied_by": by,
+        "applied_at": at_time,
+    }
+    unchanged = at("version") == to_raw(after) if after else at("version").does_not_exist()
+    key = repo.lower()
+    transaction = Transaction()
+    transaction.update("pipelines", PipelinesItem(key), set_all(values), unchanged)
+    copy = set_all({**values, "copy_of": key})
+    transaction.update("copy", PipelinesItem(f"{key}@{version}"), copy, at("version").does_not_exist())
+    transaction.commit()
+    return saved

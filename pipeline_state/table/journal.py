@@ -1,0 +1,54 @@
+"""The journal: what happened to a commit, written in the same transaction as the change it tells of.
+
+An entry's key is made of the event alone, so putting it is also what recognises an event that comes twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pynamodb.exceptions import PynamoDBException
+
+from pipeline_state.table.models import JournalEntry, at, set_all, to_plain
+from pipeline_state.table.transaction import Transaction, fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+LABEL = "journal"
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One entry.
+
+    time: RFC 3339, of the event. id, source: the CloudEvent's, unique together. kind: its type, or a name of ours.
+    by: who did it; verified: whether our own function or a signed call says so. what: small plain data for people.
+    """
+
+    repo: str
+    commit: str
+    time: str
+    id: str
+    source: str
+    kind: str
+    by: str = ""
+    verified: bool = False
+    what: Mapping[str, Any] = field(default_factory=dict)
+
+
+def append(transaction: Transaction, happening: Happening) -> None:
+    """Add the entry as part of a transaction, which is refused with label "journal" if it is there already."""
+    item = JournalEntry(f"{happening.repo}#{happening.commit}", f"{happening.time}#{happening.id}#{happening.source}")
+    told = {"kind": happening.kind, "by": happening.by, "verified": happening.verified, "what": happening.what}
+    transaction.update(LABEL, item, set_all({"_schema": 1, **told}), condition=at("record").does_not_exist())
+
+
+def history(repo: str, commit: str) -> Iterator[dict[str, Any]]:
+    """A commit's entries as plain values, oldest first. Raises TemporaryFault."""
+    try:
+        for entry in JournalEntry.query(f"{repo}#{commit}", consistent_read=True):
+            yield to_plain(entry.raw)
+    except PynamoDBException as error:
+        raise fault(error) from error

@@ -1,0 +1,185 @@
+"""The tables as PynamoDB models that keep every attribute, known or not.
+
+Records are open: people add columns. So the models declare their keys only, keep the item as DynamoDB sent it, and
+refuse to be saved: a put would delete columns that this process has never seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import reduce
+from operator import and_
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.connection import Connection
+from pynamodb.expressions.operand import Path
+from pynamodb.models import Model
+
+if TYPE_CHECKING:
+    from pynamodb.expressions.condition import Condition
+    from pynamodb.expressions.update import Action
+
+SCHEMA = 1
+"""Version of the items; raised when their form changes, while older forms stay readable."""
+
+type_serializer = TypeSerializer()
+type_deserializer = TypeDeserializer()
+
+Raw = Mapping[str, Any]
+"""An item or value in DynamoDB's own notation, {"S": "text"}."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Where the tables are.
+
+    endpoint_url and the key pair: of a local stack; on AWS the environment and the role give them.
+    """
+
+    gates: str
+    environments: str = ""
+    journal: str = ""
+    pipelines: str = ""
+    region: str = "us-east-1"
+    endpoint_url: str | None = None
+    access_key: str | None = None
+    secret_key: str | None = None
+
+
+class _OpenItem(Model):
+    """An item of which only the key is declared; `raw` is all of it."""
+
+    raw: dict[str, Any]
+
+    class Meta:
+        """Filled by `connect`."""
+
+        table_name: ClassVar[str] = ""
+
+    def deserialize(self, attribute_values: dict[str, dict[str, Any]]) -> None:
+        """Keep the whole item beside the declared key."""
+        self.raw = attribute_values
+        super().deserialize(attribute_values)
+
+    def serialize(self, null_check: bool = True) -> dict[str, dict[str, Any]]:  # noqa: ARG002, FBT001, FBT002 - PynamoDB's
+        """Refused: saving is a put, and a put would delete the columns that others added."""
+        raise TypeError("items are never put, only updated attribute by attribute")
+
+
+class GateRecord(_OpenItem):
+    """One commit's row of gates."""
+
+    repo = UnicodeAttribute(hash_key=True)
+    commit = UnicodeAttribute(range_key=True)
+
+    class Meta(_OpenItem.Meta):
+        """Filled by `connect`."""
+
+
+class EnvironmentItem(_OpenItem):
+    """An environment's head and leases; and beside it, one item a deployment."""
+
+    pipeline = UnicodeAttribute(hash_key=True)
+    environment = UnicodeAttribute(range_key=True)
+
+    class Meta(_OpenItem.Meta):
+        """Filled by `connect`."""
+
+
+class JournalEntry(_OpenItem):
+    """One thing that happened to one commit."""
+
+    record = UnicodeAttribute(hash_key=True)
+    entry = UnicodeAttribute(range_key=True)
+
+    class Meta(_OpenItem.Meta):
+        """Filled by `connect`."""
+
+
+class PipelinesItem(_OpenItem):
+    """All pipelines of one repository; the key is its name in lower case."""
+
+    repo = UnicodeAttribute(hash_key=True)
+
+    class Meta(_OpenItem.Meta):
+        """Filled by `connect`."""
+
+
+MODELS: dict[str, type[_OpenItem]] = {
+    "gates": GateRecord,
+    "environments": EnvironmentItem,
+    "journal": JournalEntry,
+    "pipelines": PipelinesItem,
+}
+
+
+_shared: list[Connection] = []
+
+
+def connect(tables: Tables) -> None:
+    """Point the models at their tables. They share one connection, so that one client is made, at the first call."""
+    shared = Connection(
+        region=tables.region,
+        host=tables.endpoint_url,
+        aws_access_key_id=tables.access_key,
+        aws_secret_access_key=tables.secret_key,
+    )
+    _shared[:] = [shared]
+    for name, model in MODELS.items():
+        meta: Any = model.Meta
+        meta.table_name, meta.region, meta.host = getattr(tables, name), tables.region, tables.endpoint_url
+        model._connection = None  # noqa: SLF001 - PynamoDB keeps one per class and has no other way to renew it
+        table = model._get_connection()  # noqa: SLF001 - the same
+        meta_table = table.get_meta_table()
+        shared.add_meta_table(meta_table)
+        table.connection = shared
+
+
+def connection() -> Connection:
+    """The connection that transactions over several tables go through."""
+    return _shared[0]
+
+
+def at(name: str) -> Path:
+    """A top-level attribute by its whole name: dots in it do not lead into maps."""
+    return Path([name])
+
+
+def set_all(values: Mapping[str, Any]) -> list[Action]:
+    """Updates that set top-level attributes to plain values."""
+    return [at(name).set(to_raw(value)) for name, value in values.items()]
+
+
+def as_read(item: Raw, name: str) -> Condition:
+    """The condition that a top-level attribute still is what a raw item says, or still is not there."""
+    value = item.get(name)
+    return at(name).does_not_exist() if value is None else at(name) == value
+
+
+def all_of(conditions: Iterable[Condition]) -> Condition:
+    """One condition that holds when every one of at least one does."""
+    return reduce(and_, conditions)
+
+
+def to_raw(value: Any) -> dict[str, Any]:
+    """A plain value in DynamoDB's notation."""
+    return dict(type_serializer.serialize(_writable(value)))
+
+
+def to_plain(raw: Raw) -> dict[str, Any]:
+    """An item's plain values: str, bool, None, Decimal, list, dict, set, Binary."""
+    return {name: type_deserializer.deserialize(value) for name, value in raw.items()}
+
+
+def _writable(value: Any) -> Any:
+    if isinstance(value, float):
+        return Decimal(str(value))
+    if isinstance(value, Mapping):
+        return {key: _writable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_writable(inner) for inner in value]
+    return value

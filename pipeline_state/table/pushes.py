@@ -1,0 +1,78 @@
+"""A push becomes a place in its branch's order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pipeline_state.model.order import NO_COMMIT, Place, Push, place
+from pipeline_state.model.record import BRANCHES, read_record
+from pipeline_state.table import journal
+from pipeline_state.table.models import SCHEMA, GateRecord, Raw, as_read, at, set_all, to_plain, to_raw
+from pipeline_state.table.retry import until_unopposed
+from pipeline_state.table.transaction import Transaction
+
+if TYPE_CHECKING:
+    from pynamodb.expressions.update import Action
+
+    from pipeline_state.table.journal import Happening
+    from pipeline_state.table.snapshot import Reader, Snapshot
+
+TraceOf = Callable[[str, str], str]
+"""(repo, commit) to the commit's trace context, as `honeycomb_trace` keeps it."""
+
+
+def record_push(reader: Reader, branch: str, push: Push, happening: Happening, trace_of: TraceOf) -> Snapshot:
+    """Give a pushed commit its place, and the places it implies; the snapshot before the change.
+
+    Raises RepeatedError when it was recorded before, TemporaryFault and PermanentFault.
+    """
+
+    def attempt() -> Snapshot:
+        before = [] if push.before == NO_COMMIT else [push.before]
+        snapshot = reader.read(happening.repo, push.after, *before, environments=False)
+        known = _Places(reader, snapshot, branch, asked={push.after, *before})
+        moved = place(push, known)
+        transaction = Transaction()
+        journal.append(transaction, replace(happening, repo=snapshot.repo))
+        for commit in sorted({push.after, *moved}):
+            item = known.items.get(commit, {})
+            actions = _placed(item, branch, moved[commit]) if commit in moved else []
+            actions += about_record(snapshot, trace_of(snapshot.repo, commit))
+            label = f"record of {commit[:12]}"
+            transaction.update(label, GateRecord(snapshot.repo, commit), actions, as_read(item, BRANCHES))
+        transaction.commit()
+        return snapshot
+
+    return until_unopposed(attempt)
+
+
+class _Places:
+    """Looks up places on one branch, reading the records that the snapshot does not have."""
+
+    def __init__(self, reader: Reader, snapshot: Snapshot, branch: str, asked: set[str]) -> None:
+        self._reader, self._repo, self._branch, self._asked = reader, snapshot.repo, branch, asked
+        self.items: dict[str, Raw] = dict(snapshot.items)
+
+    def __call__(self, commit: str) -> Place | None:
+        if commit not in self._asked:
+            self._asked.add(commit)
+            self.items.update(self._reader.read(self._repo, commit, environments=False).items)
+        item = self.items.get(commit)
+        return read_record(to_plain(item)).branches.get(self._branch) if item else None
+
+
+def _placed(item: Raw, branch: str, new: Place) -> list[Action]:
+    branches = {name: old.to_dict() for name, old in read_record(to_plain(item)).branches.items()} if item else {}
+    values: dict[str, Any] = {BRANCHES: {**branches, branch: new.to_dict()}}
+    if new.pushed_at or "branch" not in item or item["branch"] == {"S": branch}:
+        values |= {"branch": branch, "sequence": new.sequence}
+        values |= {"pushed_at": new.pushed_at} if new.pushed_at else {}
+    return set_all(values)
+
+
+def about_record(snapshot: Snapshot, trace: str, besides: Collection[str] = ()) -> list[Action]:
+    """What every record says of itself, and its declared gates as empty columns, where they are not there yet."""
+    absent = {"_schema": SCHEMA, "honeycomb_trace": trace, **dict.fromkeys(sorted(snapshot.definitions.declared), "")}
+    return [at(name).set(at(name) | to_raw(value)) for name, value in absent.items() if name not in besides]

@@ -1,0 +1,135 @@
+"""Results become gates: of CI, and of the deployments that the pipeline makes itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pipeline_state.faults import TemporaryFault
+from pipeline_state.model.record import WRITTEN
+from pipeline_state.model.results import ReleaseResult, Result, counts, deployed_value, fed_gates
+from pipeline_state.table import journal
+from pipeline_state.table.models import GateRecord, Raw, all_of, as_read, at, set_all, to_plain
+from pipeline_state.table.pushes import TraceOf, about_record
+from pipeline_state.table.retry import RepeatedError, until_unopposed
+from pipeline_state.table.transaction import RefusedError, Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline_state.table.journal import Happening
+    from pipeline_state.table.snapshot import Reader, Snapshot
+
+
+def record_result(reader: Reader, result: Result, happening: Happening, trace_of: TraceOf) -> Snapshot:
+    """Journal a CI result, and give its status to the gates it feeds where it counts; the snapshot before the change.
+
+    Raises RepeatedError when it was recorded before, TemporaryFault (also while a hand edit's time is not known yet)
+    and PermanentFault.
+    """
+    evidence = {"status": result.gate_status, "at": result.completed_at, "by": result.app or result.kind.value}
+    if result.gate_status != "TRUE":
+        evidence["reason"] = f"{result.name}: {result.status}"
+    evidence |= {key: text for key, text in (("url", result.url), ("who", result.who)) if text}
+
+    def attempt() -> Snapshot:
+        snapshot = reader.read(happening.repo, happening.commit, environments=False)
+        fed = [gate for gate in fed_gates(result, snapshot.definitions.pipelines) if _counts(snapshot, gate, result)]
+        _write(snapshot, happening, dict.fromkeys(fed, evidence), trace_of)
+        return snapshot
+
+    return until_unopposed(attempt)
+
+
+def record_deployment(reader: Reader, result: ReleaseResult, happening: Happening, trace_of: TraceOf) -> Snapshot:
+    """Journal how a release ended, and give it to the environment's deployed gate; the snapshot before the change.
+
+    Raises as `record_result`.
+    """
+
+    def attempt() -> Snapshot:
+        snapshot = reader.read(happening.repo, happening.commit, environments=False)
+        value = deployed_value(to_plain(snapshot.item).get(result.gate), result)
+        _write(snapshot, happening, {result.gate: value} if value else {}, trace_of)
+        return snapshot
+
+    return until_unopposed(attempt)
+
+
+def record_news(happening: Happening) -> None:
+    """Journal something that changes no gate. Raises RepeatedError, TemporaryFault and PermanentFault."""
+
+    def attempt() -> None:
+        transaction = Transaction()
+        journal.append(transaction, happening)
+        transaction.commit()
+
+    until_unopposed(attempt)
+
+
+def set_gate(reader: Reader, name: str, value: Mapping[str, Any], happening: Happening, trace_of: TraceOf) -> Snapshot:
+    """Give a gate a value in the name of a known person; the snapshot before the change. Raises as `record_result`.
+
+    value: `status`, `at` and `by`, and more evidence if there is any.
+    """
+
+    def attempt() -> Snapshot:
+        snapshot = reader.read(happening.repo, happening.commit, environments=False)
+        _write(snapshot, happening, {name: value}, trace_of)
+        return snapshot
+
+    return until_unopposed(attempt)
+
+
+def note_hand_edits(edits: Mapping[str, Raw | None], happening: Happening) -> None:
+    """Journal columns that somebody changed with a tool of their own, and note when, where they still are so.
+
+    edits: the raw value found in the stream by gate; None where the column was removed. Raises RepeatedError,
+    TemporaryFault and PermanentFault.
+    """
+    present = {name: value for name, value in edits.items() if value is not None}
+    try:
+        _note(present, happening)
+    except RefusedError as refusal:
+        if journal.LABEL in refusal.labels:
+            raise RepeatedError from refusal
+        record_news(happening)  # changed again since: the stream will tell of that too
+
+
+def _note(edits: Mapping[str, Raw], happening: Happening) -> None:
+    transaction = Transaction()
+    journal.append(transaction, happening)
+    if edits:
+        plain = to_plain(edits)
+        notes = {name: {"at": happening.time, "by": happening.by, "value": value} for name, value in plain.items()}
+        actions = set_all({WRITTEN + name: note for name, note in notes.items()})
+        conditions = [at(name) == value for name, value in edits.items()]
+        transaction.update("record", GateRecord(happening.repo, happening.commit), actions, all_of(conditions))
+    transaction.commit()
+
+
+def _counts(snapshot: Snapshot, gate: str, result: Result) -> bool:
+    record = snapshot.record
+    verdict = counts(result.completed_at, record.gates.get(gate), record.written.get(gate))
+    if verdict is None:
+        raise TemporaryFault(f"{gate} was set by hand a moment ago, it is not known yet when", delay_seconds=2)
+    return verdict
+
+
+def _write(
+    snapshot: Snapshot, happening: Happening, values: Mapping[str, Mapping[str, Any]], trace_of: TraceOf
+) -> None:
+    """Gate values and the journal's entry together, on condition that the gates are as they were read."""
+    transaction = Transaction()
+    journal.append(transaction, replace(happening, repo=snapshot.repo))
+    notes = {name: {"at": value["at"], "by": value["by"], "value": value} for name, value in values.items()}
+    written = {WRITTEN + name: note for name, note in notes.items()}
+    about = about_record(snapshot, trace_of(snapshot.repo, snapshot.commit), besides=set(values))
+    conditions = [as_read(snapshot.item, name) for name in (*values, *written)]
+    transaction.update(
+        "record",
+        GateRecord(snapshot.repo, snapshot.commit),
+        [*set_all({**values, **written}), *about],
+        all_of(conditions) if conditions else None,
+    )
+    transaction.commit()

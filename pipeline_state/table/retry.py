@@ -1,0 +1,34 @@
+"""Optimistic writes: read, decide, write on condition that nothing changed, and begin again if it did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from pipeline_state.faults import TemporaryFault
+from pipeline_state.table.journal import LABEL
+from pipeline_state.table.transaction import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_ATTEMPTS = 5
+
+Result = TypeVar("Result")
+
+
+class RepeatedError(Exception):
+    """The event is in the journal already: whatever it asks for has been done."""
+
+
+def until_unopposed(attempt: Callable[[], Result]) -> Result:
+    """The result of the first attempt that nobody's concurrent write refuses.
+
+    Raises RepeatedError when the journal has the event, TemporaryFault when others keep writing the same items.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            return attempt()
+        except RefusedError as refusal:
+            if LABEL in refusal.labels:
+                raise RepeatedError from refusal
+    raise TemporaryFault("others keep changing the same record", delay_seconds=2)

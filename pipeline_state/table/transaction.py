@@ -1,0 +1,78 @@
+"""All-or-nothing writes over the tables, and what can go wrong with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pynamodb.exceptions import PynamoDBException, TransactWriteError
+from pynamodb.transactions import TransactWrite
+
+from pipeline_state.faults import PermanentFault, TemporaryFault
+from pipeline_state.table.models import connection
+
+if TYPE_CHECKING:
+    from pynamodb.expressions.condition import Condition
+    from pynamodb.expressions.update import Action
+    from pynamodb.models import Model
+
+_CONDITION = "ConditionalCheckFailed"
+_HOPELESS = {"ValidationError", "ItemCollectionSizeLimitExceeded"}
+
+
+class RefusedError(Exception):
+    """Conditions did not hold, so nothing was written. labels: those of the writes that refused."""
+
+    def __init__(self, labels: frozenset[str]) -> None:
+        super().__init__(f"refused by {', '.join(sorted(labels))}")
+        self.labels = labels
+
+
+class Transaction:
+    """Writes that happen together or not at all, each with a label that names it in a refusal.
+
+    `commit` raises RefusedError when conditions did not hold, TemporaryFault when a retry may help (throttled, in
+    conflict with another transaction, unreachable), PermanentFault when DynamoDB says that no retry can.
+    """
+
+    def __init__(self) -> None:
+        self._write = TransactWrite(connection=connection())
+        self._checks: list[str] = []
+        self._updates: list[str] = []
+
+    def check(self, label: str, model: type[Model], key: str, condition: Condition) -> None:
+        """Require a condition of an item that is not written."""
+        self._write.condition_check(model, key, condition=condition)
+        self._checks.append(label)
+
+    def update(self, label: str, item: Model, actions: list[Action], condition: Condition | None = None) -> None:
+        """Write some attributes of an item, which is made if it is not there. Nothing is ever put: see models."""
+        self._write.update(item, actions=actions, condition=condition)
+        self._updates.append(label)
+
+    def commit(self) -> None:
+        """Write everything, or raise."""
+        try:
+            self._write._commit()  # noqa: SLF001 - otherwise only reachable by leaving a with block
+        except TransactWriteError as error:
+            # DynamoDB answers in the order in which PynamoDB sends: checks, then updates.
+            labels = [*self._checks, *self._updates]
+            raise _translated(error, labels) from error
+
+
+def _translated(error: TransactWriteError, labels: list[str]) -> Exception:
+    reasons = [(label, reason) for label, reason in zip(labels, error.cancellation_reasons, strict=False) if reason]
+    for label, reason in reasons:
+        if reason.code in _HOPELESS:
+            return PermanentFault(f"DynamoDB cannot store the {label}: {reason.message}")
+    refused = frozenset(label for label, reason in reasons if reason.code == _CONDITION)
+    if refused:
+        return RefusedError(refused)
+    return fault(error)
+
+
+def fault(error: PynamoDBException) -> TemporaryFault | PermanentFault:
+    """What an error of a single call means for the message at hand."""
+    code: Any = error.cause_response_code
+    if code == "ValidationException":
+        return PermanentFault(f"DynamoDB refuses the request: {error.cause_response_message}")
+    return TemporaryFault(f"DynamoDB did not take the request: {code or type(error.cause).__name__}", delay_seconds=1)
