@@ -32,13 +32,15 @@ def apply(live: Object | None, wanted: Object, manager: Manager, *, force: bool)
     entries = _managers(live)
     others = [entry for entry in entries if not _is_same(entry, manager)]
     mine_before = _union(entry for entry in entries if _is_same(entry, manager))
+    theirs = _union(others)
     taken = {path for path in mine if not _is_item(path) and value_at(live, path) != value_at(wanted, path)}
     clashes = [(entry, path) for entry in others for path in sorted(read_fields(entry) & taken)]
     if clashes and not force:
         raise _conflict(clashes)
     merged = merge(live or {}, wanted)
-    for path in sorted(mine_before - mine - _union(others), key=len, reverse=True):
-        merged = _without(merged, path)
+    for path in sorted(mine_before - mine, key=len):  # the shortest first: an item of a list goes before what is in it
+        if not any(other[: len(path)] == path for other in mine | theirs):
+            merged = _without(merged, path)
     kept = [_with_fields(entry, read_fields(entry) - taken) for entry in others]
     return _managed(live, merged, [*kept, _with_fields(manager, mine)])
 
@@ -46,12 +48,16 @@ def apply(live: Object | None, wanted: Object, manager: Manager, *, force: bool)
 def track(live: Object | None, new: Object, manager: Manager) -> Object:
     """The object with the fields that a create, update or patch changed noted as the manager's."""
     now = fields_of(new)
-    changed = frozenset(path for path in now if value_at(live, path) != value_at(new, path))
+    changed = frozenset(path for path in now if _is_changed(value_at(live, path), value_at(new, path), path))
     entries = _managers(live)
     mine = _union(entry for entry in entries if _is_same(entry, manager)) & now
     others = [entry for entry in entries if not _is_same(entry, manager)]
     kept = [_with_fields(entry, (read_fields(entry) & now) - changed) for entry in others]
     return _managed(live, new, [*kept, _with_fields(manager, mine | changed)])
+
+
+def _is_changed(before: Any, after: Any, path: Path) -> bool:
+    return before is None if _is_item(path) else before != after
 
 
 def fields_of(thing: Object) -> Fields:

@@ -68,7 +68,7 @@ def _message(data: int | bytes, message: Message) -> dict[str, Any]:
 
 
 def _text(value: int | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 def _base64(value: int | bytes) -> str:
