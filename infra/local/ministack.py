@@ -1,0 +1,107 @@
+"""MiniStack, the local AWS, as a process: `python -m infra.local.ministack STATE_DIR [--with-parent]`.
+
+It runs Lambda functions on its own Python, whose environment has everything this checkout needs. A file missing in a
+package would go unnoticed, so the functions get another one that has boto3 only, as in Lambda.
+"""
+
+import http.client
+import os
+import sys
+import venv
+from functools import cache
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any
+
+from infra.local import process
+
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+HOST = "127.0.0.1"
+
+# What Lambda's own runtime brings: boto3 and what it imports.
+RUNTIME_PACKAGES = ("boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3")
+
+
+def environment(state_dir: Path, *, port: int, tools: Path, auth: bool) -> dict[str, str]:
+    """All that MiniStack and the functions under it get to see; nothing of the user's own AWS set-up."""
+    private = state_dir / "none"
+    return {
+        "PATH": os.pathsep.join([str(tools), "/usr/local/bin", "/usr/bin", "/bin"]),
+        "HOME": str(state_dir),
+        "TMPDIR": str(state_dir / "tmp"),
+        "LANG": "C.UTF-8",
+        "AWS_CONFIG_FILE": str(private),
+        "AWS_SHARED_CREDENTIALS_FILE": str(private),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": HOST,
+        "MINISTACK_HOST": HOST,
+        "MINISTACK_REGION": REGION,
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "AUTH": "true" if auth else "false",
+        "LOG_LEVEL": "WARNING",
+    }
+
+
+def is_ready(port: int) -> bool:
+    """Whether MiniStack answers on that port."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=2)
+    try:
+        connection.request("GET", "/_ministack/health")
+        return connection.getresponse().status == http.client.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def client(endpoint_url: str, service: str) -> Any:
+    """A boto3 client with credentials that are worth nothing elsewhere; it reads none of the user's AWS configuration."""
+    return _session().client(service, endpoint_url=endpoint_url)
+
+
+@cache
+def _session() -> Any:
+    import boto3  # noqa: PLC0415 - a quarter of a second that starting and stopping do without
+    import botocore.session  # noqa: PLC0415
+
+    unread = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}
+    variables = {name: (None, None, value, None) for name, value in unread.items()}
+    session = botocore.session.Session(session_vars=variables)
+    return boto3.session.Session("test", "test", region_name=REGION, botocore_session=session)
+
+
+def make_runtime(folder: Path) -> Path:
+    """A Python environment with boto3 and nothing else; the path of its interpreter."""
+    venv.EnvBuilder(symlinks=True, clear=True).create(folder)
+    (site_packages,) = folder.glob("lib/python*/site-packages")
+    for name in RUNTIME_PACKAGES:
+        for top in _top_level(name):
+            (site_packages / top.name).symlink_to(top)
+    return folder / "bin" / "python"
+
+
+def _top_level(name: str) -> set[Path]:
+    """The folders and modules that a package put into site-packages."""
+    package = distribution(name)
+    tops = {file.parts[0] for file in package.files or () if file.parts[0] not in {"..", "__pycache__"}}
+    return {Path(str(package.locate_file(top))) for top in tops}
+
+
+def main(state_dir: Path, options: list[str]) -> None:
+    """Serves until SIGTERM."""
+    if "--with-parent" in options:
+        process.end_with_parent()
+    (state_dir / "tmp").mkdir(exist_ok=True)
+    sys.executable = str(make_runtime(state_dir / "runtime"))  # which is what MiniStack starts the functions with
+    sys.argv[1:] = []
+    from ministack.app import main as serve  # noqa: PLC0415 - it reads the environment when imported
+
+    serve()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])

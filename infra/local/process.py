@@ -1,0 +1,111 @@
+"""Background processes of the local stack: started apart from the terminal, ended by id with all their descendants."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+_STOP_SECONDS = 5.0
+_POLL_SECONDS = 0.02
+_PARENT_POLL_SECONDS = 0.5
+
+
+def start(module: str, *arguments: str, log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Runs `python -m module arguments…` in a session of its own, so that Ctrl-C reaches only whoever started it.
+
+    What it prints is appended to the log. `environment` is all it gets.
+    """
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            cwd=ROOT,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def is_running(pid: int, mark: str) -> bool:
+    """Whether the process lives and has a word starting with `mark` on its command line: ids are used again."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return any(word.startswith(mark.encode()) for word in words)
+
+
+def stop(pid: int, mark: str) -> None:
+    """Ends the process and all its descendants, politely and then not; returns when they are gone."""
+    if not is_running(pid, mark):
+        return
+    family = [pid, *_descendants(pid)]
+    _signal([pid], signal.SIGTERM)
+    if not _wait_until_gone(family, _STOP_SECONDS / 2):
+        _signal(family, signal.SIGTERM)
+        if not _wait_until_gone(family, _STOP_SECONDS / 2):
+            _signal(family, signal.SIGKILL)
+            _wait_until_gone(family, _STOP_SECONDS)
+
+
+def end_with_parent() -> None:
+    """Lets this process get SIGTERM once the process that started it is gone, however that ended."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_PARENT_POLL_SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
+
+
+def _wait_until_gone(pids: list[int], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while any(_alive(pid) for pid in pids):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
+def _alive(pid: int) -> bool:
+    """Not so for zombies; our own children among them are collected."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        pass
+    state = _stat(pid)
+    return state is not None and state[0] not in "ZX"
+
+
+def _signal(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            continue
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    """All processes below this one, and those of its session that lost their parent."""
+    stats = {int(path.name): stat for path in Path("/proc").glob("[0-9]*") if (stat := _stat(int(path.name)))}
+    found = {pid}
+    while grown := {other for other, (_, parent, session) in stats.items() if {parent, session} & found} - found:
+        found |= grown
+    yield from found - {pid}
+
+
+def _stat(pid: int) -> tuple[str, int, int] | None:
+    """State, parent and session of a process (proc_pid_stat(5)); None when it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return fields[0], int(fields[1]), int(fields[3])

@@ -1,0 +1,244 @@
+"""The local stack: MiniStack, a cluster, and the very template.yaml deployed between them.
+
+`up` leaves it on in the background until `down`; `running` is the same for the length of a `with` block. Everything it
+writes lies in its state folder, so that any number of stacks can run side by side.
+"""
+
+import fcntl
+import json
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from infra.local import ministack, process, tools
+from infra.local.deployment import STACK_NAME, DeploymentError, deploy
+from infra.local.package import PackageError
+from infra.local.stack_info import StackInfo, StackOptions, where_outputs_say
+
+__all__ = ["DEFAULT_STATE_DIR", "NoStackError", "StackError", "StackInfo", "StackOptions", "down", "read", "running", "up"]
+
+DEFAULT_STATE_DIR = process.ROOT / ".gatestream" / "local"
+PACKAGES_DIR = process.ROOT / ".gatestream" / "packages"
+EMBEDDED_CONTEXT = "gatestream-embedded"  # in the kubeconfig that the embedded cluster writes
+START_SECONDS = 30.0
+POLL_SECONDS = 0.02
+LOG_TAIL = 2000
+
+Progress: TypeAlias = Callable[[str], None]
+
+
+class StackError(Exception):
+    """The local stack could not be started; says which part, why, and where its log is."""
+
+
+class NoStackError(StackError):
+    """No local stack is on there."""
+
+
+def up(state_dir: Path, *, options: StackOptions | None = None, progress: Progress | None = None) -> StackInfo:
+    """Starts a stack and leaves it on in the background.
+
+    On failure, and on Ctrl-C half-way, everything is ended again. Raises StackError.
+    """
+    return _start(_Start(_Files(state_dir.absolute()), options or StackOptions(), progress or _silent))
+
+
+@contextmanager
+def running(
+    state_dir: Path, *, options: StackOptions | None = None, progress: Progress | None = None
+) -> Iterator[StackInfo]:
+    """A stack for the length of the block; it ends with this process, too, however that ends. Raises StackError."""
+    files = _Files(state_dir.absolute())
+    info = _start(_Start(files, options or StackOptions(), progress or _silent, ("--with-parent",)))
+    try:
+        yield info
+    finally:
+        down(state_dir)
+
+
+def read(state_dir: Path) -> StackInfo:
+    """The stack that is on there; raises NoStackError."""
+    files = _Files(state_dir.absolute())
+    try:
+        info = StackInfo.from_json(json.loads(files.stack.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise NoStackError(f"no local stack in {state_dir}: start one with `gatestream up`") from None
+    ended = sorted(set(files.processes()) - set(files.running()))
+    if ended:
+        raise NoStackError(f"{' and '.join(ended)} of {state_dir} ended, see {files.log}: start again, `gatestream up`")
+    return info
+
+
+def down(state_dir: Path) -> bool:
+    """Ends every process of the stack and forgets it; whether there was one. Its log and traces stay."""
+    files = _Files(state_dir.absolute())
+    processes = files.processes()
+    for pid in processes.values():
+        process.stop(pid, str(files.folder))
+    files.forget()
+    return bool(processes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """A state folder."""
+
+    folder: Path
+
+    @property
+    def stack(self) -> Path:
+        return self.folder / "stack.json"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "stack.log"
+
+    @property
+    def traces(self) -> Path:
+        return self.folder / "traces.jsonl"
+
+    def processes(self) -> dict[str, int]:
+        """The ids of all processes started and not yet ended by `down`, by name."""
+        return {path.stem: int(path.read_text(encoding="ascii")) for path in self.folder.glob("*.pid")}
+
+    def running(self) -> dict[str, int]:
+        return {name: pid for name, pid in self.processes().items() if process.is_running(pid, str(self.folder))}
+
+    def write_stack(self, info: StackInfo) -> None:
+        """For the user's eyes only: the webhook secrets are in it."""
+        partial = self.folder / "stack.json.partial"
+        partial.touch(mode=0o600)
+        partial.write_text(json.dumps(info.to_json(), indent=2), encoding="utf-8")
+        partial.rename(self.stack)
+
+    def forget(self) -> None:
+        for path in [self.stack, *self.folder.glob("*.pid")]:
+            path.unlink(missing_ok=True)
+        for name in ("tmp", "runtime"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """One start of a stack; `lifetime` are options for its processes."""
+
+    files: _Files
+    options: StackOptions
+    progress: Progress
+    lifetime: tuple[str, ...] = ()
+
+    def run(self) -> StackInfo:
+        """Starts both servers side by side, then deploys into them."""
+        helm = tools.helm_and_kubectl() / "helm"
+        port = self.options.port or _free_port()
+        endpoint_url = f"http://{ministack.HOST}:{port}"
+        self.progress(f"MiniStack on {endpoint_url}")
+        environment = ministack.environment(self.files.folder, port=port, tools=helm.parent, auth=self.options.auth)
+        server = self._launch("ministack", "infra.local.ministack", str(self.files.folder), environment=environment)
+        kubeconfig, context = self._cluster(environment)
+        self._wait("MiniStack", server, lambda: ministack.is_ready(port))
+        self.progress("template.yaml, with the functions and their layer")
+        outputs = deploy(lambda service: ministack.client(endpoint_url, service), self._parameters(kubeconfig), PACKAGES_DIR)
+        found = where_outputs_say(outputs, endpoint_url)
+        info = StackInfo(
+            **found,
+            stack_name=STACK_NAME,
+            github_secrets=_fill_secret(endpoint_url, found["github_secrets_arn"]),
+            circleci_secrets=_fill_secret(endpoint_url, found["circleci_secrets_arn"]),
+            kubeconfig=str(kubeconfig),
+            kube_context=context,
+            helm=str(helm),
+            traces=str(self.files.traces),
+            log=str(self.files.log),
+        )
+        self.files.write_stack(info)
+        return info
+
+    def _cluster(self, environment: dict[str, str]) -> tuple[Path, str]:
+        """The kubeconfig and the context of the user's cluster, or of the embedded one, started and ready."""
+        if self.options.kubeconfig:
+            return self.options.kubeconfig.absolute(), self.options.kube_context
+        self.progress("the embedded cluster")
+        kubeconfig = self.files.folder / "kubeconfig"
+        kubeconfig.unlink(missing_ok=True)
+        delay = ["--ready-after", str(self.options.ready_after)]
+        module = "infra.local.cluster"
+        server = self._launch("cluster", module, "--kubeconfig", str(kubeconfig), *delay, environment=environment)
+        self._wait("the embedded cluster", server, lambda: _is_json(kubeconfig))
+        return kubeconfig, EMBEDDED_CONTEXT
+
+    def _parameters(self, kubeconfig: Path) -> dict[str, str]:
+        return {
+            "TraceFile": str(self.files.traces),
+            "LocalKubeconfig": str(kubeconfig),
+            "ChartsDir": str(self.options.charts_dir.absolute()) if self.options.charts_dir else "",
+            "DeletionProtection": "false",
+        }
+
+    def _launch(
+        self, name: str, module: str, *arguments: str, environment: dict[str, str]
+    ) -> subprocess.Popen[bytes]:
+        server = process.start(module, *arguments, *self.lifetime, log=self.files.log, environment=environment)
+        (self.files.folder / f"{name}.pid").write_text(str(server.pid), encoding="ascii")
+        return server
+
+    def _wait(self, title: str, server: subprocess.Popen[bytes], is_ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not is_ready():
+            if server.poll() is not None or time.monotonic() > deadline:
+                said = self.files.log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:].strip()
+                raise StackError(f"{title} did not start; the end of {self.files.log}:\n{said}")
+            time.sleep(POLL_SECONDS)
+
+
+def _start(start: _Start) -> StackInfo:
+    files = start.files
+    files.folder.mkdir(parents=True, exist_ok=True)
+    with (files.folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if files.running():
+            raise StackError(f"a local stack is on already in {files.folder}: end it with `gatestream down`")
+        files.forget()
+        for path in (files.log, files.traces):
+            path.unlink(missing_ok=True)
+        try:
+            return start.run()
+        except (DeploymentError, PackageError, tools.ToolError) as error:
+            down(files.folder)
+            raise StackError(f"{error}\nMiniStack's log is {files.log}") from error
+        except BaseException:
+            down(files.folder)
+            raise
+
+
+def _fill_secret(endpoint_url: str, arn: str) -> tuple[str, ...]:
+    """A new random value for a webhook secret of the stack."""
+    values = (secrets.token_hex(32),)
+    manager = ministack.client(endpoint_url, "secretsmanager")
+    manager.put_secret_value(SecretId=arn, SecretString=json.dumps({"secrets": values}))
+    return values
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((ministack.HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return False
+    return True
+
+
+def _silent(_: str) -> None:
+    pass
