@@ -101,7 +101,7 @@ def read_deployment(event: CloudEvent) -> Deployment:
 
 
 def _release_event(promotion: Promotion, type_: str, at: datetime, ours: dict[str, Any]) -> CloudEvent:
-    """An event of the installer. Its id is the promotion's with the kind, so that a second attempt's is the same event."""
+    """An event of the installer. Its id is the promotion's with the kind: a second attempt's is the same event."""
     source = f"{_pipeline_source(promotion)}/environments/{_segment(promotion.environment)}"
     subject: dict[str, Any] = {"id": promotion.release.name, "source": source}
     custom = {"schema": _SCHEMA, "promotion": promotion.to_dict()} | ours
