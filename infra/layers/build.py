@@ -1,6 +1,6 @@
-"""The contents of the two Lambda layers: `python -m infra.layers.build shared|helm TARGET`, called by the Makefile beside it.
+"""The contents of the two Lambda layers: `python -m infra.layers.build shared|helm TARGET`, called by the Makefile.
 
-shared: `python/` with pipeline_state and what infra/locks/layer.lock pins, compiled, so that a cold start does not compile.
+shared: `python/` with pipeline_state and what infra/locks/layer.lock pins, compiled: a cold start shall not compile.
 helm: `bin/helm`, which Lambda unpacks as /opt/bin/helm, a place on its PATH.
 """
 
@@ -53,9 +53,13 @@ def compile_all(folder: Path, path_in_lambda: str, python: str) -> None:
     Only the version of Python that is running can be compiled for; for another one Lambda compiles at each cold start.
     """
     if python == RUNNING:
-        mode = PycInvalidationMode.UNCHECKED_HASH
-        paths = {"stripdir": str(folder), "prependdir": path_in_lambda}
-        compileall.compile_dir(folder, quiet=1, force=True, invalidation_mode=mode, **paths)
+        compileall.compile_dir(
+            folder,
+            stripdir=str(folder),
+            prependdir=path_in_lambda,
+            invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
+            quiet=1,
+        )
 
 
 def _install(folder: Path, *, python: str) -> None:
@@ -69,10 +73,11 @@ def _install(folder: Path, *, python: str) -> None:
 
 
 def _is_ballast(path: Path) -> bool:
-    if path.parts[0] == "chalice" and len(path.parts) == 2:
+    folder = path.parent.name
+    if folder == "chalice":
         return path.name not in CHALICE_KEEPS
-    if path.parts[0].endswith(".dist-info"):
-        return len(path.parts) == 2 and path.name not in {"METADATA", "licenses"}
+    if folder.endswith(".dist-info"):
+        return path.name not in {"METADATA", "licenses"}
     return path.name in NOT_NEEDED or path.suffix in {".pyi", ".pyx", ".md"} or path.name == ".lock"
 
 

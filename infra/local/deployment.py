@@ -1,11 +1,10 @@
-"""Deploys template.yaml into MiniStack by CloudFormation, as `sam deploy` would: packages to S3, then create the stack."""
+"""Deploys template.yaml into MiniStack by CloudFormation, as `sam deploy` does: packages to S3, then the stack."""
 
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
-from infra.local.package import TEMPLATE, packages, with_uploads
+from infra.local.package import with_uploads
 
 STACK_NAME = "gatestream"
 BUCKET = "gatestream-packages"
@@ -17,19 +16,19 @@ class DeploymentError(Exception):
     """CloudFormation refused the template or gave up; names the resource and says why."""
 
 
-def deploy(client: Callable[[str], Any], parameters: Mapping[str, str], cache: Path) -> dict[str, str]:
+def deploy(
+    client: Callable[[str], Any], template: str, packages: Mapping[str, bytes], parameters: Mapping[str, str]
+) -> dict[str, str]:
     """The outputs of the stack, once it is complete. `client` makes boto3 clients by service name.
 
-    Raises DeploymentError, PackageError and ToolError.
+    Raises DeploymentError.
     """
-    template = TEMPLATE.read_text(encoding="utf-8")
     s3 = client("s3")
     s3.create_bucket(Bucket=BUCKET)
-    uris = {}
-    for name, content in packages(template, cache).items():
+    for name, content in packages.items():
         s3.put_object(Bucket=BUCKET, Key=f"{name}.zip", Body=content)
-        uris[name] = f"s3://{BUCKET}/{name}.zip"
-    s3.put_object(Bucket=BUCKET, Key="template.yaml", Body=with_uploads(template, uris).encode())
+    uploaded = with_uploads(template, {name: f"s3://{BUCKET}/{name}.zip" for name in packages})
+    s3.put_object(Bucket=BUCKET, Key="template.yaml", Body=uploaded.encode())
     cloudformation = client("cloudformation")
     cloudformation.create_stack(
         StackName=STACK_NAME,
@@ -47,7 +46,9 @@ def _outputs(cloudformation: Any) -> dict[str, str]:
         if stack["StackStatus"] == "CREATE_COMPLETE":
             return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
         if stack["StackStatus"] != "CREATE_IN_PROGRESS":
-            raise DeploymentError(_reasons(cloudformation) or f"{stack['StackStatus']}: {stack.get('StackStatusReason')}")
+            raise DeploymentError(
+                _reasons(cloudformation) or f"{stack['StackStatus']}: {stack.get('StackStatusReason')}"
+            )
         time.sleep(POLL_SECONDS)
     raise DeploymentError(f"the stack was not complete after {CREATE_SECONDS:.0f} s")
 

@@ -6,6 +6,7 @@ package would go unnoticed, so the functions get another one that has boto3 only
 
 import http.client
 import os
+import runpy
 import sys
 import venv
 from functools import cache
@@ -59,7 +60,7 @@ def is_ready(port: int) -> bool:
 
 
 def client(endpoint_url: str, service: str) -> Any:
-    """A boto3 client with credentials that are worth nothing elsewhere; it reads none of the user's AWS configuration."""
+    """A boto3 client with credentials worth nothing elsewhere; it reads none of the user's AWS configuration."""
     return _session().client(service, endpoint_url=endpoint_url)
 
 
@@ -98,9 +99,7 @@ def main(state_dir: Path, options: list[str]) -> None:
     (state_dir / "tmp").mkdir(exist_ok=True)
     sys.executable = str(make_runtime(state_dir / "runtime"))  # which is what MiniStack starts the functions with
     sys.argv[1:] = []
-    from ministack.app import main as serve  # noqa: PLC0415 - it reads the environment when imported
-
-    serve()
+    runpy.run_module("ministack", run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from pathlib import Path
 from infra.local import tools
 from infra.local.process import ROOT
 
-TEMPLATE = ROOT / "template.yaml"
 _SOURCE = re.compile(r"^(?P<key> +(?:CodeUri|ContentUri): )(?P<folder>\S+)$", re.MULTILINE)
 _LOGICAL_ID = re.compile(r"^  (\w+):$", re.MULTILINE)
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold
@@ -75,10 +74,20 @@ def _shared_layer(cache: Path) -> bytes:
 def _build_shared_layer(folder: Path) -> None:
     artifacts = folder / "artifacts"
     version = f"PYTHON_VERSION={sys.version_info.major}.{sys.version_info.minor}"
-    command = ["make", "-s", "-C", str(ROOT / "infra/layers"), "build-SharedLayer", f"ARTIFACTS_DIR={artifacts}", version]
+    command = [
+        "make",
+        "-s",
+        "-C",
+        str(ROOT / "infra/layers"),
+        "build-SharedLayer",
+        f"ARTIFACTS_DIR={artifacts}",
+        version,
+    ]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise PackageError(f"SharedLayer: '{' '.join(command)}' ended with code {done.returncode}:\n{done.stderr[-2000:]}")
+        raise PackageError(
+            f"SharedLayer: '{' '.join(command)}' ended with code {done.returncode}:\n{done.stderr[-2000:]}"
+        )
     (folder / "layer.zip").write_bytes(zip_folder(artifacts, compiled=True))
     shutil.rmtree(artifacts)
 

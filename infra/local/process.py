@@ -14,14 +14,17 @@ _STOP_SECONDS = 5.0
 _POLL_SECONDS = 0.02
 _PARENT_POLL_SECONDS = 0.5
 
+_children: dict[int, subprocess.Popen[bytes]] = {}
+"""Those this process started itself: they stay zombies until it collects them."""
 
-def start(module: str, *arguments: str, log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+
+def start(module: str, *arguments: str, log: Path, environment: Mapping[str, str]) -> int:
     """Runs `python -m module arguments…` in a session of its own, so that Ctrl-C reaches only whoever started it.
 
-    What it prints is appended to the log. `environment` is all it gets.
+    What it prints is appended to the log. `environment` is all it gets. Returns the process id.
     """
     with log.open("ab") as output:
-        return subprocess.Popen(
+        child = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
             env=dict(environment),
@@ -30,6 +33,8 @@ def start(module: str, *arguments: str, log: Path, environment: Mapping[str, str
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    _children[child.pid] = child
+    return child.pid
 
 
 def is_running(pid: int, mark: str) -> bool:
@@ -76,13 +81,10 @@ def _wait_until_gone(pids: list[int], seconds: float) -> bool:
 
 
 def _alive(pid: int) -> bool:
-    """Not so for zombies; our own children among them are collected."""
-    try:
-        os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        pass
-    state = _stat(pid)
-    return state is not None and state[0] not in "ZX"
+    if pid in _children and _children[pid].poll() is not None:
+        return False
+    stat = _stat(pid)
+    return stat is not None and stat[0] not in "ZX"  # zombie or dead
 
 
 def _signal(pids: list[int], number: signal.Signals) -> None:

@@ -9,22 +9,33 @@ import json
 import secrets
 import shutil
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from infra.local import ministack, process, tools
 from infra.local.deployment import STACK_NAME, DeploymentError, deploy
-from infra.local.package import PackageError
+from infra.local.package import PackageError, packages
 from infra.local.stack_info import StackInfo, StackOptions, where_outputs_say
 
-__all__ = ["DEFAULT_STATE_DIR", "NoStackError", "StackError", "StackInfo", "StackOptions", "down", "read", "running", "up"]
+__all__ = [
+    "DEFAULT_STATE_DIR",
+    "NoStackError",
+    "StackError",
+    "StackInfo",
+    "StackOptions",
+    "down",
+    "read",
+    "running",
+    "up",
+]
 
 DEFAULT_STATE_DIR = process.ROOT / ".gatestream" / "local"
+TEMPLATE = process.ROOT / "template.yaml"
 PACKAGES_DIR = process.ROOT / ".gatestream" / "packages"
 EMBEDDED_CONTEXT = "gatestream-embedded"  # in the kubeconfig that the embedded cluster writes
 START_SECONDS = 30.0
@@ -108,6 +119,9 @@ class _Files:
         """The ids of all processes started and not yet ended by `down`, by name."""
         return {path.stem: int(path.read_text(encoding="ascii")) for path in self.folder.glob("*.pid")}
 
+    def note(self, name: str, pid: int) -> None:
+        (self.folder / f"{name}.pid").write_text(str(pid), encoding="ascii")
+
     def running(self) -> dict[str, int]:
         return {name: pid for name, pid in self.processes().items() if process.is_running(pid, str(self.folder))}
 
@@ -135,23 +149,28 @@ class _Start:
     lifetime: tuple[str, ...] = ()
 
     def run(self) -> StackInfo:
-        """Starts both servers side by side, then deploys into them."""
+        """Starts both servers and packages meanwhile, then deploys into them."""
         helm = tools.helm_and_kubectl() / "helm"
         port = self.options.port or _free_port()
         endpoint_url = f"http://{ministack.HOST}:{port}"
         self.progress(f"MiniStack on {endpoint_url}")
         environment = ministack.environment(self.files.folder, port=port, tools=helm.parent, auth=self.options.auth)
-        server = self._launch("ministack", "infra.local.ministack", str(self.files.folder), environment=environment)
-        kubeconfig, context = self._cluster(environment)
-        self._wait("MiniStack", server, lambda: ministack.is_ready(port))
-        self.progress("template.yaml, with the functions and their layer")
-        outputs = deploy(lambda service: ministack.client(endpoint_url, service), self._parameters(kubeconfig), PACKAGES_DIR)
-        found = where_outputs_say(outputs, endpoint_url)
+        self._launch("ministack", "infra.local.ministack", str(self.files.folder), environment=environment)
+        kubeconfig, context = self._start_cluster(environment)
+        self.progress("packages of the functions and their layer")
+        template = TEMPLATE.read_text(encoding="utf-8")
+        packaged = packages(template, PACKAGES_DIR)
+        if not self.options.kubeconfig:
+            self._wait("cluster", lambda: _is_json(kubeconfig))
+        self._wait("ministack", lambda: ministack.is_ready(port))
+        self.progress("template.yaml")
+        client = partial(ministack.client, endpoint_url)
+        found = where_outputs_say(deploy(client, template, packaged, self._parameters(kubeconfig)), endpoint_url)
         info = StackInfo(
             **found,
             stack_name=STACK_NAME,
-            github_secrets=_fill_secret(endpoint_url, found["github_secrets_arn"]),
-            circleci_secrets=_fill_secret(endpoint_url, found["circleci_secrets_arn"]),
+            github_secrets=_fill_secret(client, found["github_secrets_arn"]),
+            circleci_secrets=_fill_secret(client, found["circleci_secrets_arn"]),
             kubeconfig=str(kubeconfig),
             kube_context=context,
             helm=str(helm),
@@ -161,17 +180,15 @@ class _Start:
         self.files.write_stack(info)
         return info
 
-    def _cluster(self, environment: dict[str, str]) -> tuple[Path, str]:
-        """The kubeconfig and the context of the user's cluster, or of the embedded one, started and ready."""
+    def _start_cluster(self, environment: dict[str, str]) -> tuple[Path, str]:
+        """The kubeconfig and the context of the user's cluster, or of the embedded one, which is still starting."""
         if self.options.kubeconfig:
             return self.options.kubeconfig.absolute(), self.options.kube_context
         self.progress("the embedded cluster")
         kubeconfig = self.files.folder / "kubeconfig"
         kubeconfig.unlink(missing_ok=True)
-        delay = ["--ready-after", str(self.options.ready_after)]
-        module = "infra.local.cluster"
-        server = self._launch("cluster", module, "--kubeconfig", str(kubeconfig), *delay, environment=environment)
-        self._wait("the embedded cluster", server, lambda: _is_json(kubeconfig))
+        arguments = ["--kubeconfig", str(kubeconfig), "--ready-after", str(self.options.ready_after)]
+        self._launch("cluster", "infra.local.cluster", *arguments, environment=environment)
         return kubeconfig, EMBEDDED_CONTEXT
 
     def _parameters(self, kubeconfig: Path) -> dict[str, str]:
@@ -182,19 +199,16 @@ class _Start:
             "DeletionProtection": "false",
         }
 
-    def _launch(
-        self, name: str, module: str, *arguments: str, environment: dict[str, str]
-    ) -> subprocess.Popen[bytes]:
-        server = process.start(module, *arguments, *self.lifetime, log=self.files.log, environment=environment)
-        (self.files.folder / f"{name}.pid").write_text(str(server.pid), encoding="ascii")
-        return server
+    def _launch(self, name: str, module: str, *arguments: str, environment: dict[str, str]) -> None:
+        pid = process.start(module, *arguments, *self.lifetime, log=self.files.log, environment=environment)
+        self.files.note(name, pid)
 
-    def _wait(self, title: str, server: subprocess.Popen[bytes], is_ready: Callable[[], bool]) -> None:
+    def _wait(self, name: str, is_ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + START_SECONDS
         while not is_ready():
-            if server.poll() is not None or time.monotonic() > deadline:
+            if name not in self.files.running() or time.monotonic() > deadline:
                 said = self.files.log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:].strip()
-                raise StackError(f"{title} did not start; the end of {self.files.log}:\n{said}")
+                raise StackError(f"{name} did not start; the end of {self.files.log}:\n{said}")
             time.sleep(POLL_SECONDS)
 
 
@@ -218,11 +232,10 @@ def _start(start: _Start) -> StackInfo:
             raise
 
 
-def _fill_secret(endpoint_url: str, arn: str) -> tuple[str, ...]:
+def _fill_secret(client: Callable[[str], Any], arn: str) -> tuple[str, ...]:
     """A new random value for a webhook secret of the stack."""
     values = (secrets.token_hex(32),)
-    manager = ministack.client(endpoint_url, "secretsmanager")
-    manager.put_secret_value(SecretId=arn, SecretString=json.dumps({"secrets": values}))
+    client("secretsmanager").put_secret_value(SecretId=arn, SecretString=json.dumps({"secrets": values}))
     return values
 
 
@@ -233,6 +246,7 @@ def _free_port() -> int:
 
 
 def _is_json(path: Path) -> bool:
+    """Whether the embedded cluster has written its kubeconfig, which it does once it serves."""
     try:
         json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):

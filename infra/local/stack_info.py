@@ -31,8 +31,8 @@ class StackOptions:
 class StackInfo:
     """Where everything of a running local stack is.
 
-    github_secrets, circleci_secrets: the values, current first. Tables and functions are names, queues URLs, topics ARNs;
-    the last three by their logical ids in template.yaml. kubeconfig, helm, traces and log are paths.
+    github_secrets, circleci_secrets: the values, current first. kubeconfig, helm, traces and log are paths.
+    Tables and functions are names, queues URLs, topics ARNs; the last three by their logical ids in template.yaml.
     """
 
     endpoint_url: str
