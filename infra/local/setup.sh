@@ -19,7 +19,7 @@ if ! "$python" -c 'import ensurepip' 2>/dev/null; then  # Debian keeps it in a p
         || die "$python has no venv: run 'sudo apt-get install python3-venv', then make setup again"
     say "installing python3-venv"
     apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >&2
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >/dev/null
 fi
 
 if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
