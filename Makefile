@@ -23,7 +23,7 @@ demo: setup  ## from a signed push to a Helm release, on this machine
 .PHONY: test
 test: setup  ## the whole suite, random order, with the network beyond loopback denied (ARGS=…)
 	@$(BIN)/python -m infra.local.tools
-	@$(BIN)/python -m infra.layers.build shared
+	@echo '==> Packages of the shared layer' && $(BIN)/python -m infra.layers.build shared
 	@$(BIN)/python -m infra.local.loopback -- $(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 .PHONY: lint

@@ -5,6 +5,7 @@ certificates, so they are handed over wherever uv has no setting of its own. Sta
 """
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,18 +18,20 @@ def uv() -> str:
 
 def for_uv() -> dict[str, str]:
     """The environment of a uv process: pip's index and certificates, the system's certificates where pip names none."""
+    files = _configuration_files()
     ours = {
-        "UV_DEFAULT_INDEX": os.environ.get("PIP_INDEX_URL") or _pip("index-url"),
-        "SSL_CERT_FILE": os.environ.get("PIP_CERT") or _pip("cert"),
-        "UV_SYSTEM_CERTS": "1" if Path("/etc/ssl/certs/ca-certificates.crt").exists() else "",
+        "UV_DEFAULT_INDEX": os.environ.get("PIP_INDEX_URL") or files.get("index-url"),
+        "SSL_CERT_FILE": os.environ.get("PIP_CERT") or files.get("cert"),
+        "UV_SYSTEM_CERTS": "1" if Path("/etc/ssl/certs/ca-certificates.crt").exists() else None,
     }
     return {name: value for name, value in ours.items() if value} | dict(os.environ)
 
 
-def _pip(setting: str) -> str:
-    """A setting of the user's pip.conf; empty if it has none."""
-    command = [sys.executable, "-m", "pip", "config", "get", f"global.{setting}"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+def _configuration_files() -> dict[str, str]:
+    """The [global] settings of all pip.conf files, as pip merges them (`pip config get` would read one file only)."""
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return dict(re.findall(r"^global\.([a-z-]+)='(.*)'$", listed, re.MULTILINE))
 
 
 if __name__ == "__main__":
