@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def test_an_upgrade_replaces_the_pods_and_keeps_the_history(tools: Tools) -> Non
 
 def test_a_release_that_never_gets_ready_times_out_and_goes_back(tools: Tools) -> None:
     tools.install("web", "--set", "image.tag=good")
-    never = ("--set", "image.tag=bad", "--set", f"{_READY}=never", "--timeout", "1s", "--rollback-on-failure")
+    never = ("--set", "image.tag=bad", "--set", f"{_READY}=never", "--timeout", "2s", "--rollback-on-failure")
     assert "has been rolled back" in tools.install("web", *never, ok=False)
     assert tools.image("web") == "registry.example.com/web:good"
     assert tools.statuses("web") == ["superseded", "failed", "deployed"]
@@ -246,12 +247,18 @@ def test_a_kind_that_is_not_served_is_named(tools: Tools) -> None:
     assert 'no matches for kind "StatefulSet"' in tools.run(*apply, stdin=json.dumps(thing), ok=False)
 
 
-def test_the_kubeconfig_is_its_owners_alone_and_the_process_ends_on_stop(tmp_path: Path) -> None:
+def test_the_kubeconfig_is_its_owners_alone_and_the_cluster_stops_quietly_with_a_watch_open(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "kubeconfig"
     with cluster.start(path) as running:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        assert running.url.startswith("http://127.0.0.1:")
+        watching = HTTPConnection(running.url.removeprefix("http://"), timeout=20)
+        watching.request("GET", "/api/v1/namespaces?watch=true")
+        assert json.loads(watching.getresponse().readline())["object"]["metadata"]["name"] == "default"
+    watching.close()
     assert running.process.poll() == 0
+    assert capfd.readouterr().err == ""
 
 
 def test_the_cluster_ends_with_the_process_that_started_it(tmp_path: Path) -> None:

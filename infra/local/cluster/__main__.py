@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import uuid
 from datetime import UTC, datetime
 from functools import partial
@@ -74,9 +75,10 @@ def _write_kubeconfig(path: Path, url: str) -> None:
         "users": [{"name": name, "user": {}}],
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    handle, temporary = tempfile.mkstemp(dir=path.parent)  # readable by its owner only
+    with os.fdopen(handle, "w") as file:
         json.dump(config, file, indent=2)
+    Path(temporary).replace(path)
 
 
 def _now() -> str:

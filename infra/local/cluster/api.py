@@ -125,12 +125,8 @@ class Api:
         if "dryRun" not in request.query and not options.get("dryRun"):
             policy = options.get("propagationPolicy", request.query.get("propagationPolicy"))
             self.store.delete(where.kind, thing, dependents=policy != "Orphan")
-        details = {
-            "name": where.name,
-            "kind": where.kind.plural,
-            "group": where.kind.group,
-            "uid": thing["metadata"]["uid"],
-        }
+        uid = thing["metadata"]["uid"]
+        details = {"name": where.name, "kind": where.kind.plural, "group": where.kind.group, "uid": uid}
         return Response({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
 
     def _subresource(self, request: Request, where: Route) -> Response:
@@ -141,17 +137,12 @@ class Api:
             return Response(_scale(live))
         new = _body(request) if request.method == "PUT" else _patched(_scale(live), request)
         thing = {**live, "spec": {**live["spec"], "replicas": new["spec"]["replicas"]}}
-        response = self._replace(request, where, live, thing)
-        return Response(_scale(response.body))
+        return Response(_scale(self._replace(request, where, live, thing).body))
 
     def _manager(self, request: Request, where: Route, operation: str) -> dict[str, Any]:
         name = request.query.get("fieldManager") or request.headers.get("user-agent", "unknown").partition("/")[0]
-        entry = {
-            "manager": name,
-            "operation": operation,
-            "apiVersion": where.kind.api_version,
-            "time": self.store.now(),
-        }
+        when = {"apiVersion": where.kind.api_version, "time": self.store.now()}
+        entry = {"manager": name, "operation": operation, **when}
         return {**entry, "subresource": where.subresource} if where.subresource else entry
 
 
@@ -180,15 +171,13 @@ def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "application/json").partition(";")[0]
 
 
-def _body(request: Request) -> Any:
-    media_type = _media_type(request)
-    if media_type == protobuf.MEDIA_TYPE:
+def _body(request: Request) -> Object:
+    if _media_type(request) == protobuf.MEDIA_TYPE:
         return protobuf.decode(request.body)
     try:
-        return json.loads(request.body)
-    except ValueError:
-        pass  # YAML, which apply may send, holds JSON too, but reads ten times slower
-    try:
-        return yaml.safe_load(request.body)
-    except yaml.YAMLError as error:
+        body = json.loads(request.body) if request.body[:1] == b"{" else yaml.safe_load(request.body)
+    except (ValueError, yaml.YAMLError) as error:
         raise ApiError(400, "BadRequest", f"the body is neither JSON nor YAML: {error}") from error
+    if not isinstance(body, dict):
+        raise ApiError(400, "BadRequest", "the body is no object")
+    return {"metadata": {}, **body}

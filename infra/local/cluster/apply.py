@@ -15,10 +15,8 @@ Path = tuple[str, ...]
 Fields = frozenset[Path]
 Manager = dict[str, Any]
 
-_UNMANAGED = {("f:apiVersion",), ("f:kind",), ("f:status",)}
-_UNMANAGED_METADATA = {
-    "name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"
-}  # fmt: skip
+_STAMPS = ("name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields")
+_UNMANAGED = {("f:apiVersion",), ("f:kind",), ("f:status",), *(("f:metadata", f"f:{name}") for name in _STAMPS)}
 
 
 def apply(live: Object | None, wanted: Object, manager: Manager, *, force: bool) -> Object:
@@ -62,11 +60,7 @@ def _is_changed(before: Any, after: Any, path: Path) -> bool:
 
 def fields_of(thing: Object) -> Fields:
     """The paths of all fields that managers can have; list items with keys have a path of their own."""
-    paths = (path for path in _paths(thing, ()) if path[:1] not in _UNMANAGED)
-    return frozenset(path for path in paths if not (path[0] == "f:metadata" and path[1:2] in _METADATA_PATHS))
-
-
-_METADATA_PATHS = {(f"f:{name}",) for name in _UNMANAGED_METADATA}
+    return frozenset(path for path in _paths(thing, ()) if not {path[:1], path[:2]} & _UNMANAGED)
 
 
 def _paths(value: Any, path: Path) -> Iterator[Path]:
@@ -113,9 +107,7 @@ def _read(tree: dict[str, Any], path: Path) -> Iterator[Path]:
 
 def _with_fields(manager: Manager, fields: Fields) -> Manager:
     tree: dict[str, Any] = {}
-    for path in sorted(
-        fields
-    ):  # a path sorts before those inside it, so that the "." can be set when the first one comes
+    for path in sorted(fields):  # a path sorts before those inside it
         inner = tree
         for step in path[:-1]:
             inner = inner.setdefault(step, {})
@@ -131,10 +123,7 @@ def _without(value: Any, path: Path, field: str = "") -> Any:
         return {key: inner if key == name else old for key, old in value.items() if key != name or inner}
     if isinstance(value, list):
         keys = keys_of(field, value)
-        items = ((identity(item, keys), item) for item in value)
-        left = [
-            _without(item, rest) if place == step and rest else item for place, item in items if place != step or rest
-        ]
+        left = [item if identity(item, keys) != step else rest and _without(item, rest) for item in value]
         return [item for item in left if item]
     return value
 

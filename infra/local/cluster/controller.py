@@ -6,7 +6,6 @@ It looks at the whole state each time, never at what changed, so that it may run
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable
 
 from infra.local.cluster import states
 from infra.local.cluster.behaviour import Behaviour, behaviour
@@ -31,18 +30,18 @@ class Controller:
         thing = change.thing
         owner = _owner(thing)
         if change.kind is DEPLOYMENT:
-            self._soon(self._roll, _place(thing))
+            self._roll_soon(_place(thing))
         elif change.kind is REPLICA_SET and owner:
-            self._soon(self._roll, owner)
+            self._roll_soon(owner)
         elif change.kind is POD and owner:
             replica_set = self.store.find(REPLICA_SET, *owner)
             if replica_set and (deployment := _owner(replica_set)):
-                self._soon(self._roll, deployment)
+                self._roll_soon(deployment)
         elif change.kind in {POD, JOB} and change.before is None:
             self._settle_later(change.kind, thing, behaviour(thing, self.ready_after))
 
-    def _soon(self, call: Callable[[Place], None], place: Place) -> None:
-        asyncio.get_running_loop().call_soon(call, place)
+    def _roll_soon(self, place: Place) -> None:
+        asyncio.get_running_loop().call_soon(self._roll, place)
 
     def _settle_later(self, kind: Kind, thing: Object, asked: Behaviour, deadline: float | None = None) -> None:
         delay = deadline if asked.ready == "never" else asked.delay

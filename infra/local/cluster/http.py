@@ -39,8 +39,9 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 async def serve_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handle: Handler) -> None:
-    """Answer requests one after the other until the client closes the connection."""
-    with contextlib.closing(writer), contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+    """Answer requests one after the other until the client closes the connection or the server stops."""
+    ends = (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError)
+    with contextlib.closing(writer), contextlib.suppress(*ends):
         while (request := await _read(reader)) is not None:
             await _write(reader, writer, await _answer(request, handle))
 
@@ -67,9 +68,8 @@ async def _answer(request: Request, handle: Handler) -> Response:
 
 
 async def _write(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, response: Response) -> None:
-    head = (
-        f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}\r\nContent-Type: {response.content_type}\r\n"
-    )
+    status = HTTPStatus(response.status)
+    head = f"HTTP/1.1 {status} {status.phrase}\r\nContent-Type: {response.content_type}\r\n"
     if response.stream is None:
         body = _encode(response.body)
         writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
@@ -81,14 +81,13 @@ async def _write(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, res
 
 async def _stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pieces: AsyncIterator[Any]) -> None:
     sending = asyncio.ensure_future(_send_pieces(writer, pieces))
-    leaving = asyncio.ensure_future(
-        reader.read(1)
-    )  # a client that watches sends nothing: any byte or EOF means it left
+    leaving = asyncio.ensure_future(reader.read(1))  # a watching client sends nothing: whatever comes, it left
     await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
     for task in (sending, leaving):
         task.cancel()
     await asyncio.gather(sending, leaving, return_exceptions=True)
     if not sending.cancelled():
+        sending.result()
         writer.write(b"0\r\n\r\n")
     raise ConnectionAbortedError
 

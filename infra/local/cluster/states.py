@@ -28,44 +28,41 @@ def pod(owner: Object, suffix: str) -> Object:
     made = _owned_by(REPLICA_SET, owner, POD, name, _labels(template))
     made["metadata"]["annotations"] = template["metadata"].get("annotations") or {}
     spec = {**template["spec"], "nodeName": "embedded"}
-    return {
-        **made,
-        "spec": spec,
-        "status": {"phase": "Pending", **_containers(made | {"spec": spec}, "ContainerCreating")},
-    }
+    status = {"phase": "Pending", **_containers(spec, "ContainerCreating")}
+    return {**made, "spec": spec, "status": status}
 
 
 def settled_pod(thing: Object, ready: str, now: str) -> Object:
     """The status of a Pod when its delay is over: running, or, when it is to run once only, succeeded."""
     if ready != "yes":
         reason = "CrashLoopBackOff" if ready == "fail" else "ImagePullBackOff"
-        return {"phase": "Pending", "conditions": _conditions({"Ready": "False"}, now), **_containers(thing, reason)}
+        return {
+            "phase": "Pending",
+            "conditions": _conditions({"Ready": "False"}, now),
+            **_containers(thing["spec"], reason),
+        }
     phase = "Running" if thing["spec"].get("restartPolicy", "Always") == "Always" else "Succeeded"
     conditions = dict.fromkeys(("PodScheduled", "Initialized", "ContainersReady", "Ready"), "True")
-    return {"phase": phase, "podIP": "10.244.0.1", "conditions": _conditions(conditions, now), **_containers(thing, "")}
+    return {
+        "phase": phase,
+        "podIP": "10.244.0.1",
+        "conditions": _conditions(conditions, now),
+        **_containers(thing["spec"], ""),
+    }
 
 
 def settled_job(_: Object, ready: str, now: str) -> Object:
     """The status of a Job when its delay is over."""
     if ready == "yes":
-        return {
-            "succeeded": 1,
-            "startTime": now,
-            "completionTime": now,
-            "conditions": _conditions({"Complete": "True"}, now),
-        }
+        conditions = _conditions({"Complete": "True"}, now)
+        return {"succeeded": 1, "startTime": now, "completionTime": now, "conditions": conditions}
     return {"failed": 1, "startTime": now, "conditions": _conditions({"Failed": "True"}, now, "BackoffLimitExceeded")}
 
 
 def replica_set_status(pods: list[Object], generation: int) -> Object:
     """The status of a ReplicaSet with these Pods."""
     ready = sum(is_ready(pod) for pod in pods)
-    counts = {
-        "replicas": len(pods),
-        "fullyLabeledReplicas": len(pods),
-        "readyReplicas": ready,
-        "availableReplicas": ready,
-    }
+    counts = {"replicas": len(pods), "readyReplicas": ready, "availableReplicas": ready}
     return {**counts, "observedGeneration": generation}
 
 
@@ -74,7 +71,7 @@ def deployment_status(deployment: Object, pods: list[Object], new: list[Object],
     wanted = deployment["spec"]["replicas"]
     ready, new_ready = sum(is_ready(pod) for pod in pods), sum(is_ready(pod) for pod in new)
     progressing = ("True", "ReplicaSetUpdated")
-    if any(_is_stuck(pod) for pod in new):
+    if "False" in map(_readiness, new):
         progressing = ("False", "ProgressDeadlineExceeded")
     elif new_ready == wanted == len(pods):
         progressing = ("True", "NewReplicaSetAvailable")
@@ -92,17 +89,13 @@ def deployment_status(deployment: Object, pods: list[Object], new: list[Object],
 
 def is_ready(pod: Object) -> bool:
     """Whether the Pod's Ready condition is true."""
-    return any(
-        condition["type"] == "Ready" and condition["status"] == "True"
-        for condition in pod["status"].get("conditions", ())
-    )
+    return _readiness(pod) == "True"
 
 
-def _is_stuck(pod: Object) -> bool:
-    return any(
-        condition["type"] == "Ready" and condition["status"] == "False"
-        for condition in pod["status"].get("conditions", ())
-    )
+def _readiness(pod: Object) -> str:
+    """The Ready condition: empty while a Pod is starting, false when it is stuck."""
+    conditions = pod["status"].get("conditions", ())
+    return next((condition["status"] for condition in conditions if condition["type"] == "Ready"), "")
 
 
 def _owned_by(owner_kind: Kind, owner: Object, kind: Kind, name: str, labels: dict[str, str]) -> Object:
@@ -123,21 +116,12 @@ def _owned_by(owner_kind: Kind, owner: Object, kind: Kind, name: str, labels: di
     return {"apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata}
 
 
-def _containers(thing: Object, waiting: str) -> dict[str, Any]:
+def _containers(spec: Object, waiting: str) -> dict[str, Any]:
     """Container statuses: waiting for the named reason, or running when there is none."""
     state = {"waiting": {"reason": waiting}} if waiting else {"running": {}}
-    return {
-        "containerStatuses": [
-            {
-                "name": container["name"],
-                "image": container.get("image", ""),
-                "ready": not waiting,
-                "restartCount": int(waiting == "CrashLoopBackOff"),
-                "state": state,
-            }
-            for container in thing["spec"].get("containers", ())
-        ]
-    }
+    shared = {"ready": not waiting, "restartCount": int(waiting == "CrashLoopBackOff"), "state": state}
+    names = [{"name": container["name"], "image": container.get("image", "")} for container in spec["containers"]]
+    return {"containerStatuses": [{**name, **shared} for name in names]}
 
 
 def _conditions(statuses: dict[str, str], now: str, reason: str = "") -> list[Object]:
