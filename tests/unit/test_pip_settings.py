@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -44,5 +45,6 @@ def test_uvs_own_setting_wins(monkeypatch: pytest.MonkeyPatch, name: str) -> Non
     assert pip_settings.for_uv()[name] == "uv's own"
 
 
-def test_where_pip_is_set_up_as_it_came_uv_is_too() -> None:
-    assert not {"UV_DEFAULT_INDEX"} & pip_settings.for_uv().keys()
+def test_where_pip_is_set_up_as_it_came_uv_is_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)  # to pip: no configuration file at all
+    assert not SETTINGS.keys() & pip_settings.for_uv().keys()
