@@ -1,0 +1,264 @@
+"""template.yaml says what the design promises: who may do what, what is kept, what retries, what alarms."""
+
+import ast
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfnlint.decode import decode
+
+from pipeline_state.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE: dict[str, Any] = decode(str(ROOT / "template.yaml"))[0]
+
+
+def resources(kind: str) -> dict[str, dict[str, Any]]:
+    """Properties by logical id."""
+    return {name: it.get("Properties", {}) for name, it in TEMPLATE["Resources"].items() if it["Type"] == kind}
+
+
+FUNCTIONS = resources("AWS::Serverless::Function")
+QUEUES = resources("AWS::SQS::Queue")
+TABLES = resources("AWS::DynamoDB::Table")
+TOPICS = resources("AWS::SNS::Topic")
+SUBSCRIPTIONS = resources("AWS::SNS::Subscription")
+ROLES = resources("AWS::IAM::Role")
+ALARMS = resources("AWS::CloudWatch::Alarm")
+FROM_QUEUES = [
+    (name, event["Properties"])
+    for name, function in FUNCTIONS.items()
+    for event in function["Events"].values()
+    if event["Type"] == "SQS"
+]
+
+
+def target(value: Any) -> str:
+    """The logical id that a !Ref, !GetAtt or !Sub "${Name.Attribute}…" refers to."""
+    if "Ref" in value:
+        return str(value["Ref"])
+    if "Fn::Sub" in value:
+        return str(re.findall(r"\$\{(\w+)", value["Fn::Sub"])[0])
+    return str(value["Fn::GetAtt"][0])
+
+
+def flat(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def statements(role: str) -> list[dict[str, Any]]:
+    """What a role allows, with all conditions taken as met."""
+    found = [s for policy in ROLES[role]["Policies"] for s in policy["PolicyDocument"]["Statement"]]
+    return [s["Fn::If"][1] if "Fn::If" in s else s for s in found]
+
+
+def allowed(role: str) -> set[tuple[str, str]]:
+    """Pairs of action and logical id."""
+    return {
+        (action, target(resource))
+        for statement in statements(role)
+        for action in flat(statement["Action"])
+        for resource in flat(statement["Resource"])
+    }
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_function_has_a_role_and_a_log_of_its_own(name: str) -> None:
+    function = FUNCTIONS[name]
+    assert target(function["Role"]) == f"{name}Role"
+    assert target(function["LoggingConfig"]["LogGroup"]) == f"{name}Logs"
+    logs = [pair for pair in allowed(f"{name}Role") if pair[0].startswith("logs:")]
+    assert {group for _, group in logs} == {f"{name}Logs"}
+    assert TEMPLATE["Resources"][f"{name}Logs"]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_role_reaches_beyond_the_resources_it_names(role: str) -> None:
+    assert set(map(str, flat(ROLES[role]["ManagedPolicyArns"]))) == {
+        "{'Fn::If': ['HasSharedAccess', {'Ref': 'SharedAccess'}, {'Ref': 'AWS::NoValue'}]}"
+    }
+    for statement in statements(role):
+        assert all("*" not in action for action in flat(statement["Action"]))
+        assert all(resource != "*" for resource in flat(statement["Resource"]))
+
+
+@pytest.mark.parametrize("role, topics", [
+    ("GitHubWebhookRole", {"GitHubEvents"}),
+    ("CircleCIWebhookRole", {"CircleCIEvents"}),
+    ("EventForwarderRole", {"GitHubEvents", "CircleCIEvents"}),
+    ("GateRecorderRole", set()),
+    ("PromoterRole", {"PromotionEvents"}),
+    ("HelmInstallerRole", {"DeploymentEvents", "PromotionEvents"}),
+])  # fmt: skip
+def test_functions_publish_to_their_own_topics_only(role: str, topics: set[str]) -> None:
+    assert {resource for action, resource in allowed(role) if action == "sns:Publish"} == topics
+
+
+@pytest.mark.parametrize("role", ["GitHubWebhookRole", "CircleCIWebhookRole", "EventForwarderRole"])
+def test_what_faces_the_internet_touches_no_table(role: str) -> None:
+    assert not [action for action, _ in allowed(role) if action.startswith("dynamodb:")]
+
+
+def test_only_the_recorder_and_the_promoter_write_records() -> None:
+    writers = {role for role in ROLES if ("dynamodb:UpdateItem", "Gates") in allowed(role)}
+    assert writers == {"GateRecorderRole", "PromoterRole"}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_setting_is_one_that_the_code_reads(name: str) -> None:
+    variables = {
+        *TEMPLATE["Globals"]["Function"]["Environment"]["Variables"],
+        *FUNCTIONS[name]["Environment"]["Variables"],
+    }
+    assert {variable.lower() for variable in variables} <= {field.name for field in fields(Settings)}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_handler_is_in_the_code_it_comes_from(name: str) -> None:
+    module, handler = FUNCTIONS[name]["Handler"].split(".")
+    tree = ast.parse((ROOT / FUNCTIONS[name]["CodeUri"] / f"{module}.py").read_text(encoding="utf-8"))
+    defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    assigned = {ast.unparse(node.targets[0]) for node in tree.body if isinstance(node, ast.Assign)}
+    assert handler in defined | assigned
+
+
+@pytest.mark.parametrize("name, event", FROM_QUEUES, ids=[name for name, _ in FROM_QUEUES])
+def test_a_message_stays_hidden_until_its_function_must_be_done(name: str, event: dict[str, Any]) -> None:
+    timeout = FUNCTIONS[name]["Timeout"]
+    needed = timeout + 60 if name == "HelmInstaller" else 6 * timeout
+    assert QUEUES[target(event["Queue"])]["VisibilityTimeout"] >= needed
+    assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+@pytest.mark.parametrize("name, event", FROM_QUEUES, ids=[name for name, _ in FROM_QUEUES])
+def test_what_a_function_gives_up_goes_to_a_queue_of_the_same_kind_that_it_can_also_write_to(
+    name: str, event: dict[str, Any]
+) -> None:
+    queue = QUEUES[target(event["Queue"])]
+    dead_letters = target(queue["RedrivePolicy"]["deadLetterTargetArn"])
+    assert QUEUES[dead_letters].get("FifoQueue", False) == queue.get("FifoQueue", False)
+    assert target(FUNCTIONS[name]["Environment"]["Variables"]["DEAD_LETTER_QUEUE_URL"]) == dead_letters
+    assert ("sqs:SendMessage", dead_letters) in allowed(f"{name}Role")
+
+
+def test_installs_come_one_by_one() -> None:
+    (event,) = (event for name, event in FROM_QUEUES if name == "HelmInstaller")
+    assert event["BatchSize"] == 1
+    assert QUEUES[target(event["Queue"])]["FifoQueue"] is True
+
+
+def test_the_stream_keeps_what_it_gives_up_and_never_retries_forever() -> None:
+    event = FUNCTIONS["Promoter"]["Events"]["Changes"]["Properties"]
+    assert event["StartingPosition"] == "TRIM_HORIZON"
+    assert 0 < event["MaximumRetryAttempts"] < 1000
+    assert 0 < event["MaximumRecordAgeInSeconds"] < 86400
+    assert event["BisectBatchOnFunctionError"] is True
+    assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert event["DestinationConfig"]["OnFailure"]["Type"] == "S3"  # SQS and SNS get the metadata only
+    assert ("s3:PutObject", "PromoterFailures") in allowed("PromoterRole")
+
+
+@pytest.mark.parametrize("name", SUBSCRIPTIONS)
+def test_every_subscription_delivers_raw_and_keeps_what_it_cannot_deliver(name: str) -> None:
+    subscription = SUBSCRIPTIONS[name]
+    undelivered = target(subscription["RedrivePolicy"]["deadLetterTargetArn"])
+    assert subscription["RawMessageDelivery"] is True
+    assert [other for other in SUBSCRIPTIONS.values() if other["RedrivePolicy"] == subscription["RedrivePolicy"]] == [
+        subscription
+    ]
+    for queue in (target(subscription["Endpoint"]), undelivered):
+        (statement,) = TEMPLATE["Resources"][f"{queue}Policy"]["Properties"]["PolicyDocument"]["Statement"]
+        assert statement["Principal"] == {"Service": "sns.amazonaws.com"}
+        assert target(subscription["TopicArn"]) in map(
+            target, flat(statement["Condition"]["ArnEquals"]["aws:SourceArn"])
+        )
+
+
+def test_the_recorder_gets_the_results_that_can_open_gates_and_the_pushes() -> None:
+    assert SUBSCRIPTIONS["GateEventsFromGitHubEvents"]["FilterPolicy"] == {
+        "ce-type": [
+            "com.github.push",
+            "com.github.check_run.completed",
+            "com.github.check_suite.completed",
+            "com.github.status",
+            "com.github.workflow_run.completed",
+        ]
+    }
+
+
+@pytest.mark.parametrize("name, keys", [
+    ("Gates", ["repo", "commit"]),
+    ("Environments", ["pipeline", "environment"]),
+    ("Journal", ["record", "entry"]),
+    ("Pipelines", ["repo"]),
+])  # fmt: skip
+def test_tables_are_backed_up_encrypted_protected_and_paid_by_use(name: str, keys: list[str]) -> None:
+    table = TABLES[name]
+    assert [key["AttributeName"] for key in table["KeySchema"]] == keys
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "_expires_at", "Enabled": True}
+    assert table["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
+    assert table["SSESpecification"]["Fn::If"][1]["KMSMasterKeyId"] == {"Ref": "KmsKeyArn"}
+
+
+@pytest.mark.parametrize("name", [*QUEUES, *(topic for topic in TOPICS if topic != "AlarmTopic")])
+def test_queues_and_topics_take_the_given_key(name: str) -> None:
+    assert (QUEUES | TOPICS)[name]["KmsMasterKeyId"]["Fn::If"][:2] == ["HasKmsKey", {"Ref": "KmsKeyArn"}]
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_every_topic_has_a_policy_for_named_principals(topic: str) -> None:
+    (statement,) = TEMPLATE["Resources"][f"{topic}Policy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert target(statement["Resource"]) == topic
+    assert "*" not in str(statement["Principal"])
+
+
+@pytest.mark.parametrize("queue", [name for name in QUEUES if re.search("DeadLetters|Undelivered|Rejected", name)])
+def test_every_queue_for_a_person_to_look_at_has_an_alarm(queue: str) -> None:
+    alarm = ALARMS[f"{queue}Alarm"]
+    assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+    assert target(alarm["Dimensions"][0]["Value"]) == queue
+
+
+@pytest.mark.parametrize("queue", [target(event["Queue"]) for _, event in FROM_QUEUES])
+def test_every_queue_that_is_worked_off_has_an_alarm_on_its_age(queue: str) -> None:
+    alarm = ALARMS[f"{queue}AgeAlarm"]
+    assert alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
+    assert target(alarm["Dimensions"][0]["Value"]) == queue
+
+
+@pytest.mark.parametrize("metric", ["Errors", "Throttles"])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_function_has_alarms(name: str, metric: str) -> None:
+    alarm = ALARMS[f"{name}{metric}Alarm"]
+    assert (alarm["MetricName"], target(alarm["Dimensions"][0]["Value"])) == (metric, name)
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_every_alarm_is_heard(name: str) -> None:
+    assert ALARMS[name]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+
+
+@pytest.mark.parametrize("name, path", [("GitHubWebhook", "/github"), ("CircleCIWebhook", "/circleci")])
+def test_webhooks_are_posted_byte_for_byte_to_throttled_routes(name: str, path: str) -> None:
+    api = TEMPLATE["Resources"]["WebhookApi"]["Properties"]
+    (event,) = FUNCTIONS[name]["Events"].values()
+    assert event["Properties"] == {"RestApiId": {"Ref": "WebhookApi"}, "Method": "post", "Path": path}
+    assert api["BinaryMediaTypes"] == ["*/*"]
+    assert api["MethodSettings"][0]["ThrottlingRateLimit"] > 0
+
+
+@pytest.mark.parametrize("name", resources("AWS::SecretsManager::Secret"))
+def test_no_deployment_can_overwrite_the_secrets(name: str) -> None:
+    assert not {"SecretString", "GenerateSecretString"} & set(TEMPLATE["Resources"][name]["Properties"])
+
+
+@pytest.mark.parametrize("name", ["SharedLayer", "HelmLayer"])
+def test_layers_have_a_target_in_the_makefile_of_their_folder(name: str) -> None:
+    layer = TEMPLATE["Resources"][name]
+    makefile = (ROOT / layer["Properties"]["ContentUri"] / "Makefile").read_text(encoding="utf-8")
+    assert layer["Metadata"] == {"BuildMethod": "makefile", "BuildInSource": True}
+    assert f"\nbuild-{name}:" in makefile
