@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint.decode import decode
+from samtranslator.yaml_helper import yaml_parse
 
 from pipeline_state.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-TEMPLATE: dict[str, Any] = decode(str(ROOT / "template.yaml"))[0]
+TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
 
 
 def resources(kind: str) -> dict[str, dict[str, Any]]:
