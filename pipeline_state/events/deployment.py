@@ -1,4 +1,4 @@
-"""What the promoter and the installer say: promoted, started, failed, deployed.
+"""What the promoter and the installer say: promoted, started, superseded, failed, deployed.
 
 All are CDEvents 0.5.1 documents inside CloudEvents. `service deployed`, `upgraded` and `rolledback` are CDEvents' own,
 and their schema closes `subject.content`, so ours goes to `customData`; the others are custom, their content is free.
@@ -19,13 +19,14 @@ from pipeline_state.model.promotion import Promotion
 
 PROMOTED = "dev.cdeventsx.gatestream-release.promoted.0.1.0"
 STARTED = "dev.cdeventsx.gatestream-release.started.0.1.0"
+SUPERSEDED = "dev.cdeventsx.gatestream-release.superseded.0.1.0"
 FAILED = "dev.cdeventsx.gatestream-release.failed.0.1.0"
 DEPLOYED = "dev.cdevents.service.deployed.0.3.0"
 UPGRADED = "dev.cdevents.service.upgraded.0.3.0"
 ROLLED_BACK = "dev.cdevents.service.rolledback.0.3.0"
 
 Action = Literal["deployed", "upgraded", "rolledback"]
-Kind = Literal["started", "failed", "deployed"]
+Kind = Literal["started", "superseded", "failed", "deployed"]
 
 _CDEVENTS_VERSION = "0.5.1"
 _SCHEMA = 1
@@ -74,6 +75,12 @@ def started(promotion: Promotion, *, at: datetime) -> CloudEvent:
     return _release_event(promotion, STARTED, at, {})
 
 
+def superseded(promotion: Promotion, *, at: datetime, by: int) -> CloudEvent:
+    """The installer leaves it, because a newer promotion has claimed the environment. by: that one's generation."""
+    reason = f"generation {by} of {promotion.environment} was promoted meanwhile"
+    return _release_event(promotion, SUPERSEDED, at, {"reason": reason})
+
+
 def failed(promotion: Promotion, *, at: datetime, reason: str) -> CloudEvent:
     """The installer has given up. reason: one that a person can read, Helm's own sentence where there is one."""
     return _release_event(promotion, FAILED, at, {"reason": reason})
@@ -85,7 +92,7 @@ def deployed(promotion: Promotion, *, at: datetime, action: Action, revision: in
 
 
 def read_deployment(event: CloudEvent) -> Deployment:
-    """The inverse of `started`, `failed` and `deployed`. Raises PermanentFault if it is none of them, or not whole."""
+    """The inverse of `started`, `superseded`, `failed` and `deployed`. Raises PermanentFault if it is none of them, or not whole."""
     kind = _KINDS.get(event.get_type())
     if kind is None:
         raise PermanentFault(f"event {event.get_id()} has type {event.get_type()}, which no installer sends")
@@ -106,7 +113,7 @@ def _release_event(promotion: Promotion, type_: str, at: datetime, ours: dict[st
     subject: dict[str, Any] = {"id": promotion.release.name, "source": source}
     custom = {"schema": _SCHEMA, "promotion": promotion.to_dict()} | ours
     event_id = f"{promotion.id}-{_KINDS[type_]}"
-    if type_ in (STARTED, FAILED):
+    if type_ in (STARTED, SUPERSEDED, FAILED):
         return _event(promotion, type_, event_id, source, at, subject | {"content": custom})
     content = {"environment": {"id": promotion.environment_key}, "artifactId": _artifact(promotion)}
     return _event(promotion, type_, event_id, source, at, subject | {"content": content}, custom)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -33,9 +34,13 @@ class Queue:
     client: Callable[[], SQSClient]
 
     def send(self, body: str, attributes: Attributes | None = None) -> None:
-        """Raises TemporaryFault when SQS does not take the message."""
+        """Raises TemporaryFault when SQS does not take the message. In a FIFO queue each is a group of its own."""
+        ordered: dict[str, Any] = {}
+        if self.url.endswith(".fifo"):
+            digest = hashlib.sha256(body.encode()).hexdigest()
+            ordered = {"MessageGroupId": digest, "MessageDeduplicationId": digest}
         try:
-            self.client().send_message(QueueUrl=self.url, MessageBody=body, MessageAttributes=attributes or {})
+            self.client().send_message(QueueUrl=self.url, MessageBody=body, MessageAttributes=attributes or {}, **ordered)
         except (BotoCoreError, ClientError) as fault:
             raise TemporaryFault(f"SQS did not take a message: {type(fault).__name__}", _RETRY_AFTER) from fault
 
@@ -65,8 +70,11 @@ class Publisher:
         except (BotoCoreError, ClientError) as fault:
             raise TemporaryFault(f"SNS did not take an event: {type(fault).__name__}", _RETRY_AFTER) from fault
 
-    def publish_ordered(self, event: CloudEvent, topic_arn: str, group: str) -> None:
-        """To a FIFO topic, in the group's order, once per event id. No fallback: a detour would lose the order."""
+    def publish_ordered(self, event: CloudEvent, topic_arn: str, group: str, deduplication_id: str = "") -> None:
+        """To a FIFO topic, in the group's order, once per event id, or else the id given here.
+
+        There is no fallback: a detour would lose the order.
+        """
         message = encode(event)
         try:
             self._sns.publish(
@@ -74,7 +82,7 @@ class Publisher:
                 Message=message.body,
                 MessageAttributes=message.attributes,
                 MessageGroupId=group,
-                MessageDeduplicationId=event.get_id(),
+                MessageDeduplicationId=deduplication_id or event.get_id(),
             )
         except (BotoCoreError, ClientError) as fault:
             raise TemporaryFault(f"SNS did not take an event: {type(fault).__name__}", _RETRY_AFTER) from fault
