@@ -7,11 +7,14 @@ import os
 import ssl
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib import request
 from urllib.error import HTTPError, URLError
 
-from pipeline_state.deploy.terms import Workspace
 from pipeline_state.faults import PermanentFault, TemporaryFault
+
+if TYPE_CHECKING:
+    from pipeline_state.deploy.terms import Workspace
 
 MAX_BYTES = 20 * 1024 * 1024
 """Helm itself keeps a release, chart included, in a Secret of at most 1 MB; this only guards memory."""
@@ -61,7 +64,8 @@ def download(url: str, *, seconds: float = 30.0) -> bytes:
         with _https().open(url, timeout=seconds) as response:
             content: bytes = response.read(MAX_BYTES + 1)
     except HTTPError as error:
-        raise _http_fault(url, error) from error
+        with error:  # it holds the connection
+            raise _http_fault(url, error) from error
     except (URLError, OSError) as error:
         reason = getattr(error, "reason", error)
         if isinstance(reason, ssl.SSLCertVerificationError | str):  # a str: not https, or not a URL at all

@@ -11,18 +11,24 @@ import os
 import shlex
 import shutil
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyhelm3
 
 from pipeline_state import tracing
 from pipeline_state.deploy import process, values
-from pipeline_state.deploy.clusters import Access
 from pipeline_state.deploy.history import Revision, read_history
-from pipeline_state.deploy.terms import Workspace
-from pipeline_state.model.pipelines import Release
+from pipeline_state.faults import TemporaryFault
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline_state.deploy.clusters import Access
+    from pipeline_state.deploy.terms import Workspace
+    from pipeline_state.model.pipelines import Release
+
+_RETRY_SECONDS = 10.0
 
 LOOK_UP_SECONDS = 30.0
 """How long a look-up may take; a cluster that has not answered by then is not going to."""
@@ -87,15 +93,16 @@ class Helm(pyhelm3.Command):  # type: ignore[misc]  # pyhelm3 ships no types
     async def run(self, command: list[Any], input: bytes | None = None) -> bytes:  # noqa: A002 - pyhelm3's name for it
         """pyhelm3's one way to Helm; what that printed.
 
-        Raises pyhelm3.ReleaseNotFoundError, CommandCancelledError when its time was up, otherwise Error.
+        Raises pyhelm3.ReleaseNotFoundError, CommandCancelledError when its time was up, otherwise Error; TemporaryFault
+        when somebody else killed it (out of memory, say).
         """
         verb, *rest = [str(part) for part in command]
         with tracing.span(f"helm {verb}", **{"helm.flags": shlex.join(rest)}):
             ended = await self._run([verb, *rest, *self._target], input)
             tracing.add_field("helm.exit_code", ended.code)
-        if ended.code == 0:
-            return ended.stdout
-        raise _error(ended)
+        if ended.code:
+            raise _error(ended)
+        return ended.stdout
 
     async def _run(self, arguments: list[str], stdin: bytes | None) -> process.Ended:
         grace = self._margin / 2
@@ -136,6 +143,8 @@ def environment(workspace: Workspace, helm: str) -> dict[str, str]:
 
 
 def _error(ended: process.Ended) -> Exception:
+    if ended.code < 0 and not ended.stopped:
+        return TemporaryFault(f"Helm was ended from outside, by signal {-ended.code}", _RETRY_SECONDS)
     kind = pyhelm3.ReleaseNotFoundError if b"release: not found" in ended.stderr else pyhelm3.Error
     if ended.stopped:
         kind = pyhelm3.CommandCancelledError

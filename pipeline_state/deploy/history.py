@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
 
 _SUCCEEDED = frozenset({"deployed", "superseded"})
 _STUCK = frozenset({"pending-install", "pending-upgrade", "pending-rollback", "uninstalling"})

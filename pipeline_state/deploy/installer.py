@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pyhelm3
 
@@ -15,7 +15,11 @@ from pipeline_state.deploy.history import Revision, RollBack, ever_ready, finish
 from pipeline_state.deploy.terms import Deployed, Failed, Install, Workspace
 from pipeline_state.deploy.values import with_commit
 from pipeline_state.faults import PermanentFault, TemporaryFault
-from pipeline_state.model.pipelines import Release
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline_state.model.pipelines import Release
 
 _RETRY_SECONDS = 30.0
 

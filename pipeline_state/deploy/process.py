@@ -6,9 +6,12 @@ import asyncio
 import os
 import signal
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +47,9 @@ async def run(
             _signal(process.pid, signal.SIGTERM)
             await _finished(output, grace)
     finally:
-        # Also when we are cancelled. A child's child may hold the pipes open: the group goes first, then the output ends.
+        # Also when we are cancelled. A child's child may hold the pipes open: first the group goes, then the output.
         _signal(process.pid, signal.SIGKILL)
-    stdout, stderr = await output
+        stdout, stderr = await output
     return Ended(process.returncode or 0, stdout, stderr, stopped)
 
 

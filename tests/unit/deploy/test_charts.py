@@ -1,0 +1,178 @@
+"""Where charts come from: bundled, never from elsewhere on disk, and by https from a real server."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from pipeline_state.deploy import Workspace
+from pipeline_state.deploy.charts import MAX_BYTES, locate
+from pipeline_state.faults import PermanentFault, TemporaryFault
+
+
+class Handler(BaseHTTPRequestHandler):
+    """/chart.tgz and redirects to it; /<number> answers with that status."""
+
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.paths.append(self.path)
+        name = self.path.strip("/")
+        if name.isdigit():
+            self.send_error(int(name))
+        elif name.startswith("to/"):
+            self.send_response(302)
+            self.send_header("Location", name.removeprefix("to/"))
+            self.end_headers()
+        else:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"chart" if name == "chart.tgz" else bytes(MAX_BYTES + 1))
+
+    def log_message(self, *_: object) -> None:
+        """Nothing on standard error."""
+
+
+class Server(ThreadingHTTPServer):
+    """An https server; paths: what was asked for."""
+
+    def __init__(self, certificate: Path) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.paths: list[str] = []
+        self.url = f"https://127.0.0.1:{self.server_port}"
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    def handle_error(self, *_: object) -> None:
+        """A client that hangs up is what these tests are about."""
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "charts")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    path.write_bytes(secret + signed.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+@pytest.fixture
+def server(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with Server(certificate) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    (tmp_path / "bundled" / "web").mkdir(parents=True)
+    (tmp_path / "secret").mkdir()
+    return Workspace(directory=tmp_path / "work", charts_dir=tmp_path / "bundled")
+
+
+@pytest.mark.parametrize("chart", ["charts/web", "web", "charts/./web", "charts/x/../web"])
+def test_a_bundled_chart_is_found(chart: str, workspace: Workspace) -> None:
+    assert locate(chart, workspace) == str(workspace.charts_dir / "web")
+
+
+@pytest.mark.parametrize(
+    "chart", ["../secret", "charts/../../secret", "/etc", "charts//etc", "", "charts/", ".", "link"]
+)
+def test_a_path_that_leaves_the_bundled_charts_is_refused(chart: str, workspace: Workspace) -> None:
+    (workspace.charts_dir / "link").symlink_to(workspace.charts_dir.parent / "secret")
+    with pytest.raises(PermanentFault, match="is not below the bundled charts"):
+        locate(chart, workspace)
+
+
+@pytest.mark.parametrize("chart", ["charts/none", "charts/--kube-context=x", "charts/'; id", "charts/🚀"])
+def test_whether_a_bundled_chart_exists_is_for_helm_to_say(chart: str, workspace: Workspace) -> None:
+    assert locate(chart, workspace) == str(workspace.charts_dir / chart.removeprefix("charts/"))
+
+
+@pytest.mark.parametrize("chart", ["oci://registry.example.com/web:1.0.0", "oci://registry.example.com/web@sha256:00"])
+def test_an_oci_reference_is_left_to_helm(chart: str, workspace: Workspace) -> None:
+    assert locate(chart, workspace) == chart
+
+
+@pytest.mark.parametrize("chart", ["http://example.com/a.tgz", "file:///etc/passwd", "git://example.com/a"])
+def test_other_schemes_are_refused(chart: str, workspace: Workspace) -> None:
+    with pytest.raises(PermanentFault, match="only https:// and oci://"):
+        locate(chart, workspace)
+
+
+def test_an_archive_is_fetched_once(server: Server, workspace: Workspace) -> None:
+    places = {locate(f"{server.url}/chart.tgz", workspace) for _ in range(3)}
+    assert [Path(place).read_bytes() for place in places] == [b"chart"]
+    assert server.paths == ["/chart.tgz"]
+    assert list((workspace.directory / "charts").iterdir()) == [Path(place) for place in places]
+
+
+def test_a_redirect_to_another_https_url_is_followed(server: Server, workspace: Workspace) -> None:
+    place = locate(f"{server.url}/to/{server.url}/chart.tgz", workspace)
+    assert Path(place).read_bytes() == b"chart"
+
+
+@pytest.mark.parametrize(
+    "target", ["http://127.0.0.1:1/chart.tgz", "file:///etc/passwd", "ftp://127.0.0.1:1/chart.tgz"]
+)
+def test_a_redirect_to_anything_else_is_not_followed(target: str, server: Server, workspace: Workspace) -> None:
+    with pytest.raises(PermanentFault):
+        locate(f"{server.url}/to/{target}", workspace)
+    assert not (workspace.directory / "charts").exists()
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
+def test_an_archive_that_is_not_there_has_failed(status: int, server: Server, workspace: Workspace) -> None:
+    with pytest.raises(PermanentFault, match=f"/{status}: {status} "):
+        locate(f"{server.url}/{status}", workspace)
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
+def test_an_archive_that_is_not_there_for_now_is_tried_again(status: int, server: Server, workspace: Workspace) -> None:
+    with pytest.raises(TemporaryFault, match=f"/{status}: {status} ") as caught:
+        locate(f"{server.url}/{status}", workspace)
+    assert caught.value.delay_seconds > 0
+
+
+def test_an_endless_archive_is_refused(server: Server, workspace: Workspace) -> None:
+    with pytest.raises(PermanentFault, match="larger than"):
+        locate(f"{server.url}/endless", workspace)
+
+
+def test_a_server_that_is_off_is_tried_again(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with pytest.raises(TemporaryFault, match="refused"):
+        locate("https://127.0.0.1:1/chart.tgz", workspace)
+
+
+def test_a_server_nobody_vouches_for_is_refused(
+    server: Server, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(PermanentFault, match="certificate verify failed"):
+        locate(f"{server.url}/chart.tgz", workspace)

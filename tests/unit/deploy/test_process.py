@@ -1,0 +1,104 @@
+"""Child processes, real ones: what they get, how they are stopped, and that nobody stays behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline_state.deploy import process
+
+STAY = "import time; time.sleep(600)"
+LONG = 60.0
+
+
+def python(script: str, *, stdin: bytes | None = None, seconds: float = LONG, grace: float = LONG) -> process.Ended:
+    command = [sys.executable, "-c", script]
+    return asyncio.run(process.run(command, stdin=stdin, environment={"A": "1"}, seconds=seconds, grace=grace))
+
+
+def gone(pid: int) -> bool:
+    """Whether the process ends by itself: a signal reaches one that is not our child a moment after it was sent."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    with os.fdopen(handle):
+        return bool(select.select([handle], [], [], 10.0)[0])
+
+
+def test_output_and_code_come_back_and_input_goes_in() -> None:
+    ended = python("import sys; print(sys.stdin.read()); sys.exit(3)", stdin=b"values")
+    assert ended == process.Ended(3, b"values\n", b"", stopped=False)
+
+
+def test_without_input_there_is_an_empty_one_and_not_our_own() -> None:
+    assert python("import sys; print(repr(sys.stdin.read()))").stdout == b"''\n"
+
+
+def test_the_environment_is_what_was_given_and_nothing_else() -> None:
+    seen = python("import os; print(sorted(set(os.environ) - {'LC_CTYPE'}))").stdout
+    assert seen == b"['A']\n"
+
+
+def test_arguments_are_never_read_by_a_shell() -> None:
+    words = ["$(touch x)", "`id`", "a b", "'; true #", '"', "🚀", "*"]
+    script = "import sys; print(sys.argv[1:])"
+    command = [sys.executable, "-X", "utf8", "-c", script, *words]
+    ended = asyncio.run(process.run(command, stdin=None, environment={}, seconds=LONG, grace=LONG))
+    assert ended.stdout.decode() == f"{words}\n"
+
+
+def test_a_command_that_is_not_there_is_an_error_of_its_own() -> None:
+    with pytest.raises(FileNotFoundError):
+        asyncio.run(process.run(["./nowhere"], stdin=None, environment={}, seconds=LONG, grace=LONG))
+
+
+def test_one_whose_time_is_up_may_tidy_up_first() -> None:
+    script = f"import signal, sys; signal.signal(15, lambda *_: sys.exit('tidied up')); {STAY}"
+    ended = python(f"print('on', flush=True); {script}", seconds=1.0)
+    assert (ended.stopped, ended.code, ended.stderr) == (True, 1, b"tidied up\n")
+
+
+def test_one_that_does_not_listen_is_killed() -> None:
+    ended = python(f"import signal; signal.signal(15, signal.SIG_IGN); {STAY}", seconds=0.5, grace=0.1)
+    assert (ended.stopped, ended.code) == (True, -signal.SIGKILL)
+
+
+@pytest.mark.parametrize("seconds", [0.5, 0.0, -1.0])
+def test_children_of_the_child_go_with_it(seconds: float) -> None:
+    child = f"import signal; signal.signal(15, signal.SIG_IGN); {STAY}"
+    start = f"import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', {child!r}])"
+    script = f"{start}; print(child.pid, flush=True); {STAY}"
+    ended = python(script, seconds=seconds, grace=0.5)
+    assert ended.stopped
+    assert all(gone(int(pid)) for pid in ended.stdout.split())
+
+
+def test_a_child_left_behind_by_one_that_ended_well_goes_too() -> None:
+    start = "from subprocess import DEVNULL, Popen; import sys"
+    ended = python(f"{start}; print(Popen([sys.executable, '-c', {STAY!r}], stdout=DEVNULL, stderr=DEVNULL).pid)")
+    assert (ended.code, ended.stopped) == (0, False)
+    assert gone(int(ended.stdout))
+
+
+def test_cancelling_leaves_nobody_behind(tmp_path: Path) -> None:
+    fifo = tmp_path / "pid"
+    os.mkfifo(fifo)
+
+    async def cancel() -> int:
+        script = f"import os; open({str(fifo)!r}, 'w').write(str(os.getpid())); {STAY}"
+        command = [sys.executable, "-c", script]
+        task = asyncio.ensure_future(process.run(command, stdin=None, environment={}, seconds=LONG, grace=LONG))
+        pid = int(await asyncio.to_thread(fifo.read_text))
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return pid
+
+    assert gone(asyncio.run(cancel()))
