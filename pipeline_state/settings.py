@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class MissingSettingError(Exception):
     """A setting the function cannot do without is absent; the message names the environment variable."""
+
+
+_FOR_HELM = ("PATH", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +22,8 @@ class Settings:
     """Each field is the environment variable of the same name in capitals; absent means empty (or the default here).
 
     trace_file and local_kubeconfig exist on the local stack only. sample_rate 1 keeps every trace; N keeps one in N.
+    install_attempts is how often a promotion is tried while AWS or the cluster cannot be reached.
+    helm_environment is what a Helm process inherits; the rest of the environment is not its business.
     charts_dir is where bundled charts lie: "charts" beside the installer's app.py unless set.
     """
 
@@ -37,23 +45,27 @@ class Settings:
     honeycomb_dataset: str = "gatestream"
     honeycomb_api_host: str = "https://api.honeycomb.io"
     sample_rate: int = 1
+    install_attempts: int = 5
     trace_file: str = ""
     local_kubeconfig: str = ""
     charts_dir: str = ""
     aws_region: str = "us-east-1"
+    helm_environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_settings(*required: str, environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings of this process.
 
-    Raises MissingSettingError when one of the required fields is empty, at cold start rather than in the middle of an event.
+    Raises MissingSettingError when one of the required fields is empty: at cold start, not in the middle of an event.
     """
     given = {name: environ[name.upper()] for name in (f.name for f in fields(Settings)) if environ.get(name.upper())}
     missing = [name.upper() for name in required if name not in given]
     if missing:
-        message = f"not set: {', '.join(missing)}; template.yaml gives each function its variables, see Environment there"
+        message = (
+            f"not set: {', '.join(missing)}; template.yaml gives each function its variables, see Environment there"
+        )
         raise MissingSettingError(message)
-    rate = int(given.pop("sample_rate", 1))
-    task_root = environ.get("LAMBDA_TASK_ROOT", ".")
-    given.setdefault("charts_dir", os.path.join(task_root, "charts"))
-    return Settings(**given, sample_rate=rate)
+    numbers = {name: int(given.pop(name)) for name in ("sample_rate", "install_attempts") if name in given}
+    given.setdefault("charts_dir", f"{environ.get('LAMBDA_TASK_ROOT', '.')}/charts")
+    inherited = {name: environ[name] for name in _FOR_HELM if name in environ}
+    return Settings(**given, **numbers, helm_environment=inherited)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -11,10 +12,13 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_state import tracing
-from pipeline_state.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_secretsmanager import SecretsManagerClient
+
+    from pipeline_state.settings import Settings
 
 _BOUNDED = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
 """Two tries of at most 3 s each: GitHub waits 10 s for its answer, and boto3's own bounds are minutes."""
@@ -27,8 +31,24 @@ def aws_client(service: str, settings: Settings) -> Any:
     return boto3.client(service, region_name=settings.aws_region, config=_BOUNDED)  # type: ignore[call-overload]
 
 
+class Clients:
+    """A client per service, made when first asked for: making one costs some 50 ms."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._make = cache(lambda service: aws_client(service, settings))
+
+    def __call__(self, service: str) -> Any:
+        """The client of a service, by boto3's name for it."""
+        return self._make(service)
+
+
+def utc_now() -> datetime:
+    """The current time, aware."""
+    return datetime.now(UTC)
+
+
 def start_tracing(service: str, settings: Settings, secrets: Callable[[], SecretsManagerClient]) -> None:
-    """Spans go to Honeycomb if a key is named, else to a file if one is. Without either, or the key's value, nowhere."""
+    """Spans go to Honeycomb if a key is named, else to a file if one is. Without either, or the key itself, nowhere."""
     sink = tracing.choose_sink(
         writekey=_write_key(settings.honeycomb_key_arn, secrets) if settings.honeycomb_key_arn else "",
         api_host=settings.honeycomb_api_host,

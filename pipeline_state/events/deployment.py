@@ -33,6 +33,7 @@ _SCHEMA = 1
 _ACTION_TYPES: dict[Action, str] = {"deployed": DEPLOYED, "upgraded": UPGRADED, "rolledback": ROLLED_BACK}
 _KINDS: dict[str, Kind] = {
     STARTED: "started",
+    SUPERSEDED: "superseded",
     FAILED: "failed",
     DEPLOYED: "deployed",
     UPGRADED: "deployed",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,8 @@ from pipeline_state.events.codec import Attributes, OutgoingMessage, attribute, 
 from pipeline_state.faults import TemporaryFault
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cloudevents.core.v1.event import CloudEvent
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient

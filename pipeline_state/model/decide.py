@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 from pipeline_state.model.decision import (
     Blocked,
@@ -20,10 +19,15 @@ from pipeline_state.model.decision import (
     Wait,
 )
 from pipeline_state.model.gates import Gate, GateStatus, read_gate
-from pipeline_state.model.order import Place
 from pipeline_state.model.pipelines import DEPLOYED_TO, Environment, Pipeline
-from pipeline_state.model.record import Record
 from pipeline_state.model.times import parse_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from pipeline_state.model.order import Place
+    from pipeline_state.model.record import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,10 @@ def _decide_one(  # noqa: PLR0911 - one return for each decision, in the order i
     state = state or EnvironmentState(pipeline.name, name)
     claim = record.claims.get(pipeline.key_of(name))
     if claim:
-        return Promoted(name, claim.at, claim.generation, claim.published, gates.get(pipeline.deployed_gate(name)))
+        deployed = gates.get(pipeline.deployed_gate(name))
+        if claim.generation < state.generation and (deployed is None or deployed.status is GateStatus.PENDING):
+            return Superseded(name, state.head)
+        return Promoted(name, claim.at, claim.generation, claim.published, deployed)
     candidate = candidate_place(record, pipeline)
     if isinstance(candidate, str):
         return NotACandidate(name, candidate)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pipeline_state.model.gates import Gate
+if TYPE_CHECKING:
+    from pipeline_state.model.gates import Gate
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline_state.model.pipelines import Cluster, Release
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,15 @@ class Promotion:
     releases: tuple[str, ...]
     by: str = "gatestream"
     traceparent: str = ""
+
+    @property
+    def lock(self) -> str:
+        """What only one Helm may work on at a time, as a FIFO group: the same for every promotion of a release.
+
+        Hashed, because SNS takes 128 characters of a limited set.
+        """
+        place = json.dumps([self.cluster.name, self.cluster.region, self.release.namespace, self.release.name])
+        return hashlib.sha256(place.encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data, all of it but the trace context, which travels as an attribute of the event."""

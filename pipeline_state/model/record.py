@@ -13,6 +13,7 @@ from pipeline_state.model.order import Place
 CLAIM = "_claim_"
 WRITTEN = "_set_"
 BRANCHES = "_branches"
+LAST_WRITE = "_last_write"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def load_definitions(repo: str, version: int | None = None) -> Definitions:
-    """A repository's pipelines, as they are or as a version had them; none where there are none. Raises TemporaryFault."""
+    """A repository's pipelines, as they are or as a version had them; maybe none. Raises TemporaryFault."""
     key = repo.lower() if version is None else f"{repo.lower()}@{version}"
     try:
         return read_definitions(repo, PipelinesItem.get(key, consistent_read=True).raw)

@@ -24,6 +24,7 @@ class Happening:
     """One entry.
 
     time: RFC 3339, of the event. id, source: the CloudEvent's, unique together. kind: its type, or a name of ours.
+    written_at: RFC 3339, of the write itself.
     by: who did it; verified: whether our own function or a signed call says so. what: small plain data for people.
     """
 
@@ -35,6 +36,7 @@ class Happening:
     kind: str
     by: str = ""
     verified: bool = False
+    written_at: str = ""
     what: Mapping[str, Any] = field(default_factory=dict)
 
 

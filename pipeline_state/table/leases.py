@@ -74,16 +74,16 @@ def take(promotion: Promotion, owner: str, now: float, until: float) -> Lease:
 
 
 def finish(promotion: Promotion, owner: str, outcome: Mapping[str, Any]) -> str | None:
-    """Give the lease back with how it went; the event that was parked meanwhile, if any. Raises TemporaryFault.
+    """Give the lease back with how it went; the event parked meanwhile, or "". Raises TemporaryFault.
 
     outcome: plain JSON data, kept so that a repeated delivery can tell the same again. A lease that has passed to
-    somebody else by its deadline is left to them, and so is what is parked.
+    somebody else by its deadline is left to them, with what is parked; then the answer is None.
     """
     release = promotion.release.name
     done = {_DONE + release: promotion.generation, _OUTCOME + release: json.dumps(outcome)}
     actions = [*set_all(done), at(_LEASE + release).remove(), at(_DEADLINE + release).remove()]
     after = _update(promotion, actions, at(_LEASE + release) == to_raw(owner))
-    return to_plain(after).get(_PARKED + release) if after else None
+    return None if after is None else str(to_plain(after).get(_PARKED + release, ""))
 
 
 def give_back(promotion: Promotion, owner: str) -> None:

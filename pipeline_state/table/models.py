@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pynamodb.expressions.condition import Condition
     from pynamodb.expressions.update import Action
 
+    from pipeline_state.settings import Settings
+
 SCHEMA = 1
 """Version of the items; raised when their form changes, while older forms stay readable."""
 
@@ -115,6 +117,17 @@ MODELS: dict[str, type[_OpenItem]] = {
     "journal": JournalEntry,
     "pipelines": PipelinesItem,
 }
+
+
+def tables_of(settings: Settings) -> Tables:
+    """The tables that a function's settings name."""
+    return Tables(
+        gates=settings.gates_table,
+        environments=settings.environments_table,
+        journal=settings.journal_table,
+        pipelines=settings.pipelines_table,
+        region=settings.aws_region,
+    )
 
 
 _shared: list[Connection] = []

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline_state.model.order import NO_COMMIT, Place, Push, place
-from pipeline_state.model.record import BRANCHES, read_record
+from pipeline_state.model.record import BRANCHES, LAST_WRITE, read_record
 from pipeline_state.table import journal
 from pipeline_state.table.models import SCHEMA, GateRecord, Raw, as_read, at, set_all, to_plain, to_raw
 from pipeline_state.table.retry import until_unopposed
@@ -39,7 +39,7 @@ def record_push(reader: Reader, branch: str, push: Push, happening: Happening, t
         for commit in sorted({push.after, *moved}):
             item = known.items.get(commit, {})
             actions = _placed(item, branch, moved[commit]) if commit in moved else []
-            actions += about_record(snapshot, trace_of(snapshot.repo, commit))
+            actions += about_record(snapshot, happening, trace_of(snapshot.repo, commit))
             label = f"record of {commit[:12]}"
             transaction.update(label, GateRecord(snapshot.repo, commit), actions, as_read(item, BRANCHES))
         transaction.commit()
@@ -72,7 +72,11 @@ def _placed(item: Raw, branch: str, new: Place) -> list[Action]:
     return set_all(values)
 
 
-def about_record(snapshot: Snapshot, trace: str, besides: Collection[str] = ()) -> list[Action]:
-    """What every record says of itself, and its declared gates as empty columns, where they are not there yet."""
+def about_record(snapshot: Snapshot, happening: Happening, trace: str, besides: Collection[str] = ()) -> list[Action]:
+    """What every record says of itself, and its declared gates as empty columns, where they are not there yet.
+
+    Our own writes leave a trace that tells them from people's in the stream.
+    """
     absent = {"_schema": SCHEMA, "honeycomb_trace": trace, **dict.fromkeys(sorted(snapshot.definitions.declared), "")}
-    return [at(name).set(at(name) | to_raw(value)) for name, value in absent.items() if name not in besides]
+    kept = [at(name).set(at(name) | to_raw(value)) for name, value in absent.items() if name not in besides]
+    return [*kept, *set_all({LAST_WRITE: {"event": happening.id, "at": happening.written_at}})]

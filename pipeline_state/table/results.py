@@ -124,7 +124,7 @@ def _write(
     journal.append(transaction, replace(happening, repo=snapshot.repo))
     notes = {name: {"at": value["at"], "by": value["by"], "value": value} for name, value in values.items()}
     written = {WRITTEN + name: note for name, note in notes.items()}
-    about = about_record(snapshot, trace_of(snapshot.repo, snapshot.commit), besides=set(values))
+    about = about_record(snapshot, happening, trace_of(snapshot.repo, snapshot.commit), besides=set(values))
     conditions = [as_read(snapshot.item, name) for name in (*values, *written)]
     transaction.update(
         "record",

@@ -1,0 +1,29 @@
+"""The GateEvents queue: events become gates in their commits' records."""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from typing import TYPE_CHECKING
+
+from chalice.app import Chalice
+
+from pipeline_state import tracing
+from pipeline_state.handlers import gate_recorder
+
+if TYPE_CHECKING:
+    from chalice.app import SQSEvent
+
+app = Chalice(app_name="gate_recorder")
+app.log.setLevel(logging.INFO)
+handler = cache(gate_recorder.handler)
+
+
+@app.on_sqs_message(queue="GateEvents", batch_size=10)
+def record_gates(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
+    """The messages of the batch that have to be tried again; what no retry can help is in the dead-letter queue."""
+    answer, records = handler(), event.to_dict()["Records"]
+    with tracing.invocation(event.context):
+        failures = answer(records)
+    app.log.info("%s of %s recorded", len(records) - len(failures["batchItemFailures"]), len(records))
+    return failures

@@ -1,0 +1,68 @@
+"""Batches from queues and streams: one bad record never fails its batch, and nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline_state.events.codec import attribute
+from pipeline_state.faults import PermanentFault, TemporaryFault
+
+if TYPE_CHECKING:
+    from pipeline_state.events.publish import Queue
+
+_log = logging.getLogger(__name__)
+
+Record = Mapping[str, Any]
+Failures = dict[str, list[dict[str, str]]]
+Handle = Callable[[Sequence[Record]], Failures]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Lambda's answer to a batch: `batchItemFailures` names the records to be tried again.
+
+    work raises PermanentFault for a record that no retry can help, which then goes to the dead-letter queue with the
+    reason, and TemporaryFault for one to try again. Any other exception is a bug: it is logged without its text, which
+    may quote a payload, and tried again until the retries run out and the queue itself gives up.
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html,
+    https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+    """
+
+    work: Callable[[Record], None]
+    dead_letters: Queue
+
+    def messages(self, records: Sequence[Record]) -> Failures:
+        """A batch of an SQS queue."""
+        return _failures(record["messageId"] for record in records if not self._is_done(record, record["body"]))
+
+    def changes(self, records: Sequence[Record]) -> Failures:
+        """A batch of a DynamoDB stream; Lambda begins again at the first that failed."""
+        return _failures(
+            record["dynamodb"]["SequenceNumber"] for record in records if not self._is_done(record, json.dumps(record))
+        )
+
+    def _is_done(self, record: Record, body: str) -> bool:
+        try:
+            try:
+                self.work(record)
+            except PermanentFault as fault:
+                _log.error("given up: %s", fault.reason)
+                self.dead_letters.send(body, {"reason": attribute(fault.reason)})
+        except TemporaryFault as fault:
+            _log.warning("to be tried again: %s", fault.reason)
+            return False
+        except Exception as bug:  # noqa: BLE001 - one bad record never fails its batch
+            _log.error("unexpected %s\n%s", type(bug).__name__, "".join(traceback.format_tb(bug.__traceback__)))
+            return False
+        return True
+
+
+def _failures(identifiers: Iterable[str]) -> Failures:
+    failed = [{"itemIdentifier": identifier} for identifier in identifiers]
+    _log.info("%s to be tried again", len(failed))
+    return {"batchItemFailures": failed}

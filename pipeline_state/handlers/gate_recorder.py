@@ -1,0 +1,201 @@
+"""Events become gates: what a message from GateEvents does to its commit's record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline_state import tracing
+from pipeline_state.events.codec import decode
+from pipeline_state.events.deployment import Deployment, read_deployment
+from pipeline_state.events.publish import Queue
+from pipeline_state.faults import PermanentFault
+from pipeline_state.handlers.batch import Batch, Handle
+from pipeline_state.model.order import NO_COMMIT, Push
+from pipeline_state.model.pipelines import DEPLOYED_TO, SourceKind
+from pipeline_state.model.results import ReleaseResult, Result
+from pipeline_state.model.times import format_time
+from pipeline_state.settings import read_settings
+from pipeline_state.startup import Clients, start_tracing, utc_now
+from pipeline_state.table.journal import Happening
+from pipeline_state.table.models import connect, tables_of
+from pipeline_state.table.pushes import record_push
+from pipeline_state.table.results import record_deployment, record_news, record_result
+from pipeline_state.table.retry import RepeatedError
+from pipeline_state.table.snapshot import Reader
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from cloudevents.core.v1.event import CloudEvent
+
+    from pipeline_state.table.snapshot import Snapshot
+
+KINDS = {
+    "com.circleci.workflow-completed": SourceKind.CIRCLECI_WORKFLOW,
+    "com.circleci.job-completed": SourceKind.CIRCLECI_JOB,
+    "com.github.check_run.completed": SourceKind.GITHUB_CHECK,
+    "com.github.check_suite.completed": SourceKind.GITHUB_CHECK_SUITE,
+    "com.github.workflow_run.completed": SourceKind.GITHUB_WORKFLOW,
+}
+"""Which kind of gate source an event type is; every com.github.status.<state> is a check too."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateRecorder:
+    """Records events. now: the current time, aware."""
+
+    reader: Reader
+    now: Callable[[], datetime]
+
+    def record(self, message: Mapping[str, Any]) -> None:
+        """One SQS message, its body a CloudEvent. Raises PermanentFault and TemporaryFault."""
+        event = decode(message["body"])
+        about = _commit_of(event)
+        if about is None:
+            return
+        parent = tracing.parse_traceparent(str(event.get_extension("traceparent") or "")) or tracing.trace_of(*about)
+        fields = {"cloudevents.event_id": event.get_id(), "cloudevents.event_type": event.get_type()}
+        with tracing.message_span("record gates", parent=parent, fields=fields):
+            sent_at = int(message["attributes"]["SentTimestamp"])
+            tracing.transit("SNS and SQS", sent_at_ms=sent_at, now=self.now(), parent=parent)
+            self._write(event, *about)
+
+    def _write(self, event: CloudEvent, repo: str, commit: str) -> None:
+        try:
+            with tracing.span("write record"):
+                before = self._transition(event, repo, commit)
+        except RepeatedError:
+            tracing.add_field("repeated", True)  # noqa: FBT003 - a field's value
+            return
+        if before is not None and not before.item:
+            start = event.get_time() or self.now()
+            tracing.send_root(before.repo, commit, start=start, fields={"repo": before.repo, "commit": commit})
+
+    def _transition(self, event: CloudEvent, repo: str, commit: str) -> Snapshot | None:
+        kind = _kind(event.get_type())
+        if event.get_type() == "com.github.push":
+            return self._push(event, repo, commit)
+        if kind is not None:
+            return self._result(kind, event, repo, commit)
+        return self._deployment(event, read_deployment(event))
+
+    def _push(self, event: CloudEvent, repo: str, commit: str) -> Snapshot:
+        data = _data(event)
+        paths = data.get("paths")
+        known = isinstance(paths, list) and data.get("paths_complete") is True and not data.get("created")
+        push = Push(
+            before=str(data.get("before") or NO_COMMIT),
+            after=commit,
+            pushed_at=str(data.get("pushed_at") or _time(event)),
+            paths=tuple(str(path) for path in paths) if known and isinstance(paths, list) else None,
+        )
+        what = {"branch": data["branch"], "before": push.before, "forced": bool(data.get("forced"))}
+        return record_push(
+            self.reader, str(data["branch"]), push, self._happening(event, repo, commit, what), _trace_of
+        )
+
+    def _result(self, kind: SourceKind, event: CloudEvent, repo: str, commit: str) -> Snapshot:
+        data = _data(event)
+        result = Result(
+            kind=kind,
+            name=str(data.get("name", "")),
+            app=str(data.get("app", "")),
+            status=str(data.get("status", "")),
+            completed_at=str(data.get("completed_at") or _time(event)),
+            url=str(data.get("url", "")),
+            who=str(data.get("who", "")),
+        )
+        what = {"name": result.name, "status": result.status, "url": result.url}
+        return record_result(self.reader, result, self._happening(event, repo, commit, what), _trace_of)
+
+    def _deployment(self, event: CloudEvent, told: Deployment) -> Snapshot | None:
+        promotion = told.promotion
+        what = {
+            "pipeline": promotion.pipeline,
+            "environment": promotion.environment,
+            "release": promotion.release.name,
+            "generation": promotion.generation,
+            "outcome": told.kind,
+            "reason": told.reason,
+        }
+        happening = self._happening(event, promotion.repo, promotion.commit, what)
+        if told.kind not in {"deployed", "failed"}:
+            record_news(happening)
+            return None
+        result = ReleaseResult(
+            gate=DEPLOYED_TO + promotion.environment_key,
+            release=promotion.release.name,
+            releases=promotion.releases,
+            generation=promotion.generation,
+            status="TRUE" if told.kind == "deployed" else "FALSE",
+            at=format_time(told.at),
+            reason=told.reason,
+            revision=told.revision,
+            chart=told.chart,
+        )
+        return record_deployment(self.reader, result, happening, _trace_of)
+
+    def _happening(self, event: CloudEvent, repo: str, commit: str, what: Mapping[str, Any]) -> Happening:
+        return Happening(
+            repo=repo,
+            commit=commit,
+            time=_time(event),
+            id=event.get_id(),
+            source=event.get_source(),
+            kind=event.get_type(),
+            by=str(_data(event).get("who", "")),
+            verified=True,
+            written_at=format_time(self.now()),
+            what=what,
+        )
+
+
+def handler() -> Handle:
+    """What answers a batch of the GateEvents queue, put together from the settings. Raises MissingSettingError."""
+    settings = read_settings("gates_table", "journal_table", "pipelines_table", "dead_letter_queue_url")
+    clients = Clients(settings)
+    start_tracing("gate_recorder", settings, lambda: clients("secretsmanager"))
+    connect(tables_of(settings))
+    dead_letters = Queue(settings.dead_letter_queue_url, lambda: clients("sqs"))
+    return Batch(GateRecorder(Reader(), utc_now).record, dead_letters).messages
+
+
+def _commit_of(event: CloudEvent) -> tuple[str, str] | None:
+    """The repository and commit an event puts into the record; None when it is about no commit of a branch.
+
+    Deleted branches and tags are such: they were published, and there is nothing to record. Raises PermanentFault for
+    an event that has no business in this queue.
+    """
+    type_ = event.get_type()
+    if type_.startswith("dev.cdevents"):
+        promotion = read_deployment(event).promotion
+        return promotion.repo, promotion.commit
+    if type_ != "com.github.push" and _kind(type_) is None:
+        raise PermanentFault(f"no gate is made of {type_}; mend the filter of the queue's subscription")
+    data = _data(event)
+    repo, commit = data.get("repo"), data.get("sha")
+    if not repo or not commit or (type_ == "com.github.push" and not data.get("branch")):
+        return None
+    return str(repo), str(commit)
+
+
+def _kind(type_: str) -> SourceKind | None:
+    return SourceKind.GITHUB_CHECK if type_.startswith("com.github.status") else KINDS.get(type_)
+
+
+def _data(event: CloudEvent) -> Mapping[str, Any]:
+    data = event.get_data()
+    return data if isinstance(data, Mapping) else {}
+
+
+def _time(event: CloudEvent) -> str:
+    time = event.get_time()
+    if time is None:
+        raise PermanentFault(f"event {event.get_id()} has no time")
+    return format_time(time)
+
+
+def _trace_of(repo: str, commit: str) -> str:
+    return tracing.trace_of(repo, commit).honeycomb
