@@ -143,6 +143,11 @@ def test_what_a_function_gives_up_goes_to_a_queue_of_the_same_kind_that_it_can_a
     assert ("sqs:SendMessage", dead_letters) in allowed(f"{name}Role")
 
 
+def test_the_installer_gives_up_by_itself_before_its_queue_does() -> None:
+    attempts = int(FUNCTIONS["HelmInstaller"]["Environment"]["Variables"]["INSTALL_ATTEMPTS"])
+    assert attempts < QUEUES["Installs"]["RedrivePolicy"]["maxReceiveCount"]
+
+
 def test_installs_come_one_by_one() -> None:
     (event,) = (event for name, event in FROM_QUEUES if name == "HelmInstaller")
     assert event["BatchSize"] == 1
@@ -182,8 +187,8 @@ def test_the_recorder_gets_the_results_that_can_open_gates_and_the_pushes() -> N
             "com.github.push",
             "com.github.check_run.completed",
             "com.github.check_suite.completed",
-            "com.github.status",
             "com.github.workflow_run.completed",
+            {"prefix": "com.github.status."},
         ]
     }
 
