@@ -7,7 +7,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pipeline_state.events.codec import decode, encode
-from pipeline_state.events.deployment import Deployment, deployed, failed, promoted, read_deployment, read_promotion, started
+from pipeline_state.events.deployment import (
+    Deployment,
+    deployed,
+    failed,
+    promoted,
+    read_deployment,
+    read_promotion,
+    started,
+)
 from pipeline_state.model.pipelines import Cluster, Release
 from pipeline_state.model.promotion import Promotion, promotion_id
 
@@ -16,7 +24,10 @@ name = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 counts = st.integers(0, 2**63)
 times = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - given a zone
 values = st.dictionaries(
-    text, st.recursive(text | counts | st.booleans() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(text, inner))
+    text,
+    st.recursive(
+        text | counts | st.booleans() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(text, inner)
+    ),
 )
 releases = st.builds(Release, name, name, name, st.none() | text, values, name, st.integers(1, 900))
 clusters = st.builds(Cluster, st.none() | name, st.none() | name, st.none() | name, st.none() | name, st.none() | name)

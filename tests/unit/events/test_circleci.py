@@ -54,7 +54,7 @@ def test_a_job_goes_by_its_own_name_status_and_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "repo"),
+    "name, repo",
     [
         ("workflow_github_oauth", "octo-org/octo-repo"),
         ("workflow_fork_github_oauth", "octo-org/octo-repo"),
@@ -94,7 +94,7 @@ def test_the_source_is_on_the_host_of_the_projects_own_server() -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "repo"),
+    "address, repo",
     [
         ("https://github.com/myOrg/myApp", "myOrg/myApp"),
         ("https://github.com/myOrg/myApp/", "myOrg/myApp"),
@@ -112,14 +112,16 @@ def test_a_repositorys_address_becomes_its_name(address: str, repo: str) -> None
     assert repository(Payload({"pipeline": {"vcs": {"target_repository_url": address}}})) == repo
 
 
-@pytest.mark.parametrize("address", ["https://github.com/", "https://github.com/onlyOrg", "octo-repo", "x" * 2049, 7, ""])
+@pytest.mark.parametrize(
+    "address", ["https://github.com/", "https://github.com/onlyOrg", "octo-repo", "x" * 2049, 7, ""]
+)
 def test_what_is_no_address_of_a_repository_is_refused(address: object) -> None:
     with pytest.raises(UnprocessableError, match=r"pipeline\.vcs\.target_repository_url"):
         repository(Payload({"pipeline": {"vcs": {"target_repository_url": address}}}))
 
 
 @pytest.mark.parametrize(
-    ("change", "field"),
+    "change, field",
     [
         ({"id": None}, "id"),
         ({"type": None}, "type"),

@@ -67,7 +67,7 @@ def test_a_missing_attribute_is_named(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "named"),
+    "change, named",
     [
         ({"specversion": "0.3"}, "specversion"),
         ({"id": ""}, "id"),

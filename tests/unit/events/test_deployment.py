@@ -93,13 +93,17 @@ def test_a_second_attempt_says_the_same_under_the_same_id() -> None:
 def test_a_promotion_that_a_later_version_wrote_is_read() -> None:
     event = promoted(PROMOTION, at=AT)
     promotion = document(event)["subject"]["content"]["promotion"]
-    promotion |= {"priority": 1, "release": {**promotion["release"], "wave": 2}, "cluster": {"eks": "prod", "zone": "a"}}
+    promotion |= {
+        "priority": 1,
+        "release": {**promotion["release"], "wave": 2},
+        "cluster": {"eks": "prod", "zone": "a"},
+    }
     assert read_promotion(event) == replace(PROMOTION, cluster=Cluster(eks="prod"))
 
 
 @pytest.mark.parametrize("name", ["started", "failed", "deployed"])
 def test_a_deployment_is_not_a_promotion(name: str) -> None:
-    with pytest.raises(PermanentFault, match="expected dev.cdeventsx.gatestream-release.promoted"):
+    with pytest.raises(PermanentFault, match=r"expected dev\.cdeventsx\.gatestream-release\.promoted"):
         read_promotion(EVENTS[name])
 
 
@@ -109,7 +113,7 @@ def test_a_promotion_is_not_a_deployment() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "problem"),
+    "data, problem",
     [
         ({}, "not a CDEvents document"),
         ({"subject": {"content": []}}, "our part of its data is a list"),

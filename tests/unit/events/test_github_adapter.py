@@ -12,7 +12,7 @@ from pipeline_state.events.github import translate
 RECORDED = Path(__file__).parents[2] / "payloads" / "github"
 RECEIVED = datetime(2026, 3, 2, 8, 15, tzinfo=UTC)
 
-# event: the part of the type after its name; source; subject. As the adapter's tables have it, "repository.url" included.
+# event: the part of the type after its name; source; subject. As the adapter's tables have it.
 ADAPTER = """
 branch_protection_rule: action; repository.url; rule.id
 check_run: action; repository.url; check_run.id
@@ -130,7 +130,7 @@ def test_the_data_of_a_recorded_event_is_small_and_says_its_repository(event_nam
 
 
 @pytest.mark.parametrize(
-    ("event_name", "payload", "expected"),
+    "event_name, payload, expected",
     [
         ("team", {"organization": {"url": "https://api.github.com/orgs/o"}}, "https://api.github.com/orgs/o"),
         ("watch", {"sender": {"url": "https://api.github.com/users/u"}}, "https://api.github.com/users/u"),
@@ -143,9 +143,13 @@ def test_a_source_that_is_missing_falls_back(event_name: str, payload: dict[str,
 
 
 @pytest.mark.parametrize(
-    ("event_name", "payload", "expected"),
+    "event_name, payload, expected",
     [
-        ("check_run", {"check_run": {"completed_at": "2019-05-15T15:21:12Z", "started_at": "2018-01-01T00:00:00Z"}}, 2019),
+        (
+            "check_run",
+            {"check_run": {"completed_at": "2019-05-15T15:21:12Z", "started_at": "2018-01-01T00:00:00Z"}},
+            2019,
+        ),
         ("check_run", {"check_run": {"completed_at": None, "started_at": "2018-01-01T00:00:00Z"}}, 2018),
         ("deploy_key", {"key": {"created_at": "2017-01-01T00:00:00Z"}}, 2017),
         ("installation", {"installation": {"updated_at": 1525109899}}, 2018),

@@ -11,7 +11,11 @@ from pipeline_state.events.payload import UnprocessableError
 
 PAYLOADS = Path(__file__).parents[2] / "payloads"
 RECEIVED = datetime(2026, 3, 2, 8, 15, tzinfo=UTC)
-BEFORE, AFTER, NO_COMMIT = "1f0d5c9e7a3b4c2d8e6f0a1b2c3d4e5f60718293", "6dcb09b5b57875f334f61aebed695e2e4193db5e", "0" * 40
+BEFORE, AFTER, NO_COMMIT = (
+    "1f0d5c9e7a3b4c2d8e6f0a1b2c3d4e5f60718293",
+    "6dcb09b5b57875f334f61aebed695e2e4193db5e",
+    "0" * 40,
+)
 
 
 def push(name: str = "one_commit") -> dict[str, Any]:
@@ -59,7 +63,7 @@ def test_an_ordinary_push_says_all_that_a_candidate_needs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
+    "name, expected",
     [
         ("new_branch", {"branch": "release/2026.3", "before": NO_COMMIT, "created": True, "paths_complete": False}),
         ("deleted_branch", {"branch": "release/2026.3", "sha": None, "deleted": True, "paths_complete": False}),
@@ -165,7 +169,7 @@ def test_a_check_without_a_conclusion_has_not_completed(event_name: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("event_name", "path"),
+    "event_name, path",
     [
         ("push", "ref"),
         ("push", "before"),
@@ -214,7 +218,7 @@ def test_a_ref_that_could_not_travel_is_refused(ref: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "field"),
+    "headers, field",
     [
         ({"x-github-delivery": "d"}, "X-GitHub-Event"),
         ({"x-github-delivery": "d", "x-github-event": "Push\nx"}, "X-GitHub-Event"),

@@ -10,7 +10,7 @@ from pipeline_state.faults import TemporaryFault
 
 
 class Vault:
-    """Secrets Manager as far as it matters here: one value, which may change or be out of reach, and a count of reads."""
+    """Secrets Manager as far as it matters here: one value, which may change or be out of reach; reads are counted."""
 
     def __init__(self, *secrets: str) -> None:
         self.value: str | None = ""
@@ -121,8 +121,18 @@ def test_it_recovers_as_soon_as_secrets_manager_does(secrets: WebhookSecrets, va
 
 @pytest.mark.parametrize(
     "value",
-    ["", "not json", "[]", '{"secrets": []}', '{"secrets": [""]}', '{"secrets": [" "]}', '{"secrets": "current"}']
-    + ['{"secrets": ["current", null]}', '{"secret": "current"}', '{"secrets": ["\\ud800"]}'],
+    [
+        "",
+        "not json",
+        "[]",
+        '{"secrets": []}',
+        '{"secrets": [""]}',
+        '{"secrets": [" "]}',
+        '{"secrets": "current"}',
+        '{"secrets": ["current", null]}',
+        '{"secret": "current"}',
+        '{"secrets": ["\\ud800"]}',
+    ],
 )
 def test_a_value_that_could_let_anybody_in_is_no_secret(
     secrets: WebhookSecrets, vault: Vault, value: str, caplog: pytest.LogCaptureFixture
