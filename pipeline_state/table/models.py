@@ -67,6 +67,12 @@ class _OpenItem(Model):
         self.raw = attribute_values
         super().deserialize(attribute_values)
 
+    @classmethod
+    def _instantiate(cls, attribute_values: dict[str, dict[str, Any]]) -> Self:
+        item = cls(_user_instantiated=False)
+        item.deserialize(attribute_values)
+        return item
+
     def serialize(self, null_check: bool = True) -> dict[str, dict[str, Any]]:  # noqa: ARG002, FBT001, FBT002 - PynamoDB's
         """Refused: saving is a put, and a put would delete the columns that others added."""
         raise TypeError("items are never put, only updated attribute by attribute")
@@ -143,6 +149,8 @@ def connect(tables: Tables) -> None:
     )
     _shared[:] = [shared]
     for name, model in MODELS.items():
+        if not getattr(tables, name):
+            continue  # a function that is not given a table does not use it
         meta: Any = model.Meta
         meta.table_name, meta.region, meta.host = getattr(tables, name), tables.region, tables.endpoint_url
         model._connection = None  # noqa: SLF001 - PynamoDB keeps one per class and has no other way to renew it
