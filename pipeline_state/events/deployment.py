@@ -43,7 +43,7 @@ _KINDS: dict[str, Kind] = {
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What the installer reports about a promotion. reason only with failed; revision and chart only with deployed.
+    """What the installer reports about a promotion. reason: of failed and superseded; revision and chart: of deployed.
 
     revision: the release's Helm revision. chart: name and version as Helm prints them, "web-1.2.3".
     """
@@ -93,17 +93,20 @@ def deployed(promotion: Promotion, *, at: datetime, action: Action, revision: in
 
 
 def read_deployment(event: CloudEvent) -> Deployment:
-    """The inverse of `started`, `superseded`, `failed` and `deployed`. Raises PermanentFault if it is none of them, or not whole."""
+    """The inverse of the four above. Raises PermanentFault when the event is none of them, or not whole."""
     kind = _KINDS.get(event.get_type())
     if kind is None:
         raise PermanentFault(f"event {event.get_id()} has type {event.get_type()}, which no installer sends")
     ours = _ours(event)
+    revision = ours.get("revision", 0)
+    if not isinstance(revision, int):
+        raise PermanentFault(f"event {event.get_id()}: its revision is a {type(revision).__name__}, not a whole number")
     return Deployment(
         promotion=_promotion(event, ours),
         kind=kind,
         at=cast("datetime", event.get_time()),
         reason=str(ours.get("reason", "")),
-        revision=int(ours.get("revision", 0)),
+        revision=revision,
         chart=str(ours.get("chart", "")),
     )
 

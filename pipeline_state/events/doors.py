@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
-from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from pipeline_state.events import circleci, github, signatures
 from pipeline_state.events.forward import Forwarder
@@ -14,7 +11,7 @@ from pipeline_state.events.intake import Intake, Provider, Request
 from pipeline_state.events.publish import Publisher, Queue
 from pipeline_state.events.secrets import WebhookSecrets
 from pipeline_state.settings import Settings, read_settings
-from pipeline_state.startup import aws_client, start_tracing
+from pipeline_state.startup import Clients, start_tracing, utc_now
 
 if TYPE_CHECKING:
     from chalice.app import Request as ChaliceRequest
@@ -38,10 +35,10 @@ def circleci_door() -> Intake:
 def forwarder() -> Forwarder:
     """What drains the fallback queue. Raises MissingSettingError."""
     settings = read_settings("dead_letter_queue_url")
-    client = _clients(settings)
+    client = Clients(settings)
     start_tracing("event_forwarder", settings, lambda: client("secretsmanager"))
     dead_letters = Queue(settings.dead_letter_queue_url, lambda: client("sqs"))
-    return Forwarder(Publisher(client("sns")), dead_letters, _now)
+    return Forwarder(Publisher(client("sns")), dead_letters, utc_now)
 
 
 def request_of(sent: ChaliceRequest | None) -> Request:
@@ -56,7 +53,7 @@ def request_of(sent: ChaliceRequest | None) -> Request:
 
 
 def _door(provider: Provider, settings: Settings, topic_arn: str, secrets_arn: str) -> Intake:
-    client = _clients(settings)
+    client = Clients(settings)
     start_tracing(f"{provider.name}_webhook", settings, lambda: client("secretsmanager"))
     return Intake(
         provider=provider,
@@ -64,14 +61,5 @@ def _door(provider: Provider, settings: Settings, topic_arn: str, secrets_arn: s
         secrets=WebhookSecrets(client("secretsmanager"), secrets_arn, time.monotonic),
         publisher=Publisher(client("sns"), Queue(settings.fallback_queue_url, lambda: client("sqs"))),
         rejected=Queue(settings.rejected_queue_url, lambda: client("sqs")),
-        now=_now,
+        now=utc_now,
     )
-
-
-def _clients(settings: Settings) -> Callable[[str], Any]:
-    """A client per service, made when first asked for: making one costs some 50 ms."""
-    return cache(lambda service: aws_client(service, settings))
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -36,12 +36,12 @@ class Queue:
 
     def send(self, body: str, attributes: Attributes | None = None) -> None:
         """Raises TemporaryFault when SQS does not take the message. In a FIFO queue each is a group of its own."""
-        ordered: dict[str, Any] = {}
+        message: dict[str, Any] = {"MessageBody": body, "MessageAttributes": attributes or {}}
         if self.url.endswith(".fifo"):
             digest = hashlib.sha256(body.encode()).hexdigest()
-            ordered = {"MessageGroupId": digest, "MessageDeduplicationId": digest}
+            message |= {"MessageGroupId": digest, "MessageDeduplicationId": digest}
         try:
-            self.client().send_message(QueueUrl=self.url, MessageBody=body, MessageAttributes=attributes or {}, **ordered)
+            self.client().send_message(QueueUrl=self.url, **message)
         except (BotoCoreError, ClientError) as fault:
             raise TemporaryFault(f"SQS did not take a message: {type(fault).__name__}", _RETRY_AFTER) from fault
 

@@ -50,7 +50,6 @@ def fill_fallback(stack: WebhookStack, *delivery_ids: str) -> None:
     gone = Publisher(stack.client("sns"), fallback(stack))
     for delivery_id in delivery_ids:
         gone.publish(event(delivery_id), f"{stack.topic}-deleted")
-    stack.client("sqs")
 
 
 def as_lambda_sees(messages: list[dict[str, Any]]) -> dict[str, Any]:
@@ -139,6 +138,14 @@ def test_promotions_of_a_group_keep_their_order_and_arrive_once(stack: WebhookSt
         publisher.publish_ordered(event(delivery_id), topic, group="octo-org/octo-repo")
     received = [decode(message["Body"]).get_id() for message in stack.messages(queue)]
     assert received == ["first", "second", "third"]
+
+
+def test_a_fifo_queue_takes_messages_that_know_no_order(stack: WebhookStack) -> None:
+    queue = stack.queue("dead", FifoQueue="true")
+    letters = Queue(queue, lambda: stack.client("sqs"))
+    letters.send("one")
+    letters.send("two", {"reason": {"DataType": "String", "StringValue": "why"}})
+    assert {message["Body"] for message in stack.messages(queue)} == {"one", "two"}
 
 
 def test_a_fifo_topic_that_is_gone_is_a_temporary_fault(stack: WebhookStack) -> None:

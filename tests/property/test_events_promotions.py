@@ -15,6 +15,7 @@ from pipeline_state.events.deployment import (
     read_deployment,
     read_promotion,
     started,
+    superseded,
 )
 from pipeline_state.model.pipelines import Cluster, Release
 from pipeline_state.model.promotion import Promotion, promotion_id
@@ -67,6 +68,13 @@ def test_start_and_failure_arrive_as_they_left(promotion: Promotion, at: datetim
     assert read_deployment(travelled(failed(promotion, at=at, reason=reason))) == Deployment(
         promotion, "failed", at, reason=reason
     )
+
+
+@given(promotions, times, counts)
+def test_giving_way_arrives_with_who_was_given_way_to(promotion: Promotion, at: datetime, by: int) -> None:
+    read = read_deployment(travelled(superseded(promotion, at=at, by=by)))
+    assert (read.promotion, read.kind, read.at) == (promotion, "superseded", at)
+    assert str(by) in read.reason
 
 
 @given(promotions, times, counts, text, st.sampled_from(["deployed", "upgraded", "rolledback"]))

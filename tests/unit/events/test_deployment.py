@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 from cloudevents.core.v1.event import CloudEvent
 
-from pipeline_state.events.deployment import deployed, failed, promoted, read_deployment, read_promotion, started
+from pipeline_state.events.deployment import (
+    deployed,
+    failed,
+    promoted,
+    read_deployment,
+    read_promotion,
+    started,
+    superseded,
+)
 from pipeline_state.faults import PermanentFault
 from pipeline_state.model.pipelines import Cluster, Release
 from pipeline_state.model.promotion import Promotion, promotion_id
@@ -47,6 +55,7 @@ def test_a_promotion_is_announced_as_a_fact_under_its_own_id() -> None:
 EVENTS = {
     "promoted": promoted(PROMOTION, at=AT),
     "started": started(PROMOTION, at=AT),
+    "superseded": superseded(PROMOTION, at=AT, by=4),
     "failed": failed(PROMOTION, at=AT, reason="timed out"),
     "deployed": deployed(PROMOTION, at=AT, action="deployed", revision=1, chart="web-1.2.3"),
     "upgraded": deployed(PROMOTION, at=AT, action="upgraded", revision=2, chart="web-1.2.3"),
@@ -87,7 +96,7 @@ def test_a_service_event_has_what_cdevents_asks_for_and_nothing_else(name: str) 
 def test_a_second_attempt_says_the_same_under_the_same_id() -> None:
     ids = {name: event.get_id() for name, event in EVENTS.items()}
     assert ids["deployed"] == ids["upgraded"] == ids["rolledback"] == f"{PROMOTION.id}-deployed"
-    assert len({ids["promoted"], ids["started"], ids["failed"], ids["deployed"]}) == 4
+    assert len({ids["promoted"], ids["started"], ids["superseded"], ids["failed"], ids["deployed"]}) == 5
 
 
 def test_a_promotion_that_a_later_version_wrote_is_read() -> None:
@@ -101,7 +110,7 @@ def test_a_promotion_that_a_later_version_wrote_is_read() -> None:
     assert read_promotion(event) == replace(PROMOTION, cluster=Cluster(eks="prod"))
 
 
-@pytest.mark.parametrize("name", ["started", "failed", "deployed"])
+@pytest.mark.parametrize("name", ["started", "superseded", "failed", "deployed"])
 def test_a_deployment_is_not_a_promotion(name: str) -> None:
     with pytest.raises(PermanentFault, match=r"expected dev\.cdeventsx\.gatestream-release\.promoted"):
         read_promotion(EVENTS[name])
@@ -126,3 +135,11 @@ def test_data_that_is_not_whole_is_refused_with_the_reason(data: dict[str, Any],
     event = CloudEvent(EVENTS["promoted"].get_attributes(), data)
     with pytest.raises(PermanentFault, match=problem):
         read_promotion(event)
+
+
+def test_a_revision_that_is_no_number_is_refused() -> None:
+    event = EVENTS["upgraded"]
+    data = document(event)
+    told = {**data, "customData": {**data["customData"], "revision": "two"}}
+    with pytest.raises(PermanentFault, match="its revision is a str"):
+        read_deployment(CloudEvent(event.get_attributes(), told))
