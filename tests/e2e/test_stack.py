@@ -1,0 +1,169 @@
+"""The local stack starts whole or not at all, and leaves nothing behind, however it ends."""
+
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from infra.local import stack as local_stack
+from infra.local.stack import NoStackError, StackError, StackInfo, StackOptions
+
+pytestmark = pytest.mark.e2e
+
+OWNER = """
+import sys
+from pathlib import Path
+from infra.local import stack
+with stack.running(Path(sys.argv[1]), progress=lambda step: print(step, flush=True)):
+    print("on", flush=True)
+    sys.stdin.read()
+"""
+
+
+def processes_of(state_dir: Path) -> list[int]:
+    """Every process that got its environment from a stack, the functions' among them."""
+    home = f"HOME={state_dir}\0".encode()
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if home in (path / "environ").read_bytes():
+                found.append(int(path.name))
+        except OSError:  # gone meanwhile, or somebody else's
+            continue
+    return found
+
+
+def becomes_true(condition: Callable[[], bool], seconds: float = 30) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def owner(state_dir: Path) -> subprocess.Popen[str]:
+    """Another process that holds a stack."""
+    command = [sys.executable, "-c", OWNER, str(state_dir)]
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        start_new_session=True,
+    )
+
+
+def read_until(process: subprocess.Popen[str], word: str) -> None:
+    assert process.stdout is not None
+    assert any(line.startswith(word) for line in process.stdout)
+
+
+def call(stack: StackInfo, name: str) -> dict[str, object]:
+    """A function's answer to an empty batch, for which it had to be started."""
+    answer = stack.client("lambda").invoke(FunctionName=stack.functions[name], Payload=b'{"Records": []}')
+    found: dict[str, object] = json.loads(answer["Payload"].read())
+    return found
+
+
+def test_a_stack_ends_with_its_block_and_with_the_functions_it_started(tmp_path: Path) -> None:
+    with local_stack.running(tmp_path) as info:
+        assert call(info, "EventForwarder") == {"batchItemFailures": []}
+        assert len(processes_of(tmp_path)) > 2  # MiniStack, the cluster, a function
+    assert processes_of(tmp_path) == []
+    with pytest.raises(NoStackError, match="gatestream up"):
+        local_stack.read(tmp_path)
+
+
+def test_a_stack_stays_until_it_is_ended_from_another_process(tmp_path: Path) -> None:
+    program = f"from pathlib import Path; from infra.local import stack; stack.up(Path({str(tmp_path)!r}))"
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[2])
+    try:
+        info = local_stack.read(tmp_path)
+        assert info.client("dynamodb").describe_table(TableName=info.gates_table)["Table"]["TableStatus"] == "ACTIVE"
+        with pytest.raises(StackError, match="on already"):
+            local_stack.up(tmp_path)
+        assert local_stack.read(tmp_path) == info
+    finally:
+        assert local_stack.down(tmp_path)
+    assert processes_of(tmp_path) == []
+    assert not local_stack.down(tmp_path)
+
+
+def test_a_stack_that_cannot_start_leaves_nothing(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(StackError, match="in use"):
+            local_stack.up(tmp_path, options=StackOptions(port=taken.getsockname()[1]))
+    assert processes_of(tmp_path) == []
+
+
+@pytest.mark.parametrize("moment", ["MiniStack", "template.yaml", "on"])
+def test_ctrl_c_at_any_moment_leaves_nothing(moment: str, tmp_path: Path) -> None:
+    with owner(tmp_path) as process:
+        read_until(process, moment)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT
+    assert processes_of(tmp_path) == []
+
+
+def test_a_stack_ends_when_its_owner_is_killed(tmp_path: Path) -> None:
+    with owner(tmp_path) as process:
+        read_until(process, "on")
+        assert processes_of(tmp_path)
+        process.kill()
+        process.communicate()
+    assert becomes_true(lambda: processes_of(tmp_path) == [])
+
+
+def test_a_stack_of_which_a_part_died_counts_as_ended(tmp_path: Path) -> None:
+    with local_stack.running(tmp_path):
+        pid = int((tmp_path / "cluster.pid").read_text(encoding="ascii"))
+        os.kill(pid, signal.SIGKILL)
+        with pytest.raises(NoStackError, match="cluster"):
+            local_stack.read(tmp_path)
+
+
+def test_two_stacks_do_not_meet(stack: StackInfo, tmp_path: Path) -> None:
+    with local_stack.running(tmp_path) as other:
+        assert other.endpoint_url != stack.endpoint_url
+        key = {"repo": {"S": "myOrg/two-stacks"}, "commit": {"S": "c" * 40}}
+        other.client("dynamodb").put_item(TableName=other.gates_table, Item=key)
+        assert "Item" not in stack.client("dynamodb").get_item(TableName=stack.gates_table, Key=key)
+    assert call(stack, "EventForwarder") == {"batchItemFailures": []}
+
+
+def test_secrets_are_for_their_owners_eyes(tmp_path: Path) -> None:
+    with local_stack.running(tmp_path) as info:
+        assert (tmp_path / "stack.json").stat().st_mode & 0o077 == 0
+        assert info.github_secrets[0] not in (tmp_path / "stack.log").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name, answer", [("boto3", None), ("pynamodb", "No module named 'pynamodb'")])
+def test_a_function_sees_boto3_and_what_is_packaged(stack: StackInfo, name: str, answer: str | None) -> None:
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("app.py", f"def app(event, context):\n    import {name}\n")
+    functions = stack.client("lambda")
+    functions.create_function(
+        FunctionName=f"imports-{name}",
+        Runtime="python3.11",
+        Handler="app.app",
+        Role="arn:aws:iam::000000000000:role/any",
+        Code={"ZipFile": code.getvalue()},
+    )
+    found = json.loads(functions.invoke(FunctionName=f"imports-{name}")["Payload"].read())
+    assert (found and found["errorMessage"]) == answer
