@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 from chalice.app import Chalice
 
 from pipeline_state import tracing
-from pipeline_state.events import doors
+from pipeline_state.handlers import event_forwarder
 
 if TYPE_CHECKING:
     from chalice.app import SQSEvent
 
 app = Chalice(app_name="event_forwarder")
 app.log.setLevel(logging.INFO)
-forwarder = cache(doors.forwarder)
+handler = cache(event_forwarder.handler)
 
 
 @app.on_sqs_message(queue="FallbackEvents", batch_size=10)
 def forward_events(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
-    """The messages of the batch that have to be tried again."""
-    work, records = forwarder(), event.to_dict()["Records"]
+    """The messages of the batch that have to be tried again; what no retry can help is in the dead-letter queue."""
+    answer, records = handler(), event.to_dict()["Records"]
     with tracing.invocation(event.context):
-        answer = work.forward(records)
-    app.log.info("%s of %s forwarded", len(records) - len(answer["batchItemFailures"]), len(records))
-    return answer
+        failures = answer(records)
+    app.log.info("%s of %s forwarded", len(records) - len(failures["batchItemFailures"]), len(records))
+    return failures

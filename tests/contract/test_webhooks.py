@@ -50,8 +50,8 @@ def stack(ministack: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebhookSt
     for name, value in stack.settings.items():
         monkeypatch.setenv(name, value)
     yield stack
-    github_app.door.cache_clear()
-    circleci_app.door.cache_clear()
+    github_app.webhook.cache_clear()
+    circleci_app.webhook.cache_clear()
     tracing.shutdown()
 
 
@@ -312,8 +312,8 @@ def test_neither_payload_nor_secret_is_logged(capfd: pytest.CaptureFixture[str])
 
 @pytest.mark.parametrize("path", ["github", "circleci"])
 def test_a_function_without_its_settings_says_which(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    door: Callable[[], Any] = {"github": github_app.door, "circleci": circleci_app.door}[path]
+    compose: Callable[[], Any] = {"github": github_app.webhook, "circleci": circleci_app.webhook}[path]
     for name in (f"{path.upper()}_TOPIC_ARN", "FALLBACK_QUEUE_URL"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(MissingSettingError, match=f"{path.upper()}_TOPIC_ARN.*FALLBACK_QUEUE_URL"):
-        door()
+        compose()

@@ -31,7 +31,7 @@ def stack(ministack: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebhookSt
     for name, value in stack.settings.items():
         monkeypatch.setenv(name, value)
     yield stack
-    forwarder_app.forwarder.cache_clear()
+    forwarder_app.handler.cache_clear()
     tracing.shutdown()
 
 

@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import parse_qs
 
 from pipeline_state import tracing
+from pipeline_state.events import circleci, github, signatures
 from pipeline_state.events.codec import sendable, with_traceparent
 from pipeline_state.events.payload import UnprocessableError
 from pipeline_state.events.publish import Publisher, Queue
 from pipeline_state.events.secrets import WebhookSecrets
 from pipeline_state.faults import TemporaryFault
+from pipeline_state.settings import Settings, read_settings
+from pipeline_state.startup import Clients, start_tracing, utc_now
 
 if TYPE_CHECKING:
+    from chalice.app import Request as ChaliceRequest
     from cloudevents.core.v1.event import CloudEvent
 
 JSON = "application/json"
@@ -69,8 +74,8 @@ class Provider:
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
-    """A provider's door. now: the current time, aware."""
+class Webhook:
+    """What receives a provider's requests. now: the current time, aware."""
 
     provider: Provider
     topic_arn: str
@@ -132,6 +137,46 @@ class Intake:
         except TemporaryFault as lost:
             _log.error("rejected webhook %s not kept: %s", self.provider.name, lost.reason)
         return Answer(422, {"message": fault.reason, "field": fault.field})
+
+
+GITHUB = Provider("github", signatures.GITHUB_HEADER, signatures.github_signed, github.is_ping, github.read)
+CIRCLECI = Provider("circleci", signatures.CIRCLECI_HEADER, signatures.circleci_signed, circleci.is_ping, circleci.read)
+
+
+def github_webhook() -> Webhook:
+    """What answers POST /github, put together from the settings. Raises MissingSettingError."""
+    settings = read_settings("github_topic_arn", "github_secrets_arn", "fallback_queue_url", "rejected_queue_url")
+    return _webhook(GITHUB, settings, settings.github_topic_arn, settings.github_secrets_arn)
+
+
+def circleci_webhook() -> Webhook:
+    """What answers POST /circleci, put together from the settings. Raises MissingSettingError."""
+    settings = read_settings("circleci_topic_arn", "circleci_secrets_arn", "fallback_queue_url", "rejected_queue_url")
+    return _webhook(CIRCLECI, settings, settings.circleci_topic_arn, settings.circleci_secrets_arn)
+
+
+def request_of(sent: ChaliceRequest | None) -> Request:
+    """A request of Chalice. A body that is not the base64 or Unicode it claims to be reads as empty: unsigned."""
+    if sent is None:
+        return Request(b"", {})
+    try:
+        body = cast("bytes", sent.raw_body)
+    except ValueError:
+        body = b""
+    return Request(body, dict(sent.headers))
+
+
+def _webhook(provider: Provider, settings: Settings, topic_arn: str, secrets_arn: str) -> Webhook:
+    clients = Clients(settings)
+    start_tracing(f"{provider.name}_webhook", settings, lambda: clients("secretsmanager"))
+    return Webhook(
+        provider=provider,
+        topic_arn=topic_arn,
+        secrets=WebhookSecrets(clients("secretsmanager"), secrets_arn, time.monotonic),
+        publisher=Publisher(clients("sns"), Queue(settings.fallback_queue_url, lambda: clients("sqs"))),
+        rejected=Queue(settings.rejected_queue_url, lambda: clients("sqs")),
+        now=utc_now,
+    )
 
 
 def parse(request: Request) -> object:

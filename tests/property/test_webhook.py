@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from functions.circleci_webhook import app as circleci_app
 from functions.github_webhook import app as github_app
 from pipeline_state.events.codec import decode
-from pipeline_state.events.doors import CIRCLECI, GITHUB
-from pipeline_state.events.intake import Intake, Provider
 from pipeline_state.events.publish import Publisher, Queue
 from pipeline_state.events.secrets import WebhookSecrets
 from pipeline_state.events.signatures import sign
+from pipeline_state.handlers.webhook import CIRCLECI, GITHUB, Provider, Webhook
 
 SECRET = "known to the sender"
 MESSAGE_LIMIT = 256 * 1024
@@ -43,8 +42,8 @@ class World:
         self.rejected.append(MessageBody)
 
 
-def door(provider: Provider, world: Any) -> Intake:
-    return Intake(
+def webhook(provider: Provider, world: Any) -> Webhook:
+    return Webhook(
         provider=provider,
         topic_arn="topic",
         secrets=WebhookSecrets(world, "arn", lambda: 0.0),
@@ -55,7 +54,7 @@ def door(provider: Provider, world: Any) -> Intake:
 
 
 def post(function: Any, path: str, provider: Provider, body: Any, headers: dict[str, str]) -> tuple[int, World]:
-    """The app's answer with its door put before a world of its own. body: bytes go as base64, text as it is."""
+    """The app's answer with its webhook placed in a world of its own. body: bytes go as base64, text as it is."""
     world = World()
     is_base64 = isinstance(body, bytes)
     event = {
@@ -68,7 +67,7 @@ def post(function: Any, path: str, provider: Provider, body: Any, headers: dict[
         "isBase64Encoded": is_base64,
     }
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(function, "door", lambda: door(provider, world))
+        patched.setattr(function, "webhook", lambda: webhook(provider, world))
         answer = function.app(event, None)
     return answer["statusCode"], world
 
