@@ -1,0 +1,244 @@
+"""Under MiniStack's enforcement of IAM each function's role lets it do its work, and nothing beside it."""
+
+import io
+import json
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from infra.local import stack as local_stack
+from infra.local.process import ROOT
+from infra.local.stack import StackInfo, StackOptions
+from pipeline_state.events.signatures import sign
+from pipeline_state.model.pipelines import (
+    Cluster,
+    Environment,
+    GateDefinition,
+    GateSource,
+    Pipeline,
+    Release,
+    SourceKind,
+)
+from pipeline_state.table.definitions import save_definitions
+from pipeline_state.table.models import Tables, connect
+
+pytestmark = pytest.mark.e2e
+
+PAYLOADS = ROOT / "tests" / "payloads"
+REPO, COMMIT = "octo-org/octo-repo", "6dcb09b5b57875f334f61aebed695e2e4193db5e"  # as both recorded payloads have it
+KEY = {"repo": {"S": REPO}, "commit": {"S": COMMIT}}
+
+PROBE = """
+import boto3
+from botocore.exceptions import ClientError
+
+def app(event, context):
+    try:
+        getattr(boto3.client(event["service"]), event["call"])(**event["arguments"])
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+    return "allowed"
+"""
+DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException"}
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackInfo]:
+    """A stack that enforces roles."""
+    options = StackOptions(auth=True, charts_dir=ROOT / "infra" / "local" / "example" / "charts")
+    with local_stack.running(tmp_path_factory.mktemp("guarded"), options=options) as info:
+        yield info
+
+
+def define_pipeline(stack: StackInfo) -> None:
+    connect(
+        Tables(
+            gates=stack.gates_table,
+            environments=stack.environments_table,
+            journal=stack.journal_table,
+            pipelines=stack.pipelines_table,
+            endpoint_url=stack.endpoint_url,
+            access_key="test",
+            secret_key="test",
+        )
+    )
+    build = GateDefinition("build_done", GateSource(SourceKind.CIRCLECI_WORKFLOW, "build-test"))
+    checks = GateDefinition("checks_done", GateSource(SourceKind.GITHUB_CHECK, "checks"))
+    web = Release("web", "guarded", "charts/web")
+    production = Environment(
+        "production", ("build_done", "checks_done"), (), (web,), Cluster(context=stack.kube_context)
+    )
+    pipeline = Pipeline("octo-repo", REPO, gates=(build, checks), environments=(production,))
+    save_definitions(REPO, [pipeline], after=0, by="a test", at_time="2026-03-02T08:00:00Z")
+
+
+def post(url: str, body: bytes, **headers: str) -> int:
+    """The status of the answer."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json", **named})  # noqa: S310
+    try:
+        with urllib.request.urlopen(request) as response:  # noqa: S310
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def post_github(stack: StackInfo, body: bytes) -> int:
+    signature = f"sha256={sign(body, stack.github_secrets[0])}"
+    headers = {"X_GitHub_Event": "push", "X_GitHub_Delivery": "d1", "X_Hub_Signature_256": signature}
+    return post(stack.github_webhook_url, body, **headers)
+
+
+def post_circleci(stack: StackInfo, body: bytes) -> int:
+    return post(stack.circleci_webhook_url, body, circleci_signature=f"v1={sign(body, stack.circleci_secrets[0])}")
+
+
+def put_back(stack: StackInfo, topic: str, event: Mapping[str, Any]) -> None:
+    """An event that a webhook could not publish."""
+    texts = {"topic": stack.topics[topic], "ce-type": event["type"]}
+    attributes = {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
+    queue = stack.queues["FallbackEvents"]
+    stack.client("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps(event), MessageAttributes=attributes)
+
+
+def eventually(look: Callable[[], Any], seconds: float = 60) -> Any:
+    """What `look` finds, as soon as it is true."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.05)
+    return found
+
+
+def message_with(stack: StackInfo, queue: str, text: str) -> dict[str, Any]:
+    """The message of a queue whose body has the text, once it is there."""
+    sqs, wanted = stack.client("sqs"), {"QueueUrl": stack.queues[queue], "MessageAttributeNames": ["All"]}
+
+    def look() -> list[dict[str, Any]]:
+        messages = sqs.receive_message(**wanted, MaxNumberOfMessages=10).get("Messages", [])
+        return [message for message in messages if text in message["Body"]]
+
+    found: dict[str, Any] = eventually(look)[0]
+    return found
+
+
+def deployed(stack: StackInfo) -> Any:
+    item = stack.client("dynamodb").get_item(TableName=stack.gates_table, Key=KEY, ConsistentRead=True).get("Item", {})
+    return item.get("deployed_to_production")
+
+
+def test_the_roles_suffice_for_the_whole_way(guarded: StackInfo) -> None:
+    define_pipeline(guarded)
+    assert post_github(guarded, (PAYLOADS / "github_push" / "one_commit.json").read_bytes()) == 202
+    assert post_circleci(guarded, (PAYLOADS / "circleci" / "workflow_github_oauth.json").read_bytes()) == 202
+    check = {
+        "repo": REPO,
+        "sha": COMMIT,
+        "name": "checks",
+        "app": "github-actions",
+        "status": "success",
+        "completed_at": "2026-03-02T08:20:00Z",
+    }
+    event = {
+        "specversion": "1.0",
+        "id": "c1",
+        "source": "https://github.com/octo-org/octo-repo",
+        "type": "com.github.check_run.completed",
+        "time": "2026-03-02T08:20:00Z",
+        "datacontenttype": "application/json",
+        "data": check,
+    }
+    put_back(guarded, "GitHubEvents", event)
+    gate = eventually(lambda: deployed(guarded))
+    assert gate["M"]["status"] == {"S": "TRUE"}
+
+
+def test_the_roles_suffice_for_what_goes_wrong(guarded: StackInfo) -> None:
+    assert post_github(guarded, b'{"ref": "refs/heads/incomplete"}') == 422
+    assert message_with(guarded, "RejectedEvents", "refs/heads/incomplete")
+    sqs, group = guarded.client("sqs"), {"MessageGroupId": "g", "MessageDeduplicationId": "no event"}
+    for queue in ("GateEvents", "FallbackEvents", "Installs"):
+        ordered = group if queue == "Installs" else {}
+        sqs.send_message(QueueUrl=guarded.queues[queue], MessageBody=f"no event for {queue}", **ordered)
+        given_up = message_with(guarded, f"{queue}DeadLetters", f"no event for {queue}")
+        assert given_up["MessageAttributes"]["reason"]["StringValue"]
+
+
+def call(stack: StackInfo, verb: str, name: str) -> dict[str, Any]:
+    """What the probe is to do with the queue, topic, secret or table of that logical id."""
+    fifo = {"MessageGroupId": "g", "MessageDeduplicationId": "d"} if name.startswith(("Promotion", "Installs")) else {}
+    table = {
+        "TableName": getattr(stack, f"{name.lower()}_table", ""),
+        "Key": KEY if name == "Gates" else {"repo": KEY["repo"]},
+    }
+    update = {"UpdateExpression": "SET legal = :yes", "ExpressionAttributeValues": {":yes": {"S": "TRUE"}}}
+    secret = f"{name.lower().removesuffix('secrets')}_secrets_arn"
+    service, operation, arguments = {
+        "publish": ("sns", "publish", {"TopicArn": stack.topics.get(name), "Message": "{}", **fifo}),
+        "send": ("sqs", "send_message", {"QueueUrl": stack.queues.get(name), "MessageBody": "{}", **fifo}),
+        "read": ("secretsmanager", "get_secret_value", {"SecretId": getattr(stack, secret, "")}),
+        "update": ("dynamodb", "update_item", {**table, **update}),
+        "delete": ("dynamodb", "delete_item", table),
+    }[verb]
+    return {"service": service, "call": operation, "arguments": arguments}
+
+
+CALLS = [
+    ("GitHubWebhook", "read", "GitHubSecrets", True),
+    ("GitHubWebhook", "send", "FallbackEvents", True),
+    ("GitHubWebhook", "read", "CircleCISecrets", False),
+    ("GitHubWebhook", "publish", "CircleCIEvents", False),
+    ("GitHubWebhook", "update", "Gates", False),
+    ("CircleCIWebhook", "read", "CircleCISecrets", True),
+    ("CircleCIWebhook", "send", "RejectedEvents", True),
+    ("CircleCIWebhook", "read", "GitHubSecrets", False),
+    ("CircleCIWebhook", "send", "GateEvents", False),
+    ("CircleCIWebhook", "update", "Gates", False),
+    ("EventForwarder", "publish", "CircleCIEvents", True),
+    ("EventForwarder", "publish", "PromotionEvents", False),
+    ("EventForwarder", "update", "Gates", False),
+    ("GateRecorder", "update", "Gates", True),
+    ("GateRecorder", "delete", "Gates", False),
+    ("GateRecorder", "publish", "PromotionEvents", False),
+    ("Promoter", "send", "PromoterDeadLetters", True),
+    ("Promoter", "send", "Installs", False),
+    ("Promoter", "update", "Pipelines", False),
+    ("Promoter", "delete", "Gates", False),
+    ("HelmInstaller", "publish", "DeploymentEvents", True),
+    ("HelmInstaller", "update", "Gates", False),
+    ("HelmInstaller", "read", "GitHubSecrets", False),
+]
+
+
+@pytest.fixture(scope="module")
+def probes(guarded: StackInfo) -> Mapping[str, str]:
+    """For each function, one that makes any call it is asked for, under the same role."""
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("app.py", PROBE)
+    functions = guarded.client("lambda")
+    made = {}
+    for name, real in guarded.functions.items():
+        role = functions.get_function_configuration(FunctionName=real)["Role"]
+        runs = {"Runtime": "python3.11", "Handler": "app.app", "Timeout": 30, "Code": {"ZipFile": code.getvalue()}}
+        made[name] = functions.create_function(FunctionName=f"probe-{name}", Role=role, **runs)["FunctionName"]
+    return made
+
+
+@pytest.mark.parametrize("function, verb, name, is_allowed", CALLS)
+def test_a_role_allows_what_its_function_needs_and_no_more(
+    function: str,
+    verb: str,
+    name: str,
+    is_allowed: bool,  # noqa: FBT001 - a column of the table
+    guarded: StackInfo,
+    probes: Mapping[str, str],
+) -> None:
+    asked = json.dumps(call(guarded, verb, name))
+    answer = guarded.client("lambda").invoke(FunctionName=probes[function], Payload=asked)["Payload"].read()
+    assert json.loads(answer) in ({"allowed"} if is_allowed else DENIED)
