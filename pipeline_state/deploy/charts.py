@@ -7,14 +7,11 @@ import os
 import ssl
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib import request
 from urllib.error import HTTPError, URLError
 
+from pipeline_state.deploy.terms import Workspace
 from pipeline_state.faults import PermanentFault, TemporaryFault
-
-if TYPE_CHECKING:
-    from pipeline_state.deploy.terms import Workspace
 
 MAX_BYTES = 20 * 1024 * 1024
 """Helm itself keeps a release, chart included, in a Secret of at most 1 MB; this only guards memory."""

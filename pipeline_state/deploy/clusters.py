@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline_state import tracing
 from pipeline_state.deploy import eks
+from pipeline_state.deploy.terms import Workspace
 from pipeline_state.faults import PermanentFault
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pipeline_state.deploy.terms import Workspace
-    from pipeline_state.model.pipelines import Cluster
+from pipeline_state.model.pipelines import Cluster
 
 _SECRET = re.compile(r"""(?:token|password|client-key-data)["']?\s*:\s*["']?([^\s"',}]+)""")
 

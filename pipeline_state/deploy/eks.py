@@ -10,14 +10,15 @@ import base64
 import json
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
+
+from boto3 import Session
+from botocore.auth import SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials, ReadOnlyCredentials
+from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_state.faults import PermanentFault, TemporaryFault
-
-if TYPE_CHECKING:
-    from boto3 import Session
-    from botocore.credentials import Credentials, ReadOnlyCredentials
-    from botocore.exceptions import BotoCoreError, ClientError
 
 _KEEP_SECONDS = 600.0
 _RETRY_SECONDS = 30.0
@@ -47,8 +48,6 @@ def kubeconfig(cluster: str, *, region: str | None, role: str | None) -> str:
     The cluster's address and the assumed role are kept for 10 minutes. Raises PermanentFault (no such cluster, not
     allowed) and TemporaryFault (AWS throttles, does not answer, or credentials have run out).
     """
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - only EKS needs it
-
     key = (cluster, region, role)
     door = _doors.get(key)
     try:
@@ -61,9 +60,6 @@ def kubeconfig(cluster: str, *, region: str | None, role: str | None) -> str:
 
 def token(cluster: str, region: str, credentials: ReadOnlyCredentials) -> str:
     """The bearer token: a GetCallerIdentity request, signed for this cluster, that the cluster sends on to STS."""
-    from botocore.auth import SigV4QueryAuth  # noqa: PLC0415 - only EKS needs it
-    from botocore.awsrequest import AWSRequest  # noqa: PLC0415 - the same
-
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     url = f"https://sts.{region}.{suffix}/?Action=GetCallerIdentity&Version=2011-06-15"
     request = AWSRequest(method="GET", url=url, headers={"x-k8s-aws-id": cluster})
@@ -87,8 +83,6 @@ def _knock(cluster: str, region: str | None, role: str | None) -> _Door:
 
 
 def _session(region: str | None, role: str | None) -> Session:
-    from boto3 import Session  # noqa: PLC0415 - only EKS needs it
-
     session = Session(region_name=region)
     if not role:
         return session

@@ -11,22 +11,18 @@ import os
 import shlex
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import pyhelm3
+from typing import Any
 
 from pipeline_state import tracing
 from pipeline_state.deploy import process, values
+from pipeline_state.deploy.clusters import Access
+from pipeline_state.deploy.command import Command, errors
 from pipeline_state.deploy.history import Revision, read_history
+from pipeline_state.deploy.terms import Workspace
 from pipeline_state.faults import TemporaryFault
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pipeline_state.deploy.clusters import Access
-    from pipeline_state.deploy.terms import Workspace
-    from pipeline_state.model.pipelines import Release
+from pipeline_state.model.pipelines import Release
 
 _RETRY_SECONDS = 10.0
 
@@ -34,7 +30,7 @@ LOOK_UP_SECONDS = 30.0
 """How long a look-up may take; a cluster that has not answered by then is not going to."""
 
 
-class Helm(pyhelm3.Command):  # type: ignore[misc]  # pyhelm3 ships no types
+class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
     """Helm for one install. seconds: what its processes took so far."""
 
     def __init__(self, workspace: Workspace, access: Access, *, budget_seconds: float) -> None:
@@ -51,7 +47,7 @@ class Helm(pyhelm3.Command):  # type: ignore[misc]  # pyhelm3 ships no types
         """The release's history, oldest first; empty when there is no such release."""
         try:
             return read_history(await self.history(release.name, namespace=release.namespace))
-        except pyhelm3.ReleaseNotFoundError:
+        except errors.ReleaseNotFoundError:
             return ()
 
     async def upgrade(
@@ -63,7 +59,7 @@ class Helm(pyhelm3.Command):  # type: ignore[misc]  # pyhelm3 ships no types
         """
         try:
             return await self._upgrade(release, chart, content, description, "--rollback-on-failure")
-        except pyhelm3.Error as error:
+        except errors.Error as error:
             if b"unknown flag: --rollback-on-failure" not in error.stderr:
                 raise
         return await self._upgrade(release, chart, content, description, "--atomic")
@@ -93,8 +89,8 @@ class Helm(pyhelm3.Command):  # type: ignore[misc]  # pyhelm3 ships no types
     async def run(self, command: list[Any], input: bytes | None = None) -> bytes:  # noqa: A002 - pyhelm3's name for it
         """pyhelm3's one way to Helm; what that printed.
 
-        Raises pyhelm3.ReleaseNotFoundError, CommandCancelledError when its time was up, otherwise Error; TemporaryFault
-        when somebody else killed it (out of memory, say).
+        Raises pyhelm3's ReleaseNotFoundError, CommandCancelledError when its time was up, otherwise Error;
+        TemporaryFault when somebody else killed it (out of memory, say).
         """
         verb, *rest = [str(part) for part in command]
         with tracing.span(f"helm {verb}", **{"helm.flags": shlex.join(rest)}):
@@ -145,8 +141,8 @@ def environment(workspace: Workspace, helm: str) -> dict[str, str]:
 def _error(ended: process.Ended) -> Exception:
     if ended.code < 0 and not ended.stopped:
         return TemporaryFault(f"Helm was ended from outside, by signal {-ended.code}", _RETRY_SECONDS)
-    kind = pyhelm3.ReleaseNotFoundError if b"release: not found" in ended.stderr else pyhelm3.Error
+    kind = errors.ReleaseNotFoundError if b"release: not found" in ended.stderr else errors.Error
     if ended.stopped:
-        kind = pyhelm3.CommandCancelledError
+        kind = errors.CommandCancelledError
     error: Exception = kind(ended.code, ended.stdout, ended.stderr)
     return error

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 _SUCCEEDED = frozenset({"deployed", "superseded"})
 _STUCK = frozenset({"pending-install", "pending-upgrade", "pending-rollback", "uninstalling"})

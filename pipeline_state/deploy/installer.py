@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING
-
-import pyhelm3
+from collections.abc import Sequence
 
 from pipeline_state import tracing
-from pipeline_state.deploy import charts, clusters, errors
+from pipeline_state.deploy import charts, clusters
+from pipeline_state.deploy.command import errors
 from pipeline_state.deploy.helm import Helm
 from pipeline_state.deploy.history import Revision, RollBack, ever_ready, finished, remedy
 from pipeline_state.deploy.terms import Deployed, Failed, Install, Workspace
 from pipeline_state.deploy.values import with_commit
+from pipeline_state.deploy.words import fault_of
 from pipeline_state.faults import PermanentFault, TemporaryFault
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pipeline_state.model.pipelines import Release
+from pipeline_state.model.pipelines import Release
 
 _RETRY_SECONDS = 30.0
 
@@ -52,11 +48,11 @@ def _run(helm: Helm, request: Install, chart: str, secrets: Sequence[str]) -> De
     """The Helm part. Raises the two faults for everything Helm says no to."""
     try:
         return asyncio.run(_deploy(helm, request, chart))
-    except pyhelm3.CommandCancelledError as error:
-        fault = errors.fault(error.stderr, secrets)
+    except errors.CommandCancelledError as error:
+        fault = fault_of(error.stderr, secrets)
         raise type(fault)(f"Helm was stopped when its time was up: {fault.reason}") from error
-    except pyhelm3.Error as error:
-        raise errors.fault(error.stderr, secrets) from error
+    except errors.Error as error:
+        raise fault_of(error.stderr, secrets) from error
 
 
 async def _deploy(helm: Helm, request: Install, chart: str) -> Deployed:
@@ -82,7 +78,7 @@ async def _look_up(helm: Helm, release: Release) -> tuple[Revision, ...]:
     with tracing.span("release look-up", release=release.name, namespace=release.namespace):
         try:
             return await helm.revisions(release)
-        except pyhelm3.CommandCancelledError as error:
+        except errors.CommandCancelledError as error:
             raise TemporaryFault("the cluster did not answer Helm's look-up of the release", _RETRY_SECONDS) from error
 
 

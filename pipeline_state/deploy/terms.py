@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import Literal
 
 from pipeline_state.faults import PermanentFault
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
-    from pipeline_state.model.pipelines import Cluster, Release
+from pipeline_state.model.pipelines import Cluster, Release
 
 
 @dataclass(frozen=True, slots=True)

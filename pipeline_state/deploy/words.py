@@ -7,12 +7,9 @@ not known to pass by itself counts as failed: a person sees it at once, and a ne
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from pipeline_state.faults import PermanentFault, TemporaryFault
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 MAX_BYTES = 1024
 
@@ -47,7 +44,7 @@ _TOKEN = re.compile(r"(k8s-aws-v1\.|Bearer |Basic |eyJ)[A-Za-z0-9._~+/=-]+")
 _USERINFO = re.compile(r"://[^/\s:@]*:[^/\s@]*@")
 
 
-def fault(stderr: bytes, secrets: Iterable[str] = ()) -> PermanentFault | TemporaryFault:
+def fault_of(stderr: bytes, secrets: Iterable[str] = ()) -> PermanentFault | TemporaryFault:
     """The fault that Helm's stderr stands for; its reason is `sentence`."""
     reason = sentence(stderr, secrets)
     delay = next((delay for delay, words in _PASSING if words.search(reason)), None)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline_state.deploy.errors import MAX_BYTES, fault, scrub, sentence
+from pipeline_state.deploy.words import MAX_BYTES, fault_of, scrub, sentence
 from pipeline_state.faults import PermanentFault, TemporaryFault
 
 SAMPLES = json.loads(Path(__file__).with_name("helm_stderr.json").read_text(encoding="utf-8"))
@@ -16,7 +16,7 @@ SAMPLES = json.loads(Path(__file__).with_name("helm_stderr.json").read_text(enco
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample["stderr"][-60:])
 def test_what_helm_printed_is_a_failure_or_passes_by_itself(sample: dict[str, Any]) -> None:
-    found = fault(sample["stderr"].encode())
+    found = fault_of(sample["stderr"].encode())
     verdict = PermanentFault if sample["verdict"] == "failed" else TemporaryFault
     assert type(found) is verdict
     assert found.reason == sample["stderr"].removeprefix("Error: ")

@@ -1,0 +1,398 @@
+"""Deployments with the real Helm against the embedded cluster: every verdict, and nothing left behind after any."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from infra.local import cluster
+from pipeline_state.deploy import Deployed, Failed, Install, Workspace, install
+from pipeline_state.faults import TemporaryFault
+from pipeline_state.model.pipelines import Cluster, Release
+
+CHARTS = Path(__file__).parents[2] / "infra/local/example/charts"
+READY = "cluster.gatestream.dev/ready"
+NEVER = {"annotations": {READY: "never"}}
+FAILS = {"annotations": {READY: "fail"}}
+BUDGET = 60.0
+COMMITS = [digit * 40 for digit in "123456789"]
+
+
+@dataclass(frozen=True)
+class Shop:
+    """One namespace of the cluster, a workspace, and a record of every Helm process started for it."""
+
+    workspace: Workspace
+    cluster: cluster.Cluster
+    namespace: str
+    log: Path
+
+    def install(
+        self,
+        promotion: str = "p1",
+        *,
+        commit: str = COMMITS[0],
+        budget: float = BUDGET,
+        cluster: Cluster = Cluster(),  # noqa: B008 - frozen
+        **release: Any,
+    ) -> Deployed | Failed:
+        wanted = Release(**{"name": "web", "namespace": self.namespace, "chart": "charts/web"} | release)
+        return install(Install(wanted, cluster, commit, promotion), workspace=self.workspace, budget_seconds=budget)
+
+    def helm_runs(self) -> list[list[str]]:
+        """The arguments of every Helm process, in order."""
+        runs = self.log.read_bytes().split(b"\0\0")[:-1] if self.log.exists() else []
+        return [run.decode().split("\0") for run in runs]
+
+    def verbs(self) -> list[str]:
+        return [run[0] for run in self.helm_runs()]
+
+    def statuses(self, release: str = "web") -> list[str]:
+        """What Helm keeps about each revision, oldest first."""
+        query = f"labelSelector=owner=helm,name={release}"
+        found = self.get(f"/api/v1/namespaces/{self.namespace}/secrets?{query}")["items"]
+        labels = [item["metadata"]["labels"] for item in found]
+        return [label["status"] for label in sorted(labels, key=lambda label: int(label["version"]))]
+
+    def image(self, release: str = "web") -> str:
+        found = self.get(f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{release}")
+        return str(found["spec"]["template"]["spec"]["containers"][0]["image"])
+
+    def deployments(self) -> list[str]:
+        found = self.get(f"/apis/apps/v1/namespaces/{self.namespace}/deployments")["items"]
+        return [item["metadata"]["name"] for item in found]
+
+    def get(self, path: str) -> Any:
+        with urlopen(self.cluster.url + path) as response:  # noqa: S310 - the cluster's own address
+            return json.load(response)
+
+    def wait_for(self, path: str) -> None:
+        """Blocks until the watch of this path shows something."""
+        with urlopen(f"{self.cluster.url}{path}&watch=true") as response:  # noqa: S310 - the same
+            assert json.loads(response.readline())["type"] == "ADDED"
+
+    def run(self, *command: str) -> str:
+        """What the real helm or kubectl says about the namespace."""
+        target = ["--kubeconfig", str(self.cluster.kubeconfig), "--namespace", self.namespace]
+        return subprocess.run([*command, *target], check=True, capture_output=True, text=True).stdout
+
+    def with_helm(self, script: str) -> Shop:
+        """Helm, but through a script; "$@" are its arguments, $HELM is the real one."""
+        return replace(self, workspace=replace(self.workspace, helm=str(wrapper(self.log, script))))
+
+
+def wrapper(log: Path, script: str) -> Path:
+    path = log.with_name(f"helm-{uuid.uuid4()}")
+    record = f"printf '%s\\0' \"$@\" >> '{log}'; printf '\\0' >> '{log}'"
+    path.write_text(f"#!/bin/sh\nHELM='{shutil.which('helm')}'\n{record}\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[cluster.Cluster]:
+    with cluster.start(tmp_path_factory.mktemp("cluster") / "kubeconfig", ready_after=0.05) as started:
+        yield started
+
+
+@pytest.fixture
+def shop(embedded: cluster.Cluster, tmp_path: Path) -> Shop:
+    log = tmp_path / "helm.log"
+    workspace = Workspace(
+        directory=tmp_path / "work",
+        charts_dir=CHARTS,
+        local_kubeconfig=str(embedded.kubeconfig),
+        helm=str(wrapper(log, 'exec "$HELM" "$@"')),
+    )
+    return Shop(workspace, embedded, f"shop-{uuid.uuid4().hex[:12]}", log)
+
+
+def reason(verdict: Deployed | Failed) -> str:
+    assert isinstance(verdict, Failed), verdict
+    assert 0 < len(verdict.reason.encode()) <= 1024
+    return verdict.reason
+
+
+def deployed(verdict: Deployed | Failed) -> tuple[str, int, str]:
+    assert isinstance(verdict, Deployed), verdict
+    assert verdict.helm_seconds > 0
+    return verdict.action, verdict.revision, verdict.chart
+
+
+def test_a_first_install_is_ready_and_carries_the_commit(shop: Shop) -> None:
+    assert deployed(shop.install()) == ("deployed", 1, "web-0.1.0")
+    assert shop.image() == f"registry.example.com/web:{COMMITS[0]}"
+    assert shop.verbs() == ["history", "upgrade"]
+
+
+def test_the_next_promotion_is_an_upgrade(shop: Shop) -> None:
+    shop.install("p1", commit=COMMITS[0])
+    assert deployed(shop.install("p2", commit=COMMITS[1])) == ("upgraded", 2, "web-0.1.0")
+    assert shop.image() == f"registry.example.com/web:{COMMITS[1]}"
+    assert shop.statuses() == ["superseded", "deployed"]
+
+
+def test_a_promotion_delivered_twice_is_installed_once(shop: Shop) -> None:
+    shop.install("p1")
+    assert deployed(shop.install("p1")) == ("unchanged", 1, "web-0.1.0")
+    assert shop.verbs() == ["history", "upgrade", "history"]
+
+
+def test_a_late_second_delivery_does_not_undo_a_newer_promotion(shop: Shop) -> None:
+    shop.install("p1", commit=COMMITS[0])
+    shop.install("p2", commit=COMMITS[1])
+    assert deployed(shop.install("p1", commit=COMMITS[0])) == ("unchanged", 1, "web-0.1.0")
+    assert shop.image() == f"registry.example.com/web:{COMMITS[1]}"
+
+
+def test_an_upgrade_that_never_gets_ready_is_rolled_back_and_names_the_resource(shop: Shop) -> None:
+    shop.install("p1", commit=COMMITS[0])
+    said = reason(shop.install("p2", commit=COMMITS[1], values=NEVER, timeout=1))
+    assert "has been rolled back" in said
+    assert f"Deployment/{shop.namespace}/web not ready" in said
+    assert shop.image() == f"registry.example.com/web:{COMMITS[0]}"
+    assert shop.statuses() == ["superseded", "failed", "deployed"]
+    assert deployed(shop.install("p3", commit=COMMITS[2])) == ("upgraded", 4, "web-0.1.0")
+
+
+def test_a_first_install_that_fails_leaves_nothing_behind(shop: Shop) -> None:
+    said = reason(shop.install(values=FAILS))
+    assert f"Deployment/{shop.namespace}/web not ready. status: Failed" in said
+    assert (shop.deployments(), shop.statuses()) == ([], [])
+    assert deployed(shop.install("p2")) == ("deployed", 1, "web-0.1.0")
+
+
+@pytest.mark.parametrize(
+    "release,said",
+    [
+        ({"chart": "charts/none"}, 'charts/none" not found'),
+        ({"chart": "../../etc"}, "'../../etc' is not below the bundled charts"),
+        ({"values": {"image": "nginx"}}, "the value 'image' is str, not a map"),
+        ({"values": {"annotations": ["no map"]}}, "YAML parse error|unable to decode|json: cannot unmarshal"),
+        ({"values": {"annotations": {READY: "sideways"}}}, "'sideways' is none of yes, never, fail"),
+        ({"name": "--kube-context=x"}, "release name '--kube-context=x'"),
+        ({"name": "Web"}, "release name 'Web'"),
+        ({"name": "a" * 54}, "up to 53 lower-case letters"),
+        ({"namespace": "-x; id"}, "namespace '-x; id'"),
+    ],
+)
+def test_what_cannot_be_installed_has_failed_and_says_why(shop: Shop, release: dict[str, Any], said: str) -> None:
+    pattern = pytest.raises(AssertionError, match=said)
+    with pattern:
+        raise AssertionError(reason(shop.install(**release)))
+    assert (shop.deployments(), shop.statuses()) == ([], [])
+
+
+def test_a_context_that_does_not_exist_has_failed_in_helms_words(shop: Shop) -> None:
+    said = reason(shop.install(cluster=Cluster(context="no'where $(id)")))
+    assert said == """kubernetes cluster unreachable: context "no'where $(id)" does not exist"""
+
+
+def test_a_kubeconfig_that_does_not_exist_has_failed_in_helms_words(shop: Shop) -> None:
+    lost = replace(shop, workspace=replace(shop.workspace, local_kubeconfig="/nowhere/kubeconfig"))
+    assert "stat /nowhere/kubeconfig: no such file or directory" in reason(lost.install())
+
+
+def kubeconfig(server: str, token: str) -> str:
+    return json.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "a", "cluster": {"server": server}}],
+            "users": [{"name": "a", "user": {"token": token}}],
+            "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+            "current-context": "a",
+        }
+    )
+
+
+def test_an_api_out_of_reach_is_tried_again(shop: Shop) -> None:
+    dead = replace(shop.workspace, fetch_secret=lambda _: kubeconfig("https://127.0.0.1:1", "hush"))
+    with pytest.raises(TemporaryFault, match="connection refused") as caught:
+        replace(shop, workspace=dead).install(cluster=Cluster(kubeconfig_secret="prod"))
+    assert caught.value.delay_seconds == 30.0
+    assert shop.verbs() == ["history"]
+
+
+def test_an_oci_registry_out_of_reach_is_tried_again_and_the_version_is_passed_on(shop: Shop) -> None:
+    with pytest.raises(TemporaryFault, match="connection refused"):
+        shop.install(chart="oci://127.0.0.1:1/charts/web", version="1.2.3")
+    upgrade = shop.helm_runs()[-1]
+    assert upgrade[upgrade.index("--version") + 1] == "1.2.3"
+
+
+def test_helm_gets_these_flags_and_no_others(shop: Shop) -> None:
+    shop.install("p1", timeout=20, version="ignored for a bundled chart", values={"password": "hush"})
+    history, upgrade = shop.helm_runs()
+    target = f"--kubeconfig={shop.cluster.kubeconfig}"
+    assert history == ["history", "web", *words("--output json --max 256 --namespace"), shop.namespace, target]
+    assert upgrade == [
+        "upgrade",
+        "web",
+        str(CHARTS / "web"),
+        *words("--history-max 10 --install --output json --timeout 20s --values - --rollback-on-failure"),
+        "--create-namespace",
+        "--description",
+        "gatestream p1",
+        "--namespace",
+        shop.namespace,
+        "--wait",
+        "--wait-for-jobs",
+        target,
+    ]
+
+
+def words(text: str) -> list[str]:
+    return text.split()
+
+
+def test_secrets_are_on_no_command_line_and_in_no_sentence(shop: Shop) -> None:
+    token, password = f"token-{uuid.uuid4()}", f"password-{uuid.uuid4()}"
+    secret = replace(shop.workspace, fetch_secret=lambda _: kubeconfig(shop.cluster.url, token))
+    quiet = replace(shop, workspace=secret)
+    prod = Cluster(kubeconfig_secret="prod")
+    assert deployed(quiet.install(cluster=prod, values={"password": password}))[0] == "deployed"
+    said = reason(quiet.with_helm(f"echo 'Error: {token} is no good' >&2; exit 1").install("p2", cluster=prod))
+    assert said == "*** is no good"
+    recorded = shop.log.read_text()
+    assert token not in recorded
+    assert password not in recorded
+    assert not list(secret.directory.glob("kubeconfig*"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'it\'s "quoted"',
+        "$(touch /tmp/x) `id` ; rm -rf / & | > <",
+        "a=b,c.d={e},--set f=g\\,h",
+        "🚀 \N{LATIN SMALL LETTER E WITH ACUTE} \u2028 \ufeff \x7f \x85",
+        "line one\nline two\ttab \\ \\u0041 %s %d",
+        "{{ .Values.image.tag }} #{x} ${y} *anchor &ref !tag | - ? : @",
+        "../../etc/passwd",
+        "",
+        "null",
+        "0123e45",
+    ],
+)
+def test_awkward_text_is_carried_as_data(shop: Shop, text: str) -> None:
+    assert deployed(shop.install(f"p {text}", values={"text": text, text: 1}))[0] == "deployed"
+    values = json.loads(shop.run("helm", "get", "values", "web", "--output", "json"))
+    assert values == {"text": text, text: 1, "image": {"tag": COMMITS[0]}}
+    assert deployed(shop.install(f"p {text}"))[0] == "unchanged"
+
+
+def test_helm_inherits_nothing_of_our_environment(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "hush")
+    monkeypatch.setenv("HELM_KUBECONTEXT", "nowhere")
+    seen = shop.log.with_name("environment")
+    shop = shop.with_helm(f'env > "{seen}"; exec "$HELM" "$@"')
+    assert deployed(shop.install())
+    names = {line.partition("=")[0] for line in seen.read_text().splitlines()} - {"PWD", "_", "SHLVL", "OLDPWD"}
+    assert names == {"PATH", "HOME", "KUBECACHEDIR", "GOGC", "GOMEMLIMIT"} | {
+        f"HELM_{kind}_HOME" for kind in ("CACHE", "CONFIG", "DATA")
+    }
+
+
+def test_nothing_is_written_outside_the_workspace(shop: Shop) -> None:
+    before = sorted(shop.log.parent.iterdir())
+    shop.install()
+    assert sorted(shop.log.parent.iterdir()) == sorted([*before, shop.log, shop.workspace.directory])
+
+
+def test_when_the_budget_ends_helm_is_asked_to_stop_and_rolls_back(shop: Shop) -> None:
+    shop.install("p1", commit=COMMITS[0])
+    patient = shop.with_helm('case $1 in upgrade) set -- "$@" --timeout 300s; esac; exec "$HELM" "$@"')
+    said = reason(patient.install("p2", commit=COMMITS[1], values=NEVER, budget=9.0))
+    assert "Helm was stopped when its time was up" in said
+    assert shop.statuses() == ["superseded", "failed", "deployed"]
+    assert shop.image() == f"registry.example.com/web:{COMMITS[0]}"
+
+
+def test_a_helm_that_does_not_stop_is_killed_with_its_children_and_the_next_install_heals(shop: Shop) -> None:
+    pids = shop.log.with_name("pids")
+    deaf = shop.with_helm(
+        f"""[ $1 = upgrade ] || exec "$HELM" "$@"
+        trap '' TERM; sleep 600 & echo $$ $! > "{pids}"; "$HELM" "$@"; wait"""
+    )
+    said = reason(deaf.install("p1", values=NEVER, budget=3.0))
+    assert "Helm was stopped" in said
+    assert [pid for pid in pids.read_text().split() if running(int(pid))] == []
+    assert deployed(shop.install("p2"))
+
+
+def running(pid: int) -> bool:
+    """Whether the process is still there a moment after it was killed."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return False
+    with os.fdopen(handle):
+        return not select.select([handle], [], [], 10.0)[0]
+
+
+@pytest.mark.parametrize("before", [[], ["p1"], ["p1", "bad"], ["bad"]])
+def test_a_release_left_pending_by_a_killed_helm_is_freed_by_the_next_install(shop: Shop, before: list[str]) -> None:
+    for promotion in before:
+        shop.install(promotion, values=FAILS if promotion == "bad" else {})
+    pid = shop.log.with_name("pid")
+    mortal = shop.with_helm(f"""echo $$ > "{pid}"; exec "$HELM" "$@" """)
+    with ThreadPoolExecutor() as pool:
+        killed = pool.submit(mortal.install, "p2", values=NEVER, commit=COMMITS[1])
+        status = "pending-upgrade" if "p1" in before else "pending-install"
+        shop.wait_for(f"/api/v1/namespaces/{shop.namespace}/secrets?labelSelector=status={status}")
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+        with pytest.raises(TemporaryFault, match="signal 9"):
+            killed.result()
+    assert shop.statuses()[-1] == status
+    assert deployed(shop.install("p3", commit=COMMITS[2]))[0] == ("upgraded" if "p1" in before else "deployed")
+    assert shop.verbs()[-3:] == ["history", "rollback" if "p1" in before else "uninstall", "upgrade"]
+    assert shop.image() == f"registry.example.com/web:{COMMITS[2]}"
+    assert shop.statuses()[-1] == "deployed"
+
+
+def test_helm_3_is_asked_in_its_own_words(shop: Shop) -> None:
+    old = shop.with_helm(
+        'case "$*" in *--rollback-on-failure*) echo "Error: unknown flag: --rollback-on-failure" >&2; exit 1; esac\n'
+        'exec "$HELM" "$@"'
+    )
+    assert deployed(old.install())[0] == "deployed"
+    assert ["--atomic" in run for run in shop.helm_runs()] == [False, False, True]
+
+
+def test_pyhelm3_is_what_runs_helm(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Taking pyhelm3's methods away takes Helm away: no process starts beside them."""
+    import pyhelm3  # noqa: PLC0415
+
+    def gone(*_: object, **__: object) -> None:
+        raise NotImplementedError
+
+    for name in ("history", "install_or_upgrade"):
+        monkeypatch.setattr(pyhelm3.Command, name, gone)
+    with pytest.raises(NotImplementedError):
+        shop.install()
+    assert shop.helm_runs() == []
+
+
+def test_a_release_has_at_most_ten_revisions(shop: Shop) -> None:
+    for number in range(12):
+        shop.install(f"p{number}")
+    assert len(shop.statuses()) == 10
+
+
+def test_kubectl_sees_what_was_installed(shop: Shop) -> None:
+    shop.install()
+    assert COMMITS[0] in shop.run("kubectl", "get", "deployments", "--output", "wide")
