@@ -1,0 +1,172 @@
+"""pipelines.yaml: read into the model's pipelines, or refused with every reason at once; and written from them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline_state.cli.pipelines_rules import order_of, pipeline_name, rule_problems
+from pipeline_state.cli.pipelines_schema import (
+    EnvironmentEntry,
+    GateEntry,
+    PipelineEntry,
+    PipelinesFile,
+    shape_problems,
+)
+from pipeline_state.cli.yaml_lines import Problem, read_lines, to_yaml
+from pipeline_state.model.pipelines import (
+    Cluster,
+    Environment,
+    GateDefinition,
+    GateSource,
+    Pipeline,
+    Release,
+    SourceKind,
+)
+
+
+class PipelinesFileError(Exception):
+    """A file that cannot be applied. problems: all that is wrong with it, in the order of their lines."""
+
+    def __init__(self, name: str, problems: Sequence[Problem]) -> None:
+        self.name = name
+        self.problems = tuple(sorted(problems, key=lambda problem: problem.line))
+        super().__init__("\n".join(self.lines))
+
+    @property
+    def lines(self) -> list[str]:
+        """One line a problem: file, line, key, what is wrong and the fix."""
+        return [
+            f"{self.name}:{problem.line}: {problem.key + ': ' if problem.key else ''}{problem.text}"
+            for problem in self.problems
+        ]
+
+
+def read(path: Path, applied: Iterable[Pipeline] = ()) -> tuple[Pipeline, ...]:
+    """The pipelines of a file. Raises PipelinesFileError, also when the file cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise PipelinesFileError(str(path), [Problem(1, "", f"cannot be read: {error.strerror}")]) from error
+    except UnicodeDecodeError as error:
+        raise PipelinesFileError(str(path), [Problem(1, "", "is not UTF-8 text; save it as UTF-8")]) from error
+    return parse(text, str(path), applied)
+
+
+def parse(text: str, name: str = "pipelines.yaml", applied: Iterable[Pipeline] = ()) -> tuple[Pipeline, ...]:
+    """The pipelines in a text.
+
+    name: what to call it in errors. applied: pipelines that exist already; those of the text's repositories are about to be
+    replaced, with the others it must not clash. Raises PipelinesFileError.
+    """
+    document = read_lines(text)
+    data = document.data
+    if document.problems and data is None:
+        raise PipelinesFileError(name, document.problems)
+    found = [*shape_problems(data), *rule_problems(data, [entry_of(each) for each in _elsewhere(data, applied)])]
+    problems = [*document.problems, *(document.problem(loc, what) for loc, what in found)]
+    if problems:
+        raise PipelinesFileError(name, problems)
+    return _pipelines(PipelinesFile.model_validate(data))
+
+
+def to_file(pipelines: Iterable[Pipeline]) -> str:
+    """The text of a file that reads back as these pipelines."""
+    return to_yaml({"pipelines": [entry_of(pipeline) for pipeline in pipelines]})
+
+
+def entry_of(pipeline: Pipeline) -> dict[str, Any]:
+    """A pipeline as it stands in a file; what is as it would be anyway is left out."""
+    entry = {
+        "name": pipeline.name if pipeline.name != pipeline.repo else None,
+        "repo": pipeline.repo,
+        "branches": list(pipeline.branches),
+        "paths": list(pipeline.paths),
+        "gates": {gate.name: _source_entry(gate.source) for gate in pipeline.gates},
+    }
+    environments = []
+    before: list[str] = []
+    for environment in pipeline.environments:
+        environments.append(_environment_entry(environment, before))
+        before = [environment.name]
+    return {**_present(entry), "environments": environments}
+
+
+def _elsewhere(data: object, applied: Iterable[Pipeline]) -> list[Pipeline]:
+    entries = data.get("pipelines") if isinstance(data, Mapping) else None
+    mine = {
+        str(entry.get("repo")).lower()
+        for entry in (entries if isinstance(entries, list) else [])
+        if isinstance(entry, Mapping)
+    }
+    return [pipeline for pipeline in applied if pipeline.repo.lower() not in mine]
+
+
+def _pipelines(file: PipelinesFile) -> tuple[Pipeline, ...]:
+    many = Counter(entry.repo for entry in file.pipelines)
+    return tuple(_pipeline(entry, shared=many[entry.repo] > 1) for entry in file.pipelines)
+
+
+def _pipeline(entry: PipelineEntry, *, shared: bool) -> Pipeline:
+    raws = [environment.model_dump(exclude_unset=True, exclude_none=True) for environment in entry.environments]
+    return Pipeline(
+        name=pipeline_name(entry.model_dump()),
+        repo=entry.repo,
+        branches=tuple(entry.branches),
+        paths=tuple(entry.paths),
+        gates=tuple(GateDefinition(name, _source(opens)) for name, opens in entry.gates.items()),
+        environments=tuple(map(_environment, entry.environments, order_of(raws))),
+        shared=shared,
+    )
+
+
+def _source(opens: GateEntry | None) -> GateSource | None:
+    named = opens.model_dump(exclude_none=True) if opens else {}
+    kind = next((kind for kind in SourceKind if kind.value in named), None)
+    return GateSource(kind, named[kind.value], named.get("app")) if kind else None
+
+
+def _environment(entry: EnvironmentEntry, after: Sequence[str]) -> Environment:
+    return Environment(
+        name=entry.name,
+        gates=tuple(entry.gates),
+        after=tuple(after),
+        releases=tuple(Release(**release.model_dump()) for release in entry.releases),
+        cluster=Cluster(**entry.cluster.model_dump()),
+    )
+
+
+def _source_entry(source: GateSource | None) -> dict[str, str]:
+    return _present({source.kind.value: source.name, "app": source.app}) if source else {}
+
+
+def _environment_entry(environment: Environment, before: list[str]) -> dict[str, Any]:
+    after = list(environment.after)
+    cluster = environment.cluster
+    keys = ("eks", "region", "role", "kubeconfig_secret", "context")
+    return {
+        "name": environment.name,
+        **({"after": after} if after != before else {}),
+        **_present({"gates": list(environment.gates)}),
+        "cluster": _present({key: getattr(cluster, key) for key in keys}),
+        "releases": [_release_entry(release) for release in environment.releases],
+    }
+
+
+def _release_entry(release: Release) -> dict[str, Any]:
+    entry = {
+        "name": release.name,
+        "namespace": release.namespace,
+        "chart": release.chart,
+        "version": release.version,
+        "image_tag": release.image_tag if release.image_tag != "image.tag" else None,
+        "timeout": release.timeout if release.timeout != Release.__dataclass_fields__["timeout"].default else None,
+        "values": dict(release.values),
+    }
+    return _present(entry)
+
+
+def _present(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if value not in (None, [], {})}

@@ -1,0 +1,258 @@
+"""What the form of pipelines.yaml cannot say: names that must meet, and names that must not.
+
+The rules read the data as it was written and skip what has not the right form, which the schema tells of: so that all
+that is wrong with a file is told at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
+from typing import Any
+
+from pipeline_state.cli.yaml_lines import Loc
+from pipeline_state.model.pipelines import SourceKind
+
+Raw = Mapping[str, Any]
+Problems = Iterator[tuple[Loc, str]]
+Placed = tuple[Loc, Raw]
+
+LARGEST = 150_000
+"""Bytes of one repository's definitions: DynamoDB takes items up to 400 KB, SNS messages up to 256 KB."""
+
+
+def rule_problems(data: object, applied: Sequence[Raw] = ()) -> Problems:
+    """Everything that breaks a rule: where, and what to do about it.
+
+    applied: the pipelines of other repositories that are in the table already, as entries of a file.
+    """
+    pipelines = list(_entries(data if isinstance(data, Mapping) else {}, "pipelines", ()))
+    for loc, pipeline in pipelines:
+        yield from _gate_problems(loc, pipeline)
+        yield from _environment_problems(loc, pipeline)
+        yield from _order_problems(loc, pipeline)
+    yield from _name_problems(pipelines, applied)
+    yield from _repo_problems(pipelines)
+    yield from _install_problems(pipelines, applied)
+
+
+def pipeline_name(pipeline: Raw) -> str:
+    """An entry's name: the repository's, unless given."""
+    return str(pipeline.get("name") or pipeline.get("repo"))
+
+
+def order_of(environments: Sequence[Raw]) -> list[list[str]]:
+    """What each environment comes after: what it says, or else the one before it in the list."""
+    names = [[], *([str(environment.get("name"))] for environment in environments)]
+    return [
+        _texts(each, "after") if each.get("after") is not None else names[at] for at, each in enumerate(environments)
+    ]
+
+
+def _gate_problems(loc: Loc, pipeline: Raw) -> Problems:
+    gates = pipeline.get("gates")
+    declared = list(gates) if isinstance(gates, Mapping) else []
+    for name, source in gates.items() if isinstance(gates, Mapping) else ():
+        kinds = [kind.value for kind in SourceKind if isinstance(source, Mapping) and source.get(kind.value)]
+        here = (*loc, "gates", name)
+        if len(kinds) > 1:
+            yield (*here, kinds[1]), f"is a second way to open {name} beside {kinds[0]}; make it a gate of its own"
+        if kinds != [SourceKind.GITHUB_CHECK] and isinstance(source, Mapping) and source.get("app"):
+            yield (*here, "app"), "pins the reporter of a github_check, and there is none here; remove it"
+    for place, environment in _entries(pipeline, "environments", loc):
+        needed = environment.get("gates")
+        for at, name in enumerate(needed if isinstance(needed, list) else []):
+            if isinstance(name, str) and name not in declared:
+                yield (*place, "gates", at), f"{name} is not among the gates of this pipeline; {_near(name, declared)}"
+        for name in _repeated(_texts(environment, "gates")):
+            yield (*place, "gates"), f"{name} is named twice; once is enough"
+
+
+def _environment_problems(loc: Loc, pipeline: Raw) -> Problems:
+    environments = list(_entries(pipeline, "environments", loc))
+    yield from _twice(environments, "environment")
+    for place, environment in environments:
+        cluster = environment.get("cluster")
+        if isinstance(cluster, Mapping):
+            yield from _cluster_problems((*place, "cluster"), cluster)
+        releases = list(_entries(environment, "releases", place))
+        yield from _twice(releases, "release")
+        for where, release in releases:
+            yield from _release_problems(where, release)
+
+
+def _cluster_problems(loc: Loc, cluster: Raw) -> Problems:
+    eks, secret, context = (cluster.get(key) for key in ("eks", "kubeconfig_secret", "context"))
+    if eks and secret:
+        yield (
+            (*loc, "kubeconfig_secret"),
+            "is a second cluster beside eks; an environment lives in one, remove the other",
+        )
+    if eks and context:
+        yield (*loc, "context"), "has no meaning with eks, whose kubeconfig is made for it; remove it"
+    if (eks, secret, context) == (None, None, None):
+        yield loc, "names no cluster; give eks, or kubeconfig_secret, or context on the local stack"
+    for key in ("region", "role"):
+        if cluster.get(key) and not eks:
+            yield (*loc, key), "goes with eks only; remove it"
+
+
+def _release_problems(loc: Loc, release: Raw) -> Problems:
+    chart, version = release.get("chart"), release.get("version")
+    if isinstance(chart, str) and version:
+        if not chart.startswith("oci://"):
+            yield (*loc, "version"), "chooses among the versions of an oci:// chart; this chart has one, remove it"
+        elif "@" in chart or ":" in chart.rpartition("/")[2]:
+            yield (*loc, "version"), f"contradicts {chart}, which says its version itself; remove one of them"
+    values, path = release.get("values", {}), release.get("image_tag", "image.tag")
+    if isinstance(values, Mapping) and isinstance(path, str):
+        yield from _tag_problems(loc, values, path)
+
+
+def _tag_problems(loc: Loc, values: Raw, path: str) -> Problems:
+    """The commit's place must be a value of its own, below maps."""
+    place = (*loc, "image_tag") if path != "image.tag" else (*loc, "values")
+    keys = [key.replace("\0", ".") for key in path.replace("\\.", "\0").split(".")]
+    here: Any = values
+    for key in keys[:-1]:
+        here = here.get(key, {})
+        if not isinstance(here, Mapping):
+            text = (
+                f"{path} is to become the commit, but the value {key} is no map; change image_tag or remove the value"
+            )
+            yield place, text
+            return
+    if isinstance(here.get(keys[-1]), Mapping | list):
+        yield (
+            place,
+            f"{path} is to become the commit, but the values have more below it; change image_tag or remove them",
+        )
+
+
+def _order_problems(loc: Loc, pipeline: Raw) -> Problems:
+    environments = list(_entries(pipeline, "environments", loc))
+    names = [environment.get("name") for _, environment in environments]
+    order = order_of([environment for _, environment in environments])
+    for (place, environment), after in zip(environments, order, strict=True):
+        if environment.get("after") is None:
+            continue
+        for name in after:
+            if name not in names:
+                yield (*place, "after"), f"{name} is no environment of this pipeline; {_near(name, names)}"
+        for name in _repeated(after):
+            yield (*place, "after"), f"{name} is named twice; once is enough"
+    try:
+        TopologicalSorter(dict(zip(names, order, strict=True))).prepare()
+    except CycleError as error:
+        circle = list(reversed(error.args[1]))
+        at = next(at for at, name in enumerate(names) if name in circle)
+        steps = ", ".join(f"{name} after {before}" for name, before in pairwise(circle))
+        yield (
+            (*environments[at][0], "after"),
+            f"goes round in a circle ({steps}); one of them must come first: after: []",
+        )
+
+
+def _name_problems(pipelines: Sequence[Placed], applied: Sequence[Raw]) -> Problems:
+    seen = {pipeline_name(pipeline): f"pipeline of {pipeline['repo']}, applied already" for pipeline in applied}
+    for loc, pipeline in pipelines:
+        name = pipeline_name(pipeline)
+        where: Loc = (*loc, "name") if pipeline.get("name") else (*loc, "repo")
+        if name in seen:
+            yield where, f"{name} is the name of another {seen[name]}; give this one a name of its own"
+        seen.setdefault(name, "pipeline of this file")
+
+
+def _repo_problems(pipelines: Sequence[Placed]) -> Problems:
+    spelled: dict[str, str] = {}
+    keys: dict[str, set[str]] = {}
+    sizes: Counter[str] = Counter()
+    for loc, pipeline in pipelines:
+        repo = pipeline.get("repo")
+        if not isinstance(repo, str):
+            continue
+        first = spelled.setdefault(repo.lower(), repo)
+        if repo != first:
+            yield (*loc, "repo"), f"is spelled {first} elsewhere in this file; spell it in one way"
+        sizes[first] += len(json.dumps(pipeline))
+        if sizes[first] > LARGEST:
+            yield loc, f"the pipelines of {first} exceed {LARGEST} bytes; move values into the chart's own values.yaml"
+        for place, environment in _entries(pipeline, "environments", loc):
+            key = f"{pipeline_name(pipeline)}_{environment.get('name')}"
+            others = keys.setdefault(first, set())
+            if key in others and environment.get("name") not in _earlier_names(pipeline, place):
+                yield (
+                    (*place, "name"),
+                    f"the gate deployed_to_{key} is that of another pipeline's environment; rename one",
+                )
+            others.add(key)
+
+
+def _earlier_names(pipeline: Raw, place: Loc) -> list[object]:
+    return [
+        environment.get("name") for where, environment in _entries(pipeline, "environments", place[:2]) if where < place
+    ]
+
+
+def _install_problems(pipelines: Sequence[Placed], applied: Sequence[Raw]) -> Problems:
+    """Two environments that install one release would undo each other's commits."""
+    known = [(None, pipeline) for pipeline in applied]
+    seen: dict[tuple[str, ...], tuple[Loc | None, str]] = {}
+    for loc, pipeline in [*known, *pipelines]:
+        for place, environment in _entries(pipeline, "environments", loc or ()):
+            mine = f"{environment.get('name')} of {pipeline_name(pipeline)}"
+            for where, release in _entries(environment, "releases", place):
+                key = _install_of(environment.get("cluster"), release)
+                if key is None:
+                    continue
+                _, other = seen.setdefault(key, (place, mine))
+                if loc is not None and seen[key][0] != place:
+                    text = f"{key[-1]} in namespace {key[-2]} of the same cluster is installed by {other} already"
+                    yield (*where, "name"), f"{text}; choose another name or namespace"
+
+
+def _install_of(cluster: object, release: Raw) -> tuple[str, ...] | None:
+    namespace, name = release.get("namespace"), release.get("name")
+    if not (isinstance(cluster, Mapping) and isinstance(namespace, str) and isinstance(name, str)):
+        return None
+    identity = [
+        f"{key}={cluster[key]}" for key in ("eks", "region", "kubeconfig_secret", "context") if cluster.get(key)
+    ]
+    return (*identity, namespace, name)
+
+
+def _twice(entries: Sequence[Placed], kind: str) -> Problems:
+    seen: set[str] = set()
+    for loc, entry in entries:
+        name = entry.get("name")
+        if isinstance(name, str) and name in seen:
+            yield (*loc, "name"), f"{name} is the name of another {kind} here; choose another one"
+        seen.add(str(name))
+
+
+def _entries(raw: Raw, key: str, loc: Loc) -> Iterator[Placed]:
+    found = raw.get(key)
+    for at, entry in enumerate(found if isinstance(found, list) else []):
+        if isinstance(entry, Mapping):
+            yield (*loc, key, at), entry
+
+
+def _texts(raw: Raw, key: str) -> list[str]:
+    found = raw.get(key)
+    return [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
+
+
+def _repeated(names: Iterable[str]) -> list[str]:
+    return [name for name, times in Counter(names).items() if times > 1]
+
+
+def _near(name: str, known: Iterable[object]) -> str:
+    names = [str(each) for each in known if each]
+    near = get_close_matches(name, names, n=1)
+    if near:
+        return f"did you mean {near[0]}?"
+    return f"there are {', '.join(names)}" if names else "there are none"

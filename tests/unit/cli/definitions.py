@@ -1,0 +1,90 @@
+"""Pipeline definitions for hypothesis: any that `gatestream pipelines apply` accepts."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from pipeline_state.model.gates import NAMED_ATTRIBUTES
+from pipeline_state.model.pipelines import (
+    DEPLOYED_TO,
+    Cluster,
+    Environment,
+    GateDefinition,
+    GateSource,
+    Pipeline,
+    Release,
+    SourceKind,
+)
+
+TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
+NAMES = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,8}[A-Za-z0-9])?", fullmatch=True)
+LABELS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
+GATES = st.from_regex(r"[A-Za-z0-9.\-/:][A-Za-z0-9_.\-/:]{0,12}", fullmatch=True).filter(
+    lambda name: name not in NAMED_ATTRIBUTES and not name.startswith(DEPLOYED_TO)
+)
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | ANY_TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ANY_TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+SOURCES = (
+    st.none()
+    | st.builds(GateSource, st.sampled_from(SourceKind), TEXT)
+    | st.builds(GateSource, st.just(SourceKind.GITHUB_CHECK), TEXT, TEXT)
+)
+CLUSTERS = (
+    st.builds(Cluster, eks=NAMES.map(lambda name: name.replace(".", "-")), region=st.none() | st.just("eu-west-1"))
+    | st.builds(Cluster, kubeconfig_secret=TEXT, context=st.none() | TEXT)
+    | st.builds(Cluster, context=TEXT)
+)
+
+
+def releases(namespace: str) -> st.SearchStrategy[tuple[Release, ...]]:
+    release = st.builds(
+        Release,
+        name=LABELS,
+        namespace=st.just(namespace),
+        chart=st.just("charts/web") | st.just("oci://example.com/charts/web:1"),
+        values=st.dictionaries(ANY_TEXT, JSON, max_size=3),
+        image_tag=st.just("image.tag") | st.just("o\u00dfer.sub\\.key.tag"),
+        timeout=st.integers(1, 840),
+    ).filter(lambda release: "image" not in release.values and "o\u00dfer" not in release.values)
+    return st.lists(release, min_size=1, max_size=2, unique_by=lambda each: each.name).map(tuple)
+
+
+@st.composite
+def environments(draw: st.DrawFn, gates: list[str], prefix: str) -> tuple[Environment, ...]:
+    names = draw(st.lists(NAMES, min_size=1, max_size=3, unique=True))
+    subset: Any = st.lists(st.sampled_from(gates), unique=True, max_size=3) if gates else st.just([])
+    return tuple(
+        Environment(
+            name=name,
+            gates=tuple(draw(subset)),
+            after=tuple(draw(st.lists(st.sampled_from(names[:at]), unique=True))) if at else (),
+            releases=draw(releases(f"{prefix}-{at}")),
+            cluster=draw(CLUSTERS),
+        )
+        for at, name in enumerate(names)
+    )
+
+
+@st.composite
+def pipelines(draw: st.DrawFn) -> tuple[Pipeline, ...]:
+    repo = draw(st.builds("{}/{}".format, NAMES, NAMES))
+    names = draw(st.lists(NAMES.map("p{}-".format).map(lambda name: f"{name}0"), min_size=1, max_size=2, unique=True))
+    made = []
+    for at, name in enumerate(names):
+        gates = draw(st.lists(GATES, unique=True, max_size=4))
+        made.append(
+            Pipeline(
+                name=name if len(names) > 1 or draw(st.booleans()) else repo,
+                repo=repo,
+                branches=tuple(draw(st.lists(TEXT, min_size=1, max_size=2))),
+                paths=tuple(draw(st.lists(TEXT, max_size=2))),
+                gates=tuple(GateDefinition(gate, draw(SOURCES)) for gate in gates),
+                environments=draw(environments(gates, f"n{at}")),
+                shared=len(names) > 1,
+            )
+        )
+    return tuple(made)

@@ -1,0 +1,539 @@
+"""Every refusal names file, line, key and the fix, and all of a file are told at once."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline_state.cli import pipelines_file
+from pipeline_state.cli.pipelines_file import PipelinesFileError
+from pipeline_state.model.pipelines import Cluster, GateSource, Pipeline, SourceKind
+
+WHOLE = """\
+pipelines:
+  - repo: myOrg/myApp
+    branches: [main, release/*]
+    gates:
+      build: {circleci_workflow: build-and-test}
+      lint: {github_check: lint, app: github-actions}
+      approval_from_legal:
+    environments:
+      - name: staging
+        gates: [build]
+        cluster: {context: local}
+        releases:
+          - name: web
+            namespace: staging
+            chart: charts/web
+            timeout: 5m
+            values: {replicaCount: 2}
+      - name: production
+        gates: [build, lint, approval_from_legal]
+        cluster: {eks: prod, region: eu-west-1, role: "arn:aws:iam::123456789012:role/deployer"}
+        releases:
+          - name: web
+            namespace: production
+            chart: oci://registry.example.com/charts/web
+            version: 1.2.3
+            image_tag: app.image.tag
+"""
+
+
+def problems_of(text: str, applied: tuple[Pipeline, ...] = ()) -> list[str]:
+    with pytest.raises(PipelinesFileError) as refused:
+        pipelines_file.parse(text, "p.yaml", applied)
+    return refused.value.lines
+
+
+def changed(old: str, new: str) -> str:
+    assert WHOLE.count(old) == 1
+    return WHOLE.replace(old, new)
+
+
+def test_a_file_becomes_the_models_pipelines() -> None:
+    (pipeline,) = pipelines_file.parse(WHOLE)
+    staging, production = pipeline.environments
+    assert (pipeline.name, pipeline.repo, pipeline.shared) == ("myOrg/myApp", "myOrg/myApp", False)
+    assert [gate.source for gate in pipeline.gates] == [
+        GateSource(SourceKind.CIRCLECI_WORKFLOW, "build-and-test"),
+        GateSource(SourceKind.GITHUB_CHECK, "lint", "github-actions"),
+        None,
+    ]
+    assert (staging.after, production.after) == ((), ("staging",))
+    assert (staging.releases[0].timeout, production.releases[0].timeout) == (300, 300)
+    assert staging.releases[0].values == {"replicaCount": 2}
+    assert production.cluster == Cluster("prod", "eu-west-1", "arn:aws:iam::123456789012:role/deployer")
+    assert (production.releases[0].version, production.releases[0].image_tag) == ("1.2.3", "app.image.tag")
+
+
+def test_pipelines_on_one_repository_share_it() -> None:
+    entry = WHOLE.removeprefix("pipelines:\n")
+    second = entry.replace("- repo: myOrg/myApp", "- name: api\n    repo: myOrg/myApp").replace(
+        "name: web", "name: api"
+    )
+    first, other = pipelines_file.parse(WHOLE + second)
+    assert (first.deployed_gate("staging"), other.deployed_gate("staging")) == (
+        "deployed_to_myOrg/myApp_staging",
+        "deployed_to_api_staging",
+    )
+
+
+def test_values_are_what_helm_would_read() -> None:
+    values = "{day: 2026-01-02, time: 12:30, mode: 0644, large: 1e3, on: yes, 8080: 0x1f, tag: 1_000, no: ~}"
+    (pipeline,) = pipelines_file.parse(changed("{replicaCount: 2}", values))
+    assert pipeline.environments[0].releases[0].values == {
+        "day": "2026-01-02",
+        "time": "12:30",
+        "mode": 0o644,
+        "large": 1000.0,
+        "on": True,
+        "8080": 31,
+        "tag": 1000,
+        "no": None,
+    }
+
+
+def test_anchors_and_merged_keys_are_understood() -> None:
+    text = changed("cluster: {context: local}", "cluster: &here {context: local}").replace(
+        'cluster: {eks: prod, region: eu-west-1, role: "arn:aws:iam::123456789012:role/deployer"}',
+        "cluster: {<<: *here, context: other}",
+    )
+    (pipeline,) = pipelines_file.parse(text)
+    assert [environment.cluster.context for environment in pipeline.environments] == ["local", "other"]
+
+
+STAGING, PRODUCTION = "pipelines[0].environments[0]", "pipelines[0].environments[1]"
+
+REFUSALS = {
+    "a key nobody knows": (
+        changed("branches:", "branch:"),
+        3,
+        "pipelines[0].branch",
+        "is not known; did you mean branches?",
+    ),
+    "a key nobody knows, like none of ours": (
+        changed("            timeout: 5m", "            zzz: 5m"),
+        16,
+        f"{STAGING}.releases[0].zzz",
+        "is not known; the keys here are name, namespace, chart, version, values, image_tag, timeout",
+    ),
+    "a pipeline outside of the list": (
+        "repo: myOrg/myApp\n" + WHOLE,
+        1,
+        "repo",
+        "is not known here; it belongs to an entry of `pipelines:`",
+    ),
+    "a key given twice": (
+        changed("    branches: [main, release/*]", "    branches: [main]\n    branches: [main]"),
+        4,
+        "pipelines[0].branches",
+        "is given twice, first on line 3; keep one of them",
+    ),
+    "a gate given twice": (
+        changed("      approval_from_legal:\n", "      build:\n"),
+        7,
+        "pipelines[0].gates.build",
+        "is given twice, first on line 5; keep one of them",
+    ),
+    "nothing": (
+        "",
+        1,
+        "",
+        "is empty; it must be keys with values",
+    ),
+    "no pipelines": (
+        "pipelines: []",
+        1,
+        "pipelines",
+        "is empty; it needs at least one entry",
+    ),
+    "no repository": (
+        changed("  - repo: myOrg/myApp\n    branches:", "  - name: x\n    branches:"),
+        2,
+        "pipelines[0].repo",
+        "is missing; add `repo: …` (The repository, owner/name)",
+    ),
+    "a repository with a host": (
+        changed("repo: myOrg/myApp", "repo: https://github.com/myOrg/myApp"),
+        2,
+        "pipelines[0].repo",
+        "'https://github.com/myOrg/myApp' cannot be used; write owner/name, without host, # and @",
+    ),
+    "a pipeline's name with # in it": (
+        changed("  - repo: myOrg/myApp", "  - name: a#b\n    repo: myOrg/myApp"),
+        2,
+        "pipelines[0].name",
+        "'a#b' cannot be used; use letters, digits and . _ - / with a letter or digit at both ends",
+    ),
+    "an environment's name with # in it": (
+        changed("name: staging", 'name: "a#b"'),
+        9,
+        f"{STAGING}.name",
+        "'a#b' cannot be used; use letters, digits and . _ - with a letter or digit at both ends",
+    ),
+    "an environment's name with / in it": (
+        changed("name: staging", "name: a/b"),
+        9,
+        f"{STAGING}.name",
+        "'a/b' cannot be used; use letters, digits and . _ - with a letter or digit at both ends",
+    ),
+    "a release's name that Helm does not take": (
+        WHOLE.replace("name: web", "name: Web", 1),
+        13,
+        f"{STAGING}.releases[0].name",
+        ("'Web' cannot be used; Helm takes lower-case letters, digits, - and . with a letter or digit at the ends"),
+    ),
+    "a release's name of 54 characters": (
+        WHOLE.replace("name: web", f"name: {'w' * 54}", 1),
+        13,
+        f"{STAGING}.releases[0].name",
+        "has 54 characters; 53 is the most",
+    ),
+    "a namespace that Kubernetes does not take": (
+        changed("namespace: staging", "namespace: my_space"),
+        14,
+        f"{STAGING}.releases[0].namespace",
+        (
+            "'my_space' cannot be used; Kubernetes takes lower-case letters, digits and - with a letter or digit "
+            "at both ends"
+        ),
+    ),
+    "a gate named like an attribute of the record": (
+        changed("      approval_from_legal:\n", "      branch:\n").replace("approval_from_legal]", "branch]"),
+        7,
+        "pipelines[0].gates.branch",
+        "'branch' is an attribute of every record, not a gate; choose another name",
+    ),
+    "a gate with a leading underscore": (
+        changed("      approval_from_legal:\n", "      _legal:\n").replace("approval_from_legal]", "_legal]"),
+        7,
+        "pipelines[0].gates._legal",
+        "'_legal' cannot be a gate's name; use letters, digits and _ . - / : and no leading underscore",
+    ),
+    "a gate that the pipeline writes itself": (
+        changed("      approval_from_legal:\n", "      deployed_to_x:\n").replace(
+            "approval_from_legal]", "deployed_to_x]"
+        ),
+        7,
+        "pipelines[0].gates.deployed_to_x",
+        "gates that start with deployed_to_ are written by the pipeline itself; choose another name",
+    ),
+    "a gate opened in two ways": (
+        changed("{circleci_workflow: build-and-test}", "{circleci_workflow: build, github_check: build}"),
+        5,
+        "pipelines[0].gates.build.github_check",
+        "is a second way to open build beside circleci_workflow; make it a gate of its own",
+    ),
+    "an app without a check": (
+        changed("{github_check: lint, app: github-actions}", "{github_workflow: lint, app: github-actions}"),
+        6,
+        "pipelines[0].gates.lint.app",
+        "pins the reporter of a github_check, and there is none here; remove it",
+    ),
+    "an opener nobody knows": (
+        changed("circleci_workflow: build-and-test", "circle_workflow: build-and-test"),
+        5,
+        "pipelines[0].gates.build.circle_workflow",
+        "is not known; did you mean circleci_workflow?",
+    ),
+    "a gate that is not declared": (
+        changed("        gates: [build]", "        gates: [biuld]"),
+        10,
+        f"{STAGING}.gates[0]",
+        "biuld is not among the gates of this pipeline; did you mean build?",
+    ),
+    "a gate needed twice": (
+        changed("        gates: [build]", "        gates: [build, build]"),
+        10,
+        f"{STAGING}.gates",
+        "build is named twice; once is enough",
+    ),
+    "an environment after one that is not there": (
+        changed("      - name: production\n", "      - name: production\n        after: [stagin]\n"),
+        19,
+        f"{PRODUCTION}.after",
+        "stagin is no environment of this pipeline; did you mean staging?",
+    ),
+    "environments after each other": (
+        changed("      - name: staging\n", "      - name: staging\n        after: [production]\n"),
+        10,
+        f"{STAGING}.after",
+        (
+            "goes round in a circle (staging after production, production after staging); one of them must come "
+            "first: after: []"
+        ),
+    ),
+    "an environment after itself": (
+        changed("      - name: production\n", "      - name: production\n        after: [production]\n"),
+        19,
+        f"{PRODUCTION}.after",
+        "goes round in a circle (production after production); one of them must come first: after: []",
+    ),
+    "two environments of one name": (
+        changed("      - name: production\n", "      - name: staging\n        after: []\n"),
+        18,
+        f"{PRODUCTION}.name",
+        "staging is the name of another environment here; choose another one",
+    ),
+    "two releases of one name in an environment": (
+        changed(
+            "            values: {replicaCount: 2}\n",
+            "          - {name: web, namespace: other, chart: charts/web}\n",
+        ),
+        17,
+        f"{STAGING}.releases[1].name",
+        "web is the name of another release here; choose another one",
+    ),
+    "no environments": (
+        "pipelines: [{repo: a/b, environments: []}]",
+        1,
+        "pipelines[0].environments",
+        "is empty; it needs at least one entry",
+    ),
+    "no releases": (
+        "pipelines: [{repo: a/b, environments: [{name: x, cluster: {eks: y}}]}]",
+        1,
+        f"{STAGING}.releases",
+        "is missing; add `releases: …` (What is installed there)",
+    ),
+    "one release installed by two environments": (
+        changed("namespace: production", "namespace: staging").replace(
+            '{eks: prod, region: eu-west-1, role: "arn:aws:iam::123456789012:role/deployer"}', "{context: local}"
+        ),
+        22,
+        f"{PRODUCTION}.releases[0].name",
+        (
+            "web in namespace staging of the same cluster is installed by staging of myOrg/myApp already; choose "
+            "another name or namespace"
+        ),
+    ),
+    "two pipelines of one name": (
+        WHOLE + WHOLE.removeprefix("pipelines:\n").replace("name: web", "name: api"),
+        27,
+        "pipelines[1].repo",
+        "myOrg/myApp is the name of another pipeline of this file; give this one a name of its own",
+    ),
+    "a repository spelled in two ways": (
+        WHOLE + WHOLE.removeprefix("pipelines:\n").replace("name: web", "name: api").replace("myOrg", "myorg"),
+        27,
+        "pipelines[1].repo",
+        "is spelled myOrg/myApp elsewhere in this file; spell it in one way",
+    ),
+    "two pipelines whose environments share a gate": (
+        (
+            "pipelines:\n"
+            "  - {repo: a/b, name: x_y, environments: [{name: z, cluster: {eks: k},"
+            " releases: [{name: r, namespace: n, chart: c}]}]}\n"
+            "  - {repo: a/b, name: x, environments: [{name: y_z, cluster: {eks: k},"
+            " releases: [{name: s, namespace: n, chart: c}]}]}\n"
+        ),
+        3,
+        "pipelines[1].environments[0].name",
+        "the gate deployed_to_x_y_z is that of another pipeline's environment; rename one",
+    ),
+    "no cluster": (
+        changed("        cluster: {context: local}\n", ""),
+        9,
+        f"{STAGING}.cluster",
+        "is missing; add `cluster: …` (The cluster its releases live in)",
+    ),
+    "a cluster without any way to it": (
+        changed("cluster: {context: local}", "cluster: {eks: }"),
+        11,
+        f"{STAGING}.cluster",
+        "names no cluster; give eks, or kubeconfig_secret, or context on the local stack",
+    ),
+    "two clusters in one": (
+        changed("cluster: {context: local}", "cluster: {eks: a, kubeconfig_secret: b}"),
+        11,
+        f"{STAGING}.cluster.kubeconfig_secret",
+        "is a second cluster beside eks; an environment lives in one, remove the other",
+    ),
+    "a role without EKS": (
+        changed("cluster: {context: local}", "cluster: {context: local, region: eu-west-1}"),
+        11,
+        f"{STAGING}.cluster.region",
+        "goes with eks only; remove it",
+    ),
+    "a context with EKS": (
+        changed("cluster: {context: local}", "cluster: {context: local, eks: a}"),
+        11,
+        f"{STAGING}.cluster.context",
+        "has no meaning with eks, whose kubeconfig is made for it; remove it",
+    ),
+    "the ARN of a cluster": (
+        changed("cluster: {context: local}", "cluster: {eks: 'arn:aws:eks:eu-west-1:123456789012:cluster/x'}"),
+        11,
+        f"{STAGING}.cluster.eks",
+        ("'arn:aws:eks:eu-west-1:123456789012:cluster/x' cannot be used; use the EKS cluster's name, not its ARN"),
+    ),
+    "an image tag below a value": (
+        changed("{replicaCount: 2}", "{image: nginx}"),
+        17,
+        f"{STAGING}.releases[0].values",
+        ("image.tag is to become the commit, but the value image is no map; change image_tag or remove the value"),
+    ),
+    "an image tag above values": (
+        changed("{replicaCount: 2}", "{image: {tag: {of: x}}}"),
+        17,
+        f"{STAGING}.releases[0].values",
+        ("image.tag is to become the commit, but the values have more below it; change image_tag or remove them"),
+    ),
+    "an image tag with an empty part": (
+        changed("app.image.tag", "app..tag"),
+        26,
+        f"{PRODUCTION}.releases[0].image_tag",
+        "'app..tag' cannot be used; write a dotted path such as image.tag",
+    ),
+    "a version as a number": (
+        changed("version: 1.2.3", "version: 1.2"),
+        25,
+        f"{PRODUCTION}.releases[0].version",
+        "is the number 1.2, not text; put it in quotes",
+    ),
+    "a version of a bundled chart": (
+        changed("            timeout: 5m", "            version: 1.0.0"),
+        16,
+        f"{STAGING}.releases[0].version",
+        "chooses among the versions of an oci:// chart; this chart has one, remove it",
+    ),
+    "a version beside a tag": (
+        changed("oci://registry.example.com/charts/web", "oci://registry.example.com:5000/charts/web:1.0.0"),
+        25,
+        f"{PRODUCTION}.releases[0].version",
+        (
+            "contradicts oci://registry.example.com:5000/charts/web:1.0.0, which says its version itself; remove "
+            "one of them"
+        ),
+    ),
+    "a chart above the bundled ones": (
+        changed("chart: charts/web", "chart: charts/../../etc"),
+        15,
+        f"{STAGING}.releases[0].chart",
+        "'charts/../../etc' is not a bundled chart; write charts/<name>, without .. and a leading /",
+    ),
+    "a chart that nothing fetches": (
+        changed("chart: charts/web", "chart: http://example.com/web.tgz"),
+        15,
+        f"{STAGING}.releases[0].chart",
+        ("'http://example.com/web.tgz' cannot be fetched; write oci://…, https://….tgz or the bundled charts/<name>"),
+    ),
+    "a timeout beyond Lambda's": (
+        changed("timeout: 5m", "timeout: 15m"),
+        16,
+        f"{STAGING}.releases[0].timeout",
+        "is 900; give 1 to 840 seconds, or as 90s or 5m",
+    ),
+    "a timeout in words": (
+        changed("timeout: 5m", "timeout: long"),
+        16,
+        f"{STAGING}.releases[0].timeout",
+        "is text; it must be whole seconds, or text as 90s or 5m",
+    ),
+    "a list that is text": (
+        changed("[main, release/*]", "main"),
+        3,
+        "pipelines[0].branches",
+        "is text; it must be a list, one entry per line after '- '",
+    ),
+    "a branch that YAML takes for something else": (
+        changed("[main, release/*]", "[on]"),
+        3,
+        "pipelines[0].branches[0]",
+        "is the truth value true, not text; put it in quotes",
+    ),
+    "a number without end": (
+        changed("{replicaCount: 2}", "{tag: 1e999}"),
+        17,
+        f"{STAGING}.releases[0].values.tag",
+        "1e999 is no finite number; put it in quotes to mean text",
+    ),
+    "a tag of Python": (
+        changed("{replicaCount: 2}", "{x: !!python/object:os.system y}"),
+        17,
+        f"{STAGING}.releases[0].values.x",
+        "the tag tag:yaml.org,2002:python/object:os.system is not plain data; remove it",
+    ),
+    "something that is not YAML": (
+        "pipelines: [\n  }",
+        2,
+        "",
+        "is not YAML: expected the node content, but found '}'",
+    ),
+    "two documents": (
+        WHOLE + "---\n" + WHOLE,
+        27,
+        "",
+        "is not YAML: but found another document",
+    ),
+    "a circle of aliases": (
+        "pipelines: &a [*a]",
+        1,
+        "",
+        "is not YAML: too large or too deep; aliases multiply",
+    ),
+    "aliases of aliases": (
+        "\n".join([f"a{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 9) if at else 'x'}]" for at in range(9)]),
+        1,
+        "",
+        "is not YAML: too large or too deep; aliases multiply",
+    ),
+    "more than a table's item takes": (
+        changed("{replicaCount: 2}", f"{{text: {'x' * 200_000}}}"),
+        2,
+        "pipelines[0]",
+        "the pipelines of myOrg/myApp exceed 150000 bytes; move values into the chart's own values.yaml",
+    ),
+}
+
+
+@pytest.mark.parametrize("text, line, key, told", REFUSALS.values(), ids=REFUSALS)
+def test_a_refusal_names_file_line_key_and_fix(text: str, line: int, key: str, told: str) -> None:
+    assert f"p.yaml:{line}: {key + ': ' if key else ''}{told}" in problems_of(text)
+
+
+@pytest.mark.parametrize("name", ["a key given twice", "a gate that is not declared", "no cluster"])
+def test_one_mistake_is_told_once(name: str) -> None:
+    assert len(problems_of(REFUSALS[name][0])) == 1
+
+
+def test_all_mistakes_of_a_file_are_told_in_the_order_of_their_lines() -> None:
+    text = WHOLE.replace("branches:", "branch:").replace("gates: [build]", "gates: [biuld]").replace("5m", "long")
+    lines = [int(line.split(":")[1]) for line in problems_of(text)]
+    assert lines == [3, 10, 16]
+
+
+def test_a_name_applied_for_another_repository_is_taken() -> None:
+    (applied,) = pipelines_file.parse(WHOLE)
+    other = replace(applied, repo="other/repo")
+    (line, *_) = problems_of(WHOLE, (other,))
+    assert line == (
+        "p.yaml:2: pipelines[0].repo: myOrg/myApp is the name of another pipeline of other/repo, applied already;"
+        " give this one a name of its own"
+    )
+
+
+def test_a_release_applied_for_another_repository_is_taken() -> None:
+    (applied,) = pipelines_file.parse(WHOLE)
+    other = replace(applied, repo="other/repo", name="other")
+    assert [line.partition(" is installed by ")[2] for line in problems_of(WHOLE, (other,))] == [
+        "staging of other already; choose another name or namespace",
+        "production of other already; choose another name or namespace",
+    ]
+
+
+def test_what_a_file_replaces_does_not_clash_with_it() -> None:
+    applied = pipelines_file.parse(WHOLE)
+    assert pipelines_file.parse(WHOLE, applied=applied) == applied
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PipelinesFileError, match=r"no\.yaml:1: cannot be read: No such file or directory"):
+        pipelines_file.read(tmp_path / "no.yaml")
+
+
+def test_a_file_of_bytes_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "bytes.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(PipelinesFileError, match=r"bytes\.yaml:1: is not UTF-8 text"):
+        pipelines_file.read(path)
