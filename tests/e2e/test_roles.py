@@ -2,11 +2,10 @@
 
 import io
 import json
-import time
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -26,6 +25,7 @@ from pipeline_state.model.pipelines import (
 )
 from pipeline_state.table.definitions import save_definitions
 from pipeline_state.table.models import Tables, connect
+from tests.e2e.watch import eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -106,15 +106,6 @@ def put_back(stack: StackInfo, topic: str, event: Mapping[str, Any]) -> None:
     stack.client("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps(event), MessageAttributes=attributes)
 
 
-def eventually(look: Callable[[], Any], seconds: float = 60) -> Any:
-    """What `look` finds, as soon as it is true."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.05)
-    return found
-
-
 def message_with(stack: StackInfo, queue: str, text: str) -> dict[str, Any]:
     """The message of a queue whose body has the text, once it is there."""
     sqs, wanted = stack.client("sqs"), {"QueueUrl": stack.queues[queue], "MessageAttributeNames": ["All"]}
@@ -123,7 +114,7 @@ def message_with(stack: StackInfo, queue: str, text: str) -> dict[str, Any]:
         messages = sqs.receive_message(**wanted, MaxNumberOfMessages=10).get("Messages", [])
         return [message for message in messages if text in message["Body"]]
 
-    found: dict[str, Any] = eventually(look)[0]
+    found: dict[str, Any] = eventually(stack, look)[0]
     return found
 
 
@@ -154,7 +145,7 @@ def test_the_roles_suffice_for_the_whole_way(guarded: StackInfo) -> None:
         "data": check,
     }
     put_back(guarded, "GitHubEvents", event)
-    gate = eventually(lambda: deployed(guarded))
+    gate = eventually(guarded, lambda: deployed(guarded))
     assert gate["M"]["status"] == {"S": "TRUE"}
 
 
