@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from infra.local import stack as local_stack
-from infra.local.stack import StackInfo
+from infra.local.stack import StackInfo, StackOptions
 
-CHARTS = Path(__file__).parents[1] / "charts"
+CHARTS = Path(local_stack.__file__).parent / "example" / "charts"
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackInfo]:
     """MiniStack with template.yaml deployed into it, and the embedded cluster."""
-    with local_stack.running(tmp_path_factory.mktemp("stack")) as info:
+    with local_stack.running(tmp_path_factory.mktemp("stack"), options=StackOptions(charts_dir=CHARTS)) as info:
         yield info
 
 
