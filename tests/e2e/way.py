@@ -139,7 +139,7 @@ class Way:
         return {name: TypeDeserializer().deserialize(value) for name, value in found.get("Item", {}).items()}
 
     def recorded(self, sha: str, name: str = "sequence") -> dict[str, Any]:
-        return eventually(lambda: (item := self.item(sha)) and name in item and item, f"{name} of {sha[:12]}")
+        return eventually(lambda: item if name in (item := self.item(sha)) else None, f"{name} of {sha[:12]}")
 
     def deployed(self, sha: str, environment: str, status: str = "TRUE") -> dict[str, Any]:
         """The deployed gate once it is what is expected; the record as it is otherwise."""
