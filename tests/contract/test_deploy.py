@@ -19,6 +19,7 @@ from urllib.request import urlopen
 import pytest
 
 from infra.local import cluster
+from pipeline_state import tracing
 from pipeline_state.deploy import Deployed, Failed, Install, Workspace, install
 from pipeline_state.faults import TemporaryFault
 from pipeline_state.model.pipelines import Cluster, Release
@@ -396,3 +397,32 @@ def test_a_release_has_at_most_ten_revisions(shop: Shop) -> None:
 def test_kubectl_sees_what_was_installed(shop: Shop) -> None:
     shop.install()
     assert COMMITS[0] in shop.run("kubectl", "get", "deployments", "--output", "wide")
+
+
+@pytest.fixture
+def trace_file(tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "spans.jsonl"
+    tracing.configure("helm-installer", sink=tracing.FileSink(path))
+    yield path
+    tracing.shutdown()
+
+
+def test_every_step_is_a_span_with_flags_and_exit_code_but_without_values(shop: Shop, trace_file: Path) -> None:
+    password = f"password-{uuid.uuid4()}"
+    parent = tracing.trace_of("myOrg/myApp", COMMITS[0])
+    with tracing.message_span("install", parent=parent):
+        shop.install("p1", values={"password": password, **FAILS})
+    tracing.flush()
+    spans = {span["name"]: span for span in (json.loads(line)["data"] for line in trace_file.read_text().splitlines())}
+    ids = {span["trace.span_id"]: name for name, span in spans.items()}
+    tree = {(ids.get(span["trace.parent_id"]), name) for name, span in spans.items()}
+    assert tree == {
+        (None, "install"),
+        ("install", "chart"),
+        ("install", "release look-up"),
+        ("release look-up", "helm history"),
+        ("install", "helm upgrade"),
+    }
+    assert (spans["helm history"]["helm.exit_code"], spans["helm upgrade"]["helm.exit_code"]) == (1, 1)
+    assert spans["helm upgrade"]["helm.flags"].startswith("web /")
+    assert password not in trace_file.read_text()
