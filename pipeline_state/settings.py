@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Any
 
 
 class MissingSettingError(Exception):
@@ -58,14 +56,16 @@ def read_settings(*required: str, environ: Mapping[str, str] = os.environ) -> Se
 
     Raises MissingSettingError when one of the required fields is empty: at cold start, not in the middle of an event.
     """
-    given = {name: environ[name.upper()] for name in (f.name for f in fields(Settings)) if environ.get(name.upper())}
+    given: dict[str, Any] = {
+        name: environ[name.upper()] for name in (f.name for f in fields(Settings)) if environ.get(name.upper())
+    }
     missing = [name.upper() for name in required if name not in given]
     if missing:
         message = (
             f"not set: {', '.join(missing)}; template.yaml gives each function its variables, see Environment there"
         )
         raise MissingSettingError(message)
-    numbers = {name: int(given.pop(name)) for name in ("sample_rate", "install_attempts") if name in given}
+    given |= {name: int(given[name]) for name in ("sample_rate", "install_attempts") if name in given}
     given.setdefault("charts_dir", f"{environ.get('LAMBDA_TASK_ROOT', '.')}/charts")
     inherited = {name: environ[name] for name in _FOR_HELM if name in environ}
-    return Settings(**given, **numbers, helm_environment=inherited)
+    return Settings(**given, helm_environment=inherited)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,10 @@ from pipeline_state.events.codec import Attributes, OutgoingMessage, attribute, 
 from pipeline_state.faults import TemporaryFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cloudevents.core.v1.event import CloudEvent
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
+
 
 TOPIC = "topic"
 """The attribute of a message in the fallback queue that says which topic it is for: an ARN."""

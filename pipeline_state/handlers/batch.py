@@ -7,13 +7,11 @@ import logging
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline_state.events.codec import attribute
+from pipeline_state.events.publish import Queue
 from pipeline_state.faults import PermanentFault, TemporaryFault
-
-if TYPE_CHECKING:
-    from pipeline_state.events.publish import Queue
 
 _log = logging.getLogger(__name__)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline_state import tracing
@@ -23,14 +24,11 @@ from pipeline_state.table.models import connect, tables_of
 from pipeline_state.table.pushes import record_push
 from pipeline_state.table.results import record_deployment, record_news, record_result
 from pipeline_state.table.retry import RepeatedError
-from pipeline_state.table.snapshot import Reader
+from pipeline_state.table.snapshot import Reader, Snapshot
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from cloudevents.core.v1.event import CloudEvent
 
-    from pipeline_state.table.snapshot import Snapshot
 
 KINDS = {
     "com.circleci.workflow-completed": SourceKind.CIRCLECI_WORKFLOW,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
 from pipeline_state import tracing
 from pipeline_state.events.deployment import promoted
@@ -13,6 +14,8 @@ from pipeline_state.faults import TemporaryFault
 from pipeline_state.handlers.batch import Batch, Handle
 from pipeline_state.model.decide import decide
 from pipeline_state.model.decision import Decision, Promote, Promoted
+from pipeline_state.model.pipelines import Pipeline
+from pipeline_state.model.promotion import Promotion
 from pipeline_state.model.times import format_time
 from pipeline_state.settings import read_settings
 from pipeline_state.startup import Clients, start_tracing, utc_now
@@ -21,16 +24,9 @@ from pipeline_state.table.journal import Happening
 from pipeline_state.table.models import connect, tables_of, to_plain
 from pipeline_state.table.results import note_hand_edits
 from pipeline_state.table.retry import RepeatedError
-from pipeline_state.table.snapshot import Reader
+from pipeline_state.table.snapshot import Reader, Snapshot
 from pipeline_state.table.stream import Change, read_change
 from pipeline_state.table.transaction import RefusedError
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from pipeline_state.model.pipelines import Pipeline
-    from pipeline_state.model.promotion import Promotion
-    from pipeline_state.table.snapshot import Snapshot
 
 _ATTEMPTS = 5
 _SHOWN = 200

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 
 from pipeline_state.model.decision import (
     Blocked,
@@ -19,15 +20,10 @@ from pipeline_state.model.decision import (
     Wait,
 )
 from pipeline_state.model.gates import Gate, GateStatus, read_gate
+from pipeline_state.model.order import Place
 from pipeline_state.model.pipelines import DEPLOYED_TO, Environment, Pipeline
+from pipeline_state.model.record import Record
 from pipeline_state.model.times import parse_time
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
-
-    from pipeline_state.model.order import Place
-    from pipeline_state.model.record import Record
 
 
 @dataclass(frozen=True, slots=True)

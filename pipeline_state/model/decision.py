@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pipeline_state.model.gates import Gate
+from pipeline_state.model.gates import Gate
 
 
 @dataclass(frozen=True, slots=True)

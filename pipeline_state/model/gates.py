@@ -9,13 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline_state.model.times import parse_time
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 NAMED_ATTRIBUTES = frozenset({"repo", "commit", "branch", "pushed_at", "sequence", "honeycomb_trace"})
 """Attributes of a record that say who it is; every other one without a leading underscore is a gate."""

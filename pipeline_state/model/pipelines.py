@@ -6,13 +6,11 @@ as the plain dictionary that `Pipeline.to_dict` returns.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Any
 
 DEPLOYED_TO = "deployed_to_"
 """Gates with this prefix are written by the pipeline itself when an environment has a commit."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from pipeline_state.model.pipelines import Pipeline, SourceKind
 from pipeline_state.model.times import parse_time
-
-if TYPE_CHECKING:
-    from pipeline_state.model.pipelines import Pipeline, SourceKind
 
 _PASSES = frozenset({"success", "neutral", "skipped"})
 _STAYS_PENDING = frozenset(

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
 
 from pynamodb.exceptions import PynamoDBException
 from pynamodb.expressions.operand import Path
 
+from pipeline_state.model.decide import EnvironmentState
+from pipeline_state.model.decision import Promote
+from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.model.promotion import Promotion, promotion_id
 from pipeline_state.model.record import BRANCHES, CLAIM
 from pipeline_state.model.times import format_time
@@ -25,16 +30,8 @@ from pipeline_state.table.models import (
     to_plain,
     to_raw,
 )
+from pipeline_state.table.snapshot import Snapshot
 from pipeline_state.table.transaction import Transaction, fault
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from datetime import datetime
-
-    from pipeline_state.model.decide import EnvironmentState
-    from pipeline_state.model.decision import Promote
-    from pipeline_state.model.pipelines import Pipeline
-    from pipeline_state.table.snapshot import Snapshot
 
 
 def claim(snapshot: Snapshot, pipeline: Pipeline, decision: Promote, now: datetime) -> list[Promotion]:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from pynamodb.exceptions import DoesNotExist, PynamoDBException
 
+from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.table.models import SCHEMA, PipelinesItem, at, set_all, to_raw
 from pipeline_state.table.snapshot import Definitions, read_definitions
 from pipeline_state.table.transaction import Transaction, fault
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from pipeline_state.model.pipelines import Pipeline
 
 
 def load_definitions(repo: str, version: int | None = None) -> Definitions:

@@ -5,16 +5,14 @@ An entry's key is made of the event alone, so putting it is also what recognises
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pynamodb.exceptions import PynamoDBException
 
 from pipeline_state.table.models import JournalEntry, at, set_all, to_plain
 from pipeline_state.table.transaction import Transaction, fault
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 LABEL = "journal"
 

@@ -6,21 +6,20 @@ All of it lives in flat attributes of the environment's item, beside the generat
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pynamodb.exceptions import DoesNotExist, PynamoDBException
 
+from pipeline_state.model.promotion import Promotion
 from pipeline_state.table.models import EnvironmentItem, Raw, at, set_all, to_plain, to_raw
 from pipeline_state.table.transaction import fault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from pynamodb.expressions.condition import Condition
     from pynamodb.expressions.update import Action
 
-    from pipeline_state.model.promotion import Promotion
 
 _LEASE, _DEADLINE, _DONE, _OUTCOME, _PARKED = "lease:", "lease_until:", "done:", "outcome:", "parked:"
 

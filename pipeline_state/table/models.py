@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
 from operator import and_
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from pynamodb.attributes import UnicodeAttribute
@@ -19,11 +19,12 @@ from pynamodb.connection import Connection
 from pynamodb.expressions.operand import Path
 from pynamodb.models import Model
 
+from pipeline_state.settings import Settings
+
 if TYPE_CHECKING:
     from pynamodb.expressions.condition import Condition
     from pynamodb.expressions.update import Action
 
-    from pipeline_state.settings import Settings
 
 SCHEMA = 1
 """Version of the items; raised when their form changes, while older forms stay readable."""
@@ -39,7 +40,7 @@ Raw = Mapping[str, Any]
 class Tables:
     """Where the tables are.
 
-    endpoint_url and the key pair: of a local stack; on AWS the environment and the role give them.
+    endpoint_url and the keys: of a local stack or a person's profile; on AWS the environment and the role give them.
     """
 
     gates: str
@@ -50,6 +51,7 @@ class Tables:
     endpoint_url: str | None = None
     access_key: str | None = None
     secret_key: str | None = None
+    session_token: str | None = None
 
 
 class _OpenItem(Model):
@@ -146,6 +148,7 @@ def connect(tables: Tables) -> None:
         host=tables.endpoint_url,
         aws_access_key_id=tables.access_key,
         aws_secret_access_key=tables.secret_key,
+        aws_session_token=tables.session_token,
     )
     _shared[:] = [shared]
     for name, model in MODELS.items():

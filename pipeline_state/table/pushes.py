@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 from pipeline_state.model.order import NO_COMMIT, Place, Push, place
 from pipeline_state.model.record import BRANCHES, LAST_WRITE, read_record
 from pipeline_state.table import journal
+from pipeline_state.table.journal import Happening
 from pipeline_state.table.models import SCHEMA, GateRecord, Raw, as_read, at, set_all, to_plain, to_raw
 from pipeline_state.table.retry import until_unopposed
+from pipeline_state.table.snapshot import Reader, Snapshot
 from pipeline_state.table.transaction import Transaction
 
 if TYPE_CHECKING:
     from pynamodb.expressions.update import Action
 
-    from pipeline_state.table.journal import Happening
-    from pipeline_state.table.snapshot import Reader, Snapshot
 
 TraceOf = Callable[[str, str], str]
 """(repo, commit) to the commit's trace context, as `honeycomb_trace` keeps it."""

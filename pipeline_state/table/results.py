@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline_state.faults import TemporaryFault
 from pipeline_state.model.record import WRITTEN
 from pipeline_state.model.results import ReleaseResult, Result, counts, deployed_value, fed_gates
 from pipeline_state.table import journal
+from pipeline_state.table.journal import Happening
 from pipeline_state.table.models import GateRecord, Raw, all_of, as_read, at, set_all, to_plain
 from pipeline_state.table.pushes import TraceOf, about_record
 from pipeline_state.table.retry import RepeatedError, until_unopposed
+from pipeline_state.table.snapshot import Reader, Snapshot
 from pipeline_state.table.transaction import RefusedError, Transaction
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pipeline_state.table.journal import Happening
-    from pipeline_state.table.snapshot import Reader, Snapshot
 
 
 def record_result(reader: Reader, result: Result, happening: Happening, trace_of: TraceOf) -> Snapshot:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 from pipeline_state.faults import TemporaryFault
 from pipeline_state.table.journal import LABEL
 from pipeline_state.table.transaction import RefusedError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _ATTEMPTS = 5
 

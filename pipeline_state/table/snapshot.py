@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,8 @@ from pipeline_state.table.models import EnvironmentItem, GateRecord, PipelinesIt
 from pipeline_state.table.transaction import fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from pynamodb.models import Model
+
 
 _MOST_ITEMS = 100
 """Of one TransactGetItems, by the API reference."""
