@@ -6,9 +6,12 @@ package would go unnoticed, so the functions get another one that has boto3 only
 
 import http.client
 import os
+import random
 import runpy
+import socket
 import sys
 import venv
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import distribution
 from pathlib import Path
@@ -45,6 +48,15 @@ def environment(state_dir: Path, *, port: int, tools: Path, auth: bool) -> dict[
         "AUTH": "true" if auth else "false",
         "LOG_LEVEL": "WARNING",
     }
+
+
+def free_port() -> int:
+    """A port nobody listens on, below those that Linux gives to outgoing connections, which might take it first."""
+    while True:
+        port = random.randrange(20_000, 32_768)  # noqa: S311 - no secret
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
 
 
 def is_ready(port: int) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-_STOP_SECONDS = 5.0
+_STOP_SECONDS = 2.0
 _POLL_SECONDS = 0.02
 _PARENT_POLL_SECONDS = 0.5
 
@@ -51,12 +51,10 @@ def stop(pid: int, mark: str) -> None:
     if not is_running(pid, mark):
         return
     family = [pid, *_descendants(pid)]
-    _signal([pid], signal.SIGTERM)
-    if not _wait_until_gone(family, _STOP_SECONDS / 2):
-        _signal(family, signal.SIGTERM)
-        if not _wait_until_gone(family, _STOP_SECONDS / 2):
-            _signal(family, signal.SIGKILL)
-            _wait_until_gone(family, _STOP_SECONDS)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        _signal(family, number)
+        if _wait_until_gone(family, _STOP_SECONDS):
+            return
 
 
 def end_with_parent() -> None:

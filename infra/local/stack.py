@@ -8,7 +8,6 @@ import fcntl
 import json
 import secrets
 import shutil
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -151,7 +150,7 @@ class _Start:
     def run(self) -> StackInfo:
         """Starts both servers and packages meanwhile, then deploys into them."""
         helm = tools.helm_and_kubectl() / "helm"
-        port = self.options.port or _free_port()
+        port = self.options.port or ministack.free_port()
         endpoint_url = f"http://{ministack.HOST}:{port}"
         self.progress(f"MiniStack on {endpoint_url}")
         environment = ministack.environment(self.files.folder, port=port, tools=helm.parent, auth=self.options.auth)
@@ -161,7 +160,7 @@ class _Start:
         template = TEMPLATE.read_text(encoding="utf-8")
         packaged = packages(template, PACKAGES_DIR)
         if not self.options.kubeconfig:
-            self._wait("cluster", lambda: _is_json(kubeconfig))
+            self._wait("cluster", kubeconfig.exists)
         self._wait("ministack", lambda: ministack.is_ready(port))
         self.progress("template.yaml")
         client = partial(ministack.client, endpoint_url)
@@ -237,21 +236,6 @@ def _fill_secret(client: Callable[[str], Any], arn: str) -> tuple[str, ...]:
     values = (secrets.token_hex(32),)
     client("secretsmanager").put_secret_value(SecretId=arn, SecretString=json.dumps({"secrets": values}))
     return values
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((ministack.HOST, 0))
-        return int(probe.getsockname()[1])
-
-
-def _is_json(path: Path) -> bool:
-    """Whether the embedded cluster has written its kubeconfig, which it does once it serves."""
-    try:
-        json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return False
-    return True
 
 
 def _silent(_: str) -> None:

@@ -181,11 +181,13 @@ def call(stack: StackInfo, verb: str, name: str) -> dict[str, Any]:
 
 CALLS = [
     ("GitHubWebhook", "read", "GitHubSecrets", True),
+    ("GitHubWebhook", "publish", "GitHubEvents", True),
     ("GitHubWebhook", "send", "FallbackEvents", True),
     ("GitHubWebhook", "read", "CircleCISecrets", False),
     ("GitHubWebhook", "publish", "CircleCIEvents", False),
     ("GitHubWebhook", "update", "Gates", False),
     ("CircleCIWebhook", "read", "CircleCISecrets", True),
+    ("CircleCIWebhook", "publish", "CircleCIEvents", True),
     ("CircleCIWebhook", "send", "RejectedEvents", True),
     ("CircleCIWebhook", "read", "GitHubSecrets", False),
     ("CircleCIWebhook", "send", "GateEvents", False),
