@@ -15,7 +15,7 @@ from pipeline_state.deploy.terms import Workspace
 from pipeline_state.faults import PermanentFault
 from pipeline_state.model.pipelines import Cluster
 
-_SECRET = re.compile(r"""(?:token|password|client-key-data)["']?\s*:\s*["']?([^\s"',}]+)""")
+_SECRET = re.compile(r"""(?:token|password|client-key-data)["']?\s*:\s*["']?([^\s"',}]{6,})""")
 
 
 @dataclass(frozen=True, slots=True)

@@ -402,7 +402,7 @@ def test_kubectl_sees_what_was_installed(shop: Shop) -> None:
 @pytest.fixture
 def trace_file(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "spans.jsonl"
-    tracing.configure("helm-installer", sink=tracing.FileSink(path))
+    tracing.configure("helm-installer", sink=tracing.FileSink(path), dataset="gatestream")
     yield path
     tracing.shutdown()
 
