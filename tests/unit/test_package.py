@@ -48,15 +48,15 @@ def test_a_package_depends_on_nothing_but_its_files(tmp_path: Path) -> None:
 
 def test_a_function_without_its_folder_is_named(tmp_path: Path) -> None:
     template = "Resources:\n  Lost:\n    Properties:\n      CodeUri: functions/lost/\n"
-    with pytest.raises(PackageError, match="Lost.*functions/lost/"):
+    with pytest.raises(PackageError, match=r"Lost.*functions/lost/"):
         packages(template, tmp_path)
 
 
 def test_the_same_sources_make_the_same_layer(tmp_path: Path) -> None:
-    folders = [tmp_path / "one", tmp_path / "two"]
-    for folder in folders:
-        build_shared(folder)
-    names = [path.relative_to(folders[0]).as_posix() for path in folders[0].rglob("*") if path.is_file()]
+    one, two = tmp_path / "one", tmp_path / "two"
+    build_shared(one)
+    build_shared(two)
+    names = [path.relative_to(one).as_posix() for path in one.rglob("*") if path.is_file()]
     assert "python/pipeline_state/settings.py" in names
-    assert filecmp.cmpfiles(*folders, names, shallow=False) == (names, [], [])
-    assert sum(1 for path in folders[1].rglob("*") if path.is_file()) == len(names)
+    assert filecmp.cmpfiles(one, two, names, shallow=False) == (names, [], [])
+    assert sum(1 for path in two.rglob("*") if path.is_file()) == len(names)
