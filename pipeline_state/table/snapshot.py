@@ -88,7 +88,8 @@ class Reader:
             wanted = _environment_keys(guess) if environments else []
             found = _get([(PipelinesItem, (repo.lower(),))], [(GateRecord, key) for key in keys], wanted)
             definitions = read_definitions(repo, found[0])
-            if (definitions.repo, _environment_keys(definitions)) == (guess.repo, _environment_keys(guess)):
+            needed = _environment_keys(definitions) if environments else []
+            if (definitions.repo, needed) == (guess.repo, wanted):
                 break
             guess = definitions
         self._remembered[repo.lower()] = definitions

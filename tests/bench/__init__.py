@@ -1,0 +1,1 @@
+"""What Gatestream costs, as ratios to the floor of the same work without it: `python -m tests.bench`."""
