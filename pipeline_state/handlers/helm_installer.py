@@ -76,7 +76,10 @@ class HelmInstaller:
     ) -> None:
         lease = self._lease(promotion, event, owner, seconds)
         if isinstance(lease, Busy):
-            tracing.add_field("parked_until", lease.until)
+            tracing.add_field("lease_until", lease.until)
+            if lease.same:
+                left = lease.until - self.now().timestamp()
+                raise TemporaryFault("another invocation installs this promotion, or died with it", max(left, 1))
             return
         if isinstance(lease, Finished):
             self._tell(promotion, lease.outcome)
@@ -89,11 +92,11 @@ class HelmInstaller:
         self._carry_out(promotion, owner, seconds, is_last_attempt=is_last_attempt)
 
     def _lease(self, promotion: Promotion, event: CloudEvent, owner: str, seconds: float) -> leases.Lease:
-        """The lease, or why not. Where it is busy the promotion is parked, for its holder to publish again."""
+        """The lease, or why not. Where an older promotion has it this one is parked, to be published again after it."""
         with tracing.span("take lease", generation=promotion.generation):
             now = self.now().timestamp()
             lease = leases.take(promotion, owner, now, now + seconds)
-            if isinstance(lease, Busy):
+            if isinstance(lease, Busy) and not lease.same:
                 parked = encode(event).body
                 leases.park(promotion, parked)
                 # It may have been given back between the refusal and the parking: then nobody would come for it.
@@ -103,9 +106,9 @@ class HelmInstaller:
         return lease
 
     def _carry_out(self, promotion: Promotion, owner: str, seconds: float, *, is_last_attempt: bool) -> None:
-        self._publish(deployment.started(promotion, at=self.now()))
         broken = None
         try:
+            self._publish(deployment.started(promotion, at=self.now()))
             result = install(_wanted(promotion), workspace=self.workspace, budget_seconds=seconds - _RESERVE)
         except PermanentFault as fault:
             result = Failed(fault.reason, 0)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from pynamodb.expressions.update import Action
 
 
-_LEASE, _DEADLINE, _DONE, _OUTCOME, _PARKED = "lease:", "lease_until:", "done:", "outcome:", "parked:"
+_LEASE, _HOLDER, _DEADLINE = "lease:", "lease_generation:", "lease_until:"
+_DONE, _OUTCOME, _PARKED = "done:", "outcome:", "parked:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Taken:
 class Overtaken:
     """A newer promotion has claimed the environment: this one is not to be installed.
 
-    generation: the newer one's. parked: the event that waits for the lease, if one does.
+    generation: the newer one's. parked: the event that waits for the lease, if one does and nobody holds it.
     """
 
     generation: int
@@ -50,9 +51,14 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Somebody else holds the lease until a time (epoch seconds)."""
+    """Another invocation holds the lease until a time (epoch seconds).
+
+    same: for this very promotion. Its message then comes back by itself; it may also be one that died, with nobody left
+    to publish what is parked.
+    """
 
     until: int
+    same: bool
 
 
 Lease = Taken | Overtaken | Finished | Busy
@@ -61,15 +67,16 @@ Lease = Taken | Overtaken | Finished | Busy
 def take(promotion: Promotion, owner: str, now: float, until: float) -> Lease:
     """Take a release's lease for a promotion, in one conditional write; on refusal, why. Times in epoch seconds.
 
-    Raises TemporaryFault.
+    Raises TemporaryFault. A call that is sent twice, since its answer got lost, takes it all the same.
     """
     release = promotion.release.name
     free = at(_LEASE + release).does_not_exist() | (at(_DEADLINE + release) < to_raw(int(now)))
+    mine = at(_LEASE + release) == to_raw(owner)
     unfinished = at(_DONE + release).does_not_exist() | (at(_DONE + release) < to_raw(promotion.generation))
     newest = at("generation") == to_raw(promotion.generation)
-    held = {_LEASE + release: owner, _DEADLINE + release: int(until)}
-    taken = _update(promotion, set_all(held), newest & unfinished & free)
-    return _refusal(promotion) if taken is None else Taken()
+    held = {_LEASE + release: owner, _HOLDER + release: promotion.generation, _DEADLINE + release: int(until)}
+    taken = _update(promotion, set_all(held), newest & unfinished & (free | mine))
+    return _refusal(promotion, now) if taken is None else Taken()
 
 
 def finish(promotion: Promotion, owner: str, outcome: Mapping[str, Any]) -> str | None:
@@ -80,21 +87,27 @@ def finish(promotion: Promotion, owner: str, outcome: Mapping[str, Any]) -> str 
     """
     release = promotion.release.name
     done = {_DONE + release: promotion.generation, _OUTCOME + release: json.dumps(outcome)}
-    actions = [*set_all(done), at(_LEASE + release).remove(), at(_DEADLINE + release).remove()]
-    after = _update(promotion, actions, at(_LEASE + release) == to_raw(owner))
-    return None if after is None else str(to_plain(after).get(_PARKED + release, ""))
+    after = _update(promotion, [*set_all(done), *_freed(release)], at(_LEASE + release) == to_raw(owner))
+    if after is None:  # lost, or done already by a call whose answer got lost
+        after = _read(promotion)
+        if any(after.get(name) != to_raw(value) for name, value in done.items()):
+            return None
+    return str(to_plain(after).get(_PARKED + release, ""))
 
 
 def give_back(promotion: Promotion, owner: str) -> None:
     """Give the lease back without a result, so that a retry finds it free. Raises TemporaryFault."""
     release = promotion.release.name
-    actions = [at(_LEASE + release).remove(), at(_DEADLINE + release).remove()]
-    _update(promotion, actions, at(_LEASE + release) == to_raw(owner))
+    _update(promotion, _freed(release), at(_LEASE + release) == to_raw(owner))
 
 
 def park(promotion: Promotion, event: str) -> None:
-    """Keep a promotion's event until the release's lease is free; a newer one replaces it. Raises TemporaryFault."""
-    _update(promotion, set_all({_PARKED + promotion.release.name: event}), at("pipeline").exists())
+    """Keep a promotion's event until the release's lease is free; a newer one replaces it, never an older.
+
+    Raises TemporaryFault.
+    """
+    newest = at("generation") == to_raw(promotion.generation)
+    _update(promotion, set_all({_PARKED + promotion.release.name: event}), newest)
 
 
 def unpark(promotion: Promotion, event: str) -> None:
@@ -115,18 +128,29 @@ def _update(promotion: Promotion, actions: Sequence[Action], condition: Conditio
     return item.raw
 
 
-def _refusal(promotion: Promotion) -> Lease:
+def _freed(release: str) -> list[Action]:
+    return [at(name + release).remove() for name in (_LEASE, _HOLDER, _DEADLINE)]
+
+
+def _refusal(promotion: Promotion, now: float) -> Lease:
     """Why a lease was refused, read after the fact."""
+    state, release, mine = to_plain(_read(promotion)), promotion.release.name, promotion.generation
+    until = int(state.get(_DEADLINE + release, 0))
+    parked = None if _LEASE + release in state and until >= int(now) else state.get(_PARKED + release)
+    if int(state.get(_DONE + release, 0)) == mine:
+        return Finished(json.loads(state[_OUTCOME + release]), parked)
+    if int(state.get("generation", 0)) != mine:
+        return Overtaken(int(state.get("generation", 0)), parked)
+    return Busy(until, same=int(state.get(_HOLDER + release, 0)) == mine)
+
+
+def _read(promotion: Promotion) -> Raw:
+    """The environment's item as it is; empty when there is none."""
     item = EnvironmentItem(promotion.pipeline, promotion.environment)
     try:
         item.refresh(consistent_read=True)
     except DoesNotExist:
-        return Overtaken(0, None)
+        return {}
     except PynamoDBException as error:
         raise fault(error) from error
-    state, release = to_plain(item.raw), promotion.release.name
-    if int(state.get(_DONE + release, 0)) == promotion.generation:
-        return Finished(json.loads(state[_OUTCOME + release]), state.get(_PARKED + release))
-    if int(state.get("generation", 0)) != promotion.generation:
-        return Overtaken(int(state.get("generation", 0)), state.get(_PARKED + release))
-    return Busy(int(state.get(_DEADLINE + release, 0)))
+    return item.raw
