@@ -22,7 +22,7 @@ from pipeline_state.model.decision import (
 from pipeline_state.model.gates import Gate, GateStatus, read_gate
 from pipeline_state.model.order import Place
 from pipeline_state.model.pipelines import DEPLOYED_TO, Environment, Pipeline
-from pipeline_state.model.record import Record
+from pipeline_state.model.record import Claim, Record
 from pipeline_state.model.times import parse_time
 
 
@@ -108,12 +108,12 @@ def _decide_one(  # noqa: PLR0911 - one return for each decision, in the order i
     name = environment.name
     state = state or EnvironmentState(pipeline.name, name)
     claim = record.claims.get(pipeline.key_of(name))
-    if claim:
+    candidate = candidate_place(record, pipeline)
+    if claim and not _pushed_again(candidate, claim):
         deployed = gates.get(pipeline.deployed_gate(name))
         if claim.generation < state.generation and (deployed is None or deployed.status is GateStatus.PENDING):
             return Superseded(name, state.head)
         return Promoted(name, claim.at, claim.generation, claim.published, deployed)
-    candidate = candidate_place(record, pipeline)
     if isinstance(candidate, str):
         return NotACandidate(name, candidate)
     branch, place = candidate
@@ -130,6 +130,17 @@ def _decide_one(  # noqa: PLR0911 - one return for each decision, in the order i
     if _frozen(state, now):
         return Frozen(name, state.frozen_until, state.frozen_by)
     return Promote(name, branch, place.sequence, required)
+
+
+def _pushed_again(candidate: tuple[str, Place] | str, claim: Claim) -> bool:
+    """Whether a branch has come back to the commit since it was promoted, which makes it a newer one.
+
+    Its sequence would not tell: a place also moves up when a push before it is told late.
+    """
+    if isinstance(candidate, str):
+        return False
+    pushed, claimed = parse_time(candidate[1].pushed_at), parse_time(claim.pushed_at)
+    return pushed is not None and claimed is not None and pushed > claimed
 
 
 def _frozen(state: EnvironmentState, now: datetime) -> bool:

@@ -91,7 +91,8 @@ def place(push: Push, known: Known) -> Mapping[str, Place]:
     known: the place a commit has on this branch so far. Pushes may be told in any sequence and any number of times; the
     same pushes leave the same order. A place only ever moves up, which is what makes it so: a commit pushed again takes
     the later place, and a commit that turns out to have been a branch's tip again moves up to there.
-    Only a circle within one second (a branch reset from A to B and back) can stay ambiguous.
+    What can stay ambiguous is a branch that comes back to a commit by way of several others, or leaves it again, all
+    within five seconds: a contradiction that short is taken for one of GitHub's clocks.
     """
     before = None if push.before == NO_COMMIT else known(push.before)
     after = known(push.after)

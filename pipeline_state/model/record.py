@@ -22,6 +22,7 @@ class Claim:
 
     generation: the environment's, raised by this very claim. promotions: event ids by release name.
     published: whether their publication has been confirmed.
+    pushed_at: time of the push it was claimed for (RFC 3339); None when only the next push had told of that.
     """
 
     environment_key: str
@@ -29,6 +30,7 @@ class Claim:
     at: str
     promotions: Mapping[str, str]
     published: bool
+    pushed_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,11 @@ def _claim(environment_key: str, value: object) -> Claim | None:
     generation, at, promotions = value.get("generation"), value.get("at"), value.get("promotions")
     if not (isinstance(generation, int | Decimal) and isinstance(at, str) and isinstance(promotions, Mapping)):
         return None
-    return Claim(environment_key, int(generation), at, promotions, bool(value.get("published")))
+    pushed_at = value.get("pushed_at")
+    published = bool(value.get("published"))
+    return Claim(
+        environment_key, int(generation), at, promotions, published, pushed_at if isinstance(pushed_at, str) else None
+    )
 
 
 def _places(value: object, problems: list[str]) -> dict[str, Place]:

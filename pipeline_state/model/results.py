@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from pipeline_state.model.pipelines import Pipeline, SourceKind
@@ -13,6 +14,8 @@ _PASSES = frozenset({"success", "neutral", "skipped"})
 _STAYS_PENDING = frozenset(
     {"cancelled", "canceled", "stale", "action_required", "unauthorized", "pending", "queued", "in_progress"}
 )
+_RANKS = {"": 0, "TRUE": 1, "FALSE": 2}
+"""Of two results of one second: a verdict counts over none, and the worse verdict over the better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +54,24 @@ def fed_gates(result: Result, pipelines: Iterable[Pipeline]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(fed))
 
 
-def counts(completed_at: str, value: Any, written: Mapping[str, Any] | None) -> bool | None:
-    """Whether a result with this completion time replaces a gate's value; None while that cannot be told yet.
+def counts(result: Result, value: Any, written: Mapping[str, Any] | None) -> bool | None:
+    """Whether a result replaces a gate's value; None while that cannot be told yet.
 
-    value: what the column holds, None when absent. written: what was last seen written there, with `at` (RFC 3339) and
-    `value`; the promoter notes hand edits there a moment after they happen. The newest completion wins, and a value set
-    by hand holds until a result that completed later.
+    value: what the column holds, None when absent. written: what was last seen written there, with `at` (RFC 3339),
+    `value`, and `result` where that was one; the promoter notes hand edits there a moment after they happen. The newest
+    completion wins, and a value set by hand holds until a result that completed later. GitHub tells whole seconds, so
+    the two results of a short job can have one time; which of them counts is then a matter of what they say.
     """
     if value is None or (value == "" and written is None):
         return True
     if written is None or written.get("value") != value:
         return None
-    set_at, completed = parse_time(written.get("at")), parse_time(completed_at)
-    return set_at is None or (completed is not None and completed > set_at)
+    set_at, completed = parse_time(written.get("at")), parse_time(result.completed_at)
+    if set_at is None or completed is None:
+        return set_at is None
+    if completed == set_at and written.get("result"):
+        return _RANKS[result.gate_status] > _RANKS.get(_status(value), 0)
+    return completed > set_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +98,13 @@ def deployed_value(value: Any, result: ReleaseResult) -> dict[str, Any] | None:
 
     It is passed once every release of the promotion is deployed, and failed as soon as one has failed.
     """
-    old = value if isinstance(value, Mapping) else {}
-    generation = int(old.get("generation", 0))
+    generation, known = _deployed_before(value)
     if generation > result.generation:
         return None
-    known = old.get("releases") if generation == result.generation else None
     mine = {"status": result.status, "at": result.at, "revision": result.revision}
     mine |= {key: text for key, text in (("reason", result.reason), ("chart", result.chart)) if text}
-    releases = {**(known if isinstance(known, Mapping) else {}), result.release: mine}
-    statuses = [releases.get(name, {}).get("status", "") for name in result.releases]
+    releases = {**(known if generation == result.generation else {}), result.release: mine}
+    statuses = [_status(releases.get(name)) for name in result.releases]
     status = "FALSE" if "FALSE" in statuses else "TRUE" if all(status == "TRUE" for status in statuses) else ""
     new = {
         "status": status,
@@ -109,3 +115,17 @@ def deployed_value(value: Any, result: ReleaseResult) -> dict[str, Any] | None:
     }
     reasons = [f"{name}: {release['reason']}" for name, release in releases.items() if release.get("reason")]
     return {**new, "reason": "; ".join(reasons)} if reasons else new
+
+
+def _deployed_before(value: Any) -> tuple[int, dict[str, Mapping[str, Any]]]:
+    """Generation and releases of a deployed gate; 0 and none where people have made something else of it."""
+    if not isinstance(value, Mapping) or not isinstance(value.get("generation"), int | Decimal):
+        return 0, {}
+    releases = value.get("releases")
+    known = releases.items() if isinstance(releases, Mapping) else ()
+    return int(value["generation"]), {name: release for name, release in known if isinstance(release, Mapping)}
+
+
+def _status(value: Any) -> str:
+    status = value.get("status") if isinstance(value, Mapping) else None
+    return status if isinstance(status, str) else ""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from pynamodb.exceptions import PynamoDBException
+from pynamodb.exceptions import DoesNotExist, PynamoDBException
 from pynamodb.expressions.operand import Path
 
+from pipeline_state.faults import PermanentFault
 from pipeline_state.model.decide import EnvironmentState
 from pipeline_state.model.decision import Promote
 from pipeline_state.model.pipelines import Pipeline
@@ -30,6 +31,7 @@ from pipeline_state.table.models import (
     to_plain,
     to_raw,
 )
+from pipeline_state.table.results import with_note
 from pipeline_state.table.snapshot import Snapshot
 from pipeline_state.table.transaction import Transaction, fault
 
@@ -49,11 +51,12 @@ def claim(snapshot: Snapshot, pipeline: Pipeline, decision: Promote, now: dateti
         "at": moment,
         "promotions": {promotion.release.name: promotion.id for promotion in promotions},
         "published": False,
+        "pushed_at": snapshot.record.branches[decision.branch].pushed_at,
     }
     transaction = Transaction()
     definitions = at("version") == to_raw(snapshot.definitions.version)
     transaction.check("pipelines", PipelinesItem, snapshot.repo.lower(), definitions)
-    _claim_record(transaction, snapshot, CLAIM + pipeline.key_of(decision.environment), claimed, decision.required)
+    _claim_record(transaction, snapshot, pipeline, decision, claimed)
     _move_head(transaction, state, decision, snapshot.commit, moment)
     deployment = _deployment_item(pipeline.name, decision.environment, state.generation + 1)
     told = {"repo": snapshot.repo, "commit": snapshot.commit, "at": moment}
@@ -65,10 +68,16 @@ def claim(snapshot: Snapshot, pipeline: Pipeline, decision: Promote, now: dateti
 
 
 def claimed_promotions(pipeline: str, environment: str, generation: int) -> list[Promotion]:
-    """What an earlier claim has to publish, exactly as it was claimed. Raises TemporaryFault."""
+    """What an earlier claim has to publish, exactly as it was claimed.
+
+    Raises TemporaryFault, and PermanentFault when there was no such claim.
+    """
     item = _deployment_item(pipeline, environment, generation)
     try:
         item.refresh(consistent_read=True)
+    except DoesNotExist as error:
+        told = f"the record claims promotion {generation} to {environment} of {pipeline}, which there never was"
+        raise PermanentFault(f"{told}; remove the claim from the record") from error
     except PynamoDBException as error:
         raise fault(error) from error
     return [Promotion.from_dict(data) for data in json.loads(to_plain(item.raw)["promotions"])]
@@ -110,12 +119,19 @@ def _promotions(snapshot: Snapshot, pipeline: Pipeline, decision: Promote, gener
 
 
 def _claim_record(
-    transaction: Transaction, snapshot: Snapshot, name: str, claimed: Mapping[str, Any], required: Iterable[str]
+    transaction: Transaction, snapshot: Snapshot, pipeline: Pipeline, decision: Promote, claimed: Mapping[str, Any]
 ) -> None:
-    """The claim on the record, which stands for the gates having been passed at that moment."""
-    unchanged = [as_read(snapshot.item, gate) for gate in required]
-    condition = all_of([at(name).does_not_exist(), as_read(snapshot.item, BRANCHES), *unchanged])
-    transaction.update("record", GateRecord(snapshot.repo, snapshot.commit), set_all({name: claimed}), condition)
+    """The claim on the record, which stands for the gates having been passed at that moment.
+
+    A commit that has been there before, and was pushed again since, is not deployed there again yet.
+    """
+    name, gate = CLAIM + pipeline.key_of(decision.environment), pipeline.deployed_gate(decision.environment)
+    values: dict[str, Any] = {name: claimed}
+    if name in snapshot.item:
+        pending = {"status": "", "at": claimed["at"], "by": "gatestream", "generation": claimed["generation"]}
+        values |= with_note(gate, pending)
+    unchanged = [as_read(snapshot.item, column) for column in (name, BRANCHES, *decision.required)]
+    transaction.update("record", GateRecord(snapshot.repo, snapshot.commit), set_all(values), all_of(unchanged))
 
 
 def _move_head(transaction: Transaction, state: EnvironmentState, decision: Promote, commit: str, moment: str) -> None:

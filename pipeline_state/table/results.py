@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline_state.faults import TemporaryFault
+from pipeline_state.model.gates import name_problem
 from pipeline_state.model.record import WRITTEN
 from pipeline_state.model.results import ReleaseResult, Result, counts, deployed_value, fed_gates
 from pipeline_state.table import journal
@@ -32,7 +33,7 @@ def record_result(reader: Reader, result: Result, happening: Happening, trace_of
     def attempt() -> Snapshot:
         snapshot = reader.read(happening.repo, happening.commit, environments=False)
         fed = [gate for gate in fed_gates(result, snapshot.definitions.pipelines) if _counts(snapshot, gate, result)]
-        _write(snapshot, happening, dict.fromkeys(fed, evidence), trace_of)
+        _write(snapshot, happening, dict.fromkeys(fed, evidence), trace_of, result=True)
         return snapshot
 
     return until_unopposed(attempt)
@@ -81,10 +82,11 @@ def set_gate(reader: Reader, name: str, value: Mapping[str, Any], happening: Hap
 def note_hand_edits(edits: Mapping[str, Raw | None], happening: Happening) -> None:
     """Journal columns that somebody changed with a tool of their own, and note when, where they still are so.
 
-    edits: the raw value found in the stream by gate; None where the column was removed. Raises RepeatedError,
+    edits: the raw value found in the stream by gate; None where the column was removed. A column whose name no gate can
+    have is journalled only: no result can feed it, and not every name can be written. Raises RepeatedError,
     TemporaryFault and PermanentFault.
     """
-    present = {name: value for name, value in edits.items() if value is not None}
+    present = {name: value for name, value in edits.items() if value is not None and not name_problem(name)}
     try:
         _note(present, happening)
     except RefusedError as refusal:
@@ -107,26 +109,35 @@ def _note(edits: Mapping[str, Raw], happening: Happening) -> None:
 
 def _counts(snapshot: Snapshot, gate: str, result: Result) -> bool:
     record = snapshot.record
-    verdict = counts(result.completed_at, record.gates.get(gate), record.written.get(gate))
+    verdict = counts(result, record.gates.get(gate), record.written.get(gate))
     if verdict is None:
         raise TemporaryFault(f"{gate} was set by hand a moment ago, it is not known yet when", delay_seconds=2)
     return verdict
 
 
+def with_note(gate: str, value: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """The attributes that give a gate a value of ours: the value, and the note that tells it from a hand edit.
+
+    value: `status`, `at`, `by`. more: goes into the note.
+    """
+    return {gate: value, WRITTEN + gate: {"at": value["at"], "by": value["by"], "value": value, **more}}
+
+
 def _write(
-    snapshot: Snapshot, happening: Happening, values: Mapping[str, Mapping[str, Any]], trace_of: TraceOf
+    snapshot: Snapshot, happening: Happening, values: Mapping[str, Mapping[str, Any]], trace_of: TraceOf, **more: Any
 ) -> None:
     """Gate values and the journal's entry together, on condition that the gates are as they were read."""
     transaction = Transaction()
     journal.append(transaction, replace(happening, repo=snapshot.repo))
-    notes = {name: {"at": value["at"], "by": value["by"], "value": value} for name, value in values.items()}
-    written = {WRITTEN + name: note for name, note in notes.items()}
+    written: dict[str, Any] = {}
+    for gate, value in values.items():
+        written |= with_note(gate, value, **more)
     about = about_record(snapshot, happening, trace_of(snapshot.repo, snapshot.commit), besides=set(values))
-    conditions = [as_read(snapshot.item, name) for name in (*values, *written)]
+    conditions = [as_read(snapshot.item, name) for name in written]
     transaction.update(
         "record",
         GateRecord(snapshot.repo, snapshot.commit),
-        [*set_all({**values, **written}), *about],
+        [*set_all(written), *about],
         all_of(conditions) if conditions else None,
     )
     transaction.commit()

@@ -1,18 +1,19 @@
 """What a record of the Gates table's stream tells.
 
-Our own writes always change an attribute that starts with an underscore; a write that does not is somebody's edit.
+Our own writes of a gate leave a note of the value beside it; a gate that changed without one is somebody's edit.
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_StreamRecord.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipeline_state.model.gates import is_gate
-from pipeline_state.model.record import BRANCHES, LAST_WRITE
+from pipeline_state.model.record import BRANCHES, LAST_WRITE, WRITTEN
 from pipeline_state.model.times import parse_time
 from pipeline_state.table.models import Raw, to_plain
 
@@ -23,6 +24,7 @@ class Change:
 
     id: the stream's, unique. at: when it was written; of hand edits only the second is known, and its end is given.
     edits: gates somebody changed with a tool of their own, by name: the raw value, None where the column was removed.
+        Nobody edits a record by removing it.
     matters: whether a decision can come out differently now.
     """
 
@@ -37,19 +39,46 @@ class Change:
 def read_change(record: Mapping[str, Any]) -> Change:
     """The change in a stream record as Lambda hands it over, with old and new image."""
     told = record["dynamodb"]
-    old, new = told.get("OldImage", {}), told.get("NewImage", {})
+    old, new = _image(told.get("OldImage", {})), _image(told.get("NewImage", {}))
     changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
-    gates = {name for name in changed if is_gate(name)}
-    ours = any(name.startswith("_") for name in changed)
+    gates = sorted(name for name in changed if is_gate(name))
+    edits = {name: new.get(name) for name in gates if new and not _is_ours(name, old, new, changed)}
     keys = to_plain(told["Keys"])
     return Change(
         repo=keys["repo"],
         commit=keys["commit"],
         id=str(record["eventID"]),
-        at=_written_at(new, float(told["ApproximateCreationDateTime"]), precise=LAST_WRITE in changed),
-        edits={} if ours or not new else {name: new.get(name) for name in sorted(gates)},
+        at=_written_at(new, float(told["ApproximateCreationDateTime"]), precise=LAST_WRITE in changed and not edits),
+        edits=edits,
         matters=bool(new) and (bool(gates) or BRANCHES in changed),
     )
+
+
+def _is_ours(gate: str, old: Raw, new: Raw, changed: Collection[str]) -> bool:
+    """Whether one of our writers changed a gate: with a note of the value, or by adding a declared column, empty."""
+    note = new.get(WRITTEN + gate, {}).get("M", {})
+    if WRITTEN + gate in changed and note.get("value") == new.get(gate):
+        return True
+    return LAST_WRITE in changed and gate not in old and new[gate] == {"S": ""}
+
+
+def _image(image: Raw) -> Raw:
+    """An item's image as DynamoDB's own API has it; in Lambda's JSON, binary values are base64."""
+    return {name: _value(value) for name, value in image.items()}
+
+
+def _value(value: Raw) -> Raw:
+    ((kind, content),) = value.items()
+    match kind:
+        case "B" if isinstance(content, str):
+            return {"B": base64.b64decode(content)}
+        case "BS":
+            return {"BS": [_value({"B": each})["B"] for each in content]}
+        case "M":
+            return {"M": _image(content)}
+        case "L":
+            return {"L": [_value(each) for each in content]}
+    return value
 
 
 def _written_at(new: Raw, second: float, *, precise: bool) -> datetime:

@@ -73,6 +73,6 @@ def _translated(error: TransactWriteError, labels: list[str]) -> Exception:
 def fault(error: PynamoDBException) -> TemporaryFault | PermanentFault:
     """What an error of a single call means for the message at hand."""
     code: Any = error.cause_response_code
-    if code == "ValidationException":
+    if code in {"ValidationException", "SerializationException"}:
         return PermanentFault(f"DynamoDB refuses the request: {error.cause_response_message}")
     return TemporaryFault(f"DynamoDB did not take the request: {code or type(error.cause).__name__}", delay_seconds=1)
