@@ -29,6 +29,7 @@ def sam(command: str, *arguments: str, cwd: Path, endpoint_url: str = "") -> Non
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(cwd),
+        "XDG_CACHE_HOME": str(tools.cache_dir().parent),
         "SAM_CLI_TELEMETRY": "0",
         "AWS_DEFAULT_REGION": ministack.REGION,
         "AWS_ACCESS_KEY_ID": "test",
