@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline_state.cli.console import USAGE, CommandError
 from pipeline_state.cli.pipelines_rules import order_of, pipeline_name, rule_problems
 from pipeline_state.cli.pipelines_schema import (
     EnvironmentEntry,
@@ -27,13 +28,15 @@ from pipeline_state.model.pipelines import (
 )
 
 
-class PipelinesFileError(Exception):
+class PipelinesFileError(CommandError):
     """A file that cannot be applied. problems: all that is wrong with it, in the order of their lines."""
+
+    prefix = ""
 
     def __init__(self, name: str, problems: Sequence[Problem]) -> None:
         self.name = name
         self.problems = tuple(sorted(problems, key=lambda problem: problem.line))
-        super().__init__("\n".join(self.lines))
+        super().__init__("\n".join(self.lines), USAGE)
 
     @property
     def lines(self) -> list[str]:
@@ -58,7 +61,7 @@ def read(path: Path, applied: Iterable[Pipeline] = ()) -> tuple[Pipeline, ...]:
 def parse(text: str, name: str = "pipelines.yaml", applied: Iterable[Pipeline] = ()) -> tuple[Pipeline, ...]:
     """The pipelines in a text.
 
-    name: what to call it in errors. applied: pipelines that exist already; those of the text's repositories are about to be
+    name: what to call it in errors. applied: pipelines that exist already; those of its repositories are about to be
     replaced, with the others it must not clash. Raises PipelinesFileError.
     """
     document = read_lines(text)

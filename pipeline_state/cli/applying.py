@@ -1,0 +1,135 @@
+"""What `gatestream pipelines apply` is about to change, and the change itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from difflib import unified_diff
+from itertools import groupby
+from typing import Any
+
+from pipeline_state.cli.console import CommandError
+from pipeline_state.cli.pipelines_file import to_file
+from pipeline_state.model.pipelines import Environment, Pipeline
+from pipeline_state.model.times import format_time
+from pipeline_state.table.definitions import load_definitions, save_definitions
+from pipeline_state.table.snapshot import Definitions
+from pipeline_state.table.transaction import RefusedError
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A repository's pipelines, as they are and as they are to be."""
+
+    before: Definitions
+    after: tuple[Pipeline, ...]
+
+    @property
+    def repo(self) -> str:
+        """The repository."""
+        return self.after[0].repo
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything is so already."""
+        return tuple(replace(pipeline, version=1) for pipeline in self.before.pipelines) == self.after
+
+    @property
+    def diff(self) -> list[str]:
+        """The lines of a unified diff of the definitions, as YAML."""
+        old = to_file(self.before.pipelines).splitlines() if self.before.pipelines else []
+        version = self.before.version
+        names = (f"{self.repo} version {version}", f"{self.repo} version {version + 1}")
+        return list(unified_diff(old, to_file(self.after).splitlines(), *names, lineterm=""))
+
+    @property
+    def sentences(self) -> list[str]:
+        """What it means, one sentence each."""
+        old, new = _named(self.before.pipelines), _named(self.after)
+        return [
+            *(f"pipeline {name} is new" for name in new if name not in old),
+            *(f"pipeline {name} goes: its commits are promoted no more" for name in old if name not in new),
+            *(text for name in new if name in old for text in _sentences(old[name], new[name])),
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "repo": self.repo,
+            "version": self.before.version if self.is_empty else self.before.version + 1,
+            "changed": not self.is_empty,
+            "changes": [] if self.is_empty else self.sentences,
+            "diff": [] if self.is_empty else self.diff,
+        }
+
+
+def plan(pipelines: Iterable[Pipeline]) -> list[Change]:
+    """The change for each repository among the pipelines. Raises CommandError and TemporaryFault."""
+    ordered = sorted(pipelines, key=lambda pipeline: pipeline.repo)
+    changes = []
+    for repo, group in groupby(ordered, key=lambda pipeline: pipeline.repo):
+        before = load_definitions(repo)
+        if before.version and before.repo != repo:
+            raise CommandError(f"{repo} is spelled {before.repo} where it was applied before; spell it so in the file")
+        changes.append(Change(before, tuple(group)))
+    return changes
+
+
+def apply(change: Change, by: str, now: datetime) -> Definitions:
+    """Save the change in the name of a person. Raises CommandError when somebody else was faster, and TemporaryFault."""
+    version = change.before.version
+    try:
+        return save_definitions(change.repo, change.after, after=version, by=by, at_time=format_time(now))
+    except RefusedError as error:
+        message = f"somebody else has applied pipelines of {change.repo} meanwhile; look again, then apply again"
+        raise CommandError(message) from error
+
+
+def _sentences(old: Pipeline, new: Pipeline) -> list[str]:
+    found = []
+    for what, before, after in (("branches", old.branches, new.branches), ("paths", old.paths, new.paths)):
+        if before != after:
+            found.append(f"{new.name} takes the {what} {_listed(after)} instead of {_listed(before)}")
+    if old.shared != new.shared:
+        renamed = ", ".join(
+            f"{old.deployed_gate(each.name)} → {new.deployed_gate(each.name)}" for each in new.environments
+        )
+        found.append(f"{new.name} shares its repository {'now' if new.shared else 'no more'}: {renamed}")
+    environments, were = _named(new.environments), _named(old.environments)
+    found += [f"environment {name} of {new.name} is new" for name in environments if name not in were]
+    found += [
+        f"environment {name} of {new.name} goes; what runs there stays" for name in were if name not in environments
+    ]
+    for name in environments:
+        if name in were and environments[name] != were[name]:
+            found += _environment_sentences(were[name], environments[name])
+    sources, before_ = ({gate.name: gate.source for gate in each.gates} for each in (new, old))
+    found += [
+        f"gate {name} is opened by something else"
+        for name in sources
+        if name in before_ and sources[name] != before_[name]
+    ]
+    return found
+
+
+def _environment_sentences(old: Environment, new: Environment) -> list[str]:
+    found = []
+    for text, before, after in (("gates", old.gates, new.gates), ("environments before it", old.after, new.after)):
+        if set(before) != set(after):
+            more, less = (
+                [name for name in some if name not in others] for some, others in ((after, before), (before, after))
+            )
+            parts = [f"needs {_listed(more)} now" if more else "", f"needs {_listed(less)} no more" if less else ""]
+            found.append(f"{new.name} {' and '.join(filter(None, parts))} ({text})")
+    if (old.cluster, old.releases) != (new.cluster, new.releases):
+        found.append(f"{new.name} installs differently, from its next promotion on")
+    return found
+
+
+def _named(entries: Sequence[Any]) -> Mapping[str, Any]:
+    return {entry.name: entry for entry in entries}
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) or "none"

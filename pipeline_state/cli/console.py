@@ -1,0 +1,82 @@
+"""Where output goes: tables for people, JSON for programs, one line for what went wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from pipeline_state.faults import PermanentFault, TemporaryFault
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+OK, NO, USAGE = 0, 1, 2
+"""Exit codes: done; the answer is no, or it failed; the question or its input is wrong."""
+
+_PIPE_WIDTH = 160
+"""Columns where nobody has set a terminal's: wide enough that nothing is cut for grep."""
+
+
+class CommandError(Exception):
+    """What was asked cannot be done. The message says what is wrong and the next step, on one line."""
+
+    prefix = "gatestream: "
+
+    def __init__(self, message: str, code: int = NO) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    """A console that keeps to the terminal's width and to NO_COLOR, and writes plain text into pipes."""
+    from rich.console import Console
+
+    is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, width=None if is_terminal else _PIPE_WIDTH, highlight=False, soft_wrap=False)
+
+
+def print_json(data: object) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False, default=_plain) + "\n")
+
+
+def told(error: Exception) -> tuple[str, int] | None:
+    """The line and exit code of an error that is expected to happen; None for one that is a bug."""
+    if isinstance(error, CommandError):
+        return f"{error.prefix}{error}", error.code
+    if isinstance(error, PermanentFault | TemporaryFault):
+        retry = "; try again" if isinstance(error, TemporaryFault) else ""
+        return f"{CommandError.prefix}{error.reason}{retry}", NO
+    line = next((tell(error) for name, tell in _OTHERS.items() if _is_a(error, name)), None)
+    return (f"{CommandError.prefix}{line}", NO) if line else None
+
+
+def _is_a(error: Exception, name: str) -> bool:
+    """Whether the error's class or one it is made of has this name; the module need not be loaded to know."""
+    return any(f"{each.__module__}.{each.__qualname__}" == name for each in type(error).__mro__)
+
+
+def _client_error(error: Any) -> tuple[str, int]:
+    said = error.response.get("Error", {})
+    action = error.operation_name
+    return (
+        f"AWS refused {action}: {said.get('Code')}: {said.get('Message')}; check credentials, --profile and --region",
+        NO,
+    )
+
+
+_OTHERS: dict[str, Callable[[Exception], tuple[str, int]]] = {
+    "infra.local.stack.NoStackError": lambda error: (str(error), NO),
+    "infra.local.stack.StackError": lambda error: (str(error), NO),
+    "botocore.exceptions.ClientError": _client_error,
+    "botocore.exceptions.BotoCoreError": lambda error: (f"AWS: {error}; check credentials, --profile and --region", NO),
+}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return int(value) if value == int(value) else float(value)
+    return str(value)

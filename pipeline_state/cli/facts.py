@@ -1,0 +1,149 @@
+"""What the commands tell about commits, as plain data: found, read and decided once, shown in several ways."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from pipeline_state import tracing
+from pipeline_state.cli.console import USAGE, CommandError
+from pipeline_state.model.decide import decide
+from pipeline_state.model.decision import Decision, Promoted
+from pipeline_state.model.gates import Gate, GateStatus, read_gate
+from pipeline_state.model.pipelines import Pipeline
+from pipeline_state.model.record import Record
+from pipeline_state.table.definitions import load_definitions
+from pipeline_state.table.listing import Listed, commits
+from pipeline_state.table.snapshot import Reader, Snapshot
+
+_COMMIT = re.compile(r"[0-9a-f]{4,40}")
+_WHOLE = 40
+_SHOWN_CANDIDATES = 3
+
+
+def find_commit(repo: str, prefix: str) -> tuple[str, str]:
+    """The repository as its records spell it, and the one commit that begins so.
+
+    Raises CommandError when the prefix is no commit, fits none or several, TemporaryFault when the tables do not answer.
+    """
+    begin = prefix.lower()
+    if not _COMMIT.fullmatch(begin):
+        raise CommandError(f"{prefix!r} is not a commit; give 4 to 40 hex digits of its hash", USAGE)
+    spelled = load_definitions(repo).repo
+    found = [listed.commit for listed in commits(spelled, begin)]
+    if not found:
+        raise CommandError(
+            f"{spelled} has no record of {prefix}; no webhook has told of it"
+        )
+    if len(found) > 1:
+        some = ", ".join(commit[:12] for commit in found[:_SHOWN_CANDIDATES])
+        raise CommandError(f"{prefix} fits {len(found)} commits of {spelled} ({some}, …); give more digits", USAGE)
+    return spelled, found[0]
+
+
+def decisions_of(snapshot: Snapshot, now: datetime) -> list[tuple[Pipeline | None, Decision]]:
+    """What decide() says of every environment of the commit's repository."""
+    definitions = snapshot.definitions
+    decided: list[tuple[Pipeline | None, Decision]] = []
+    for pipeline in definitions.pipelines or (None,):
+        states = snapshot.states.get(pipeline.name, {}) if pipeline else {}
+        decisions = decide(snapshot.record, states, pipeline, definitions.declared, now)
+        decided += [(pipeline, decision) for decision in decisions]
+    return decided
+
+
+def gates_of(record: Record, declared: Iterable[str], now: datetime) -> list[Gate]:
+    """The commit's gates: the declared ones first, in their order of definition, then what others added."""
+    names = dict.fromkeys([*declared, *sorted(record.gates)])
+    return [
+        read_gate(name, record.gates[name], now) if name in record.gates else Gate(name, GateStatus.PENDING)
+        for name in names
+    ]
+
+
+def declared_in_order(snapshot: Snapshot) -> list[str]:
+    """The gates that the repository's pipelines declare, as they are written there."""
+    return [gate.name for pipeline in snapshot.definitions.pipelines for gate in pipeline.gates]
+
+
+def status_of(repo: str, commit: str, now: datetime) -> dict[str, Any]:
+    """All that is known of a commit, as `gatestream status REPO COMMIT --json` prints it. Raises TemporaryFault."""
+    return status(Reader().read(repo, commit), now)
+
+
+def status(snapshot: Snapshot, now: datetime) -> dict[str, Any]:
+    """The same of a commit that has been read."""
+    record = snapshot.record
+    branch, place = max(record.branches.items(), key=lambda item: item[1].sequence, default=(None, None))
+    gates = gates_of(record, declared_in_order(snapshot), now)
+    decided = decisions_of(snapshot, now)
+    return {
+        "repo": snapshot.repo,
+        "commit": snapshot.commit,
+        "branch": branch,
+        "sequence": place.sequence if place else None,
+        "gates": [_gate(gate) for gate in gates],
+        "environments": [_environment(pipeline, decision, record) for pipeline, decision in decided],
+        "trace_id": tracing.trace_of(snapshot.repo, snapshot.commit).trace_id,
+    }
+
+
+def recent(repo: str, most: int, now: datetime) -> tuple[str, list[tuple[Listed, dict[str, Any]]]]:
+    """The repository as its records spell it, and its newest commits with their status, newest first."""
+    spelled = load_definitions(repo).repo
+    listed = commits(spelled)[:most]
+    reader = Reader()
+    return spelled, [(each, status(reader.read(spelled, each.commit), now)) for each in listed]
+
+
+def _gate(gate: Gate) -> dict[str, Any]:
+    return {
+        "name": gate.name,
+        "status": gate.status.value,
+        "by": gate.by,
+        "at": gate.at,
+        "reason": gate.note or gate.reason,
+    }
+
+
+def _environment(pipeline: Pipeline | None, decision: Decision, record: Record) -> dict[str, Any]:
+    promoted = decision if isinstance(decision, Promoted) else None
+    deployed = promoted.deployed if promoted else None
+    return {
+        "pipeline": pipeline.name if pipeline else None,
+        "name": decision.environment or None,
+        "decision": decision.kind,
+        "reason": decision.sentence,
+        "promoted_at": promoted.at if promoted else None,
+        "deployed_at": deployed.at if deployed and deployed.status is GateStatus.PASSED else None,
+        "releases": _releases(pipeline, decision, record),
+    }
+
+
+def _releases(pipeline: Pipeline | None, decision: Decision, record: Record) -> list[dict[str, Any]]:
+    """The environment's releases, each with what came of it for this commit."""
+    environment = pipeline.environment(decision.environment) if pipeline else None
+    if pipeline is None or environment is None:
+        return []
+    gate = record.gates.get(pipeline.deployed_gate(environment.name))
+    kept = gate.get("releases") if isinstance(gate, Mapping) else None
+    told: Mapping[str, Any] = kept if isinstance(kept, Mapping) else {}
+    return [_release(release.name, release.namespace, told.get(release.name)) for release in environment.releases]
+
+
+def _release(name: str, namespace: str, told: object) -> dict[str, Any]:
+    known: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
+    words = {"TRUE": "deployed", "FALSE": "failed"}
+    status = words.get(str(known.get("status")))
+    revision = int(known.get("revision") or 0)
+    return {
+        "name": name,
+        "namespace": namespace,
+        "status": status,
+        "revision": revision or None,
+        "chart": known.get("chart"),
+        "at": known.get("at"),
+        "reason": known.get("reason"),
+    }

@@ -1,0 +1,85 @@
+"""Lists for people: which commits a repository has, what the environments run, what happened lately.
+
+They read whole partitions, or the whole journal: as a person asks now and then, never on the way of an event.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pynamodb.exceptions import PynamoDBException
+
+from pipeline_state.model.pipelines import Pipeline
+from pipeline_state.table.models import EnvironmentItem, GateRecord, JournalEntry, PipelinesItem, at, to_plain
+from pipeline_state.table.transaction import fault
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A commit in a list. branch, pushed_at: empty while no push has told of it. sequence: -1 likewise."""
+
+    commit: str
+    branch: str
+    sequence: int
+    pushed_at: str
+
+
+def commits(repo: str, prefix: str = "") -> list[Listed]:
+    """The commits of a repository (spelled as its records spell it) that begin so, newest first. Raises TemporaryFault."""
+    begins = GateRecord.commit.startswith(prefix) if prefix else None
+    wanted = ["commit", "branch", "sequence", "pushed_at"]
+    try:
+        found = [to_plain(item.raw) for item in GateRecord.query(repo, begins, attributes_to_get=wanted)]
+    except PynamoDBException as error:
+        raise fault(error) from error
+    return sorted(map(_listed, found), key=lambda listed: (listed.sequence, listed.commit), reverse=True)
+
+
+def environment_items(pipelines: Iterable[Pipeline]) -> dict[tuple[str, str], dict[str, Any]]:
+    """The environments' items as plain values, by pipeline and environment; none where there never was a commit.
+
+    Raises TemporaryFault.
+    """
+    keys = [(pipeline.name, environment.name) for pipeline in pipelines for environment in pipeline.environments]
+    try:
+        items = [to_plain(item.raw) for item in EnvironmentItem.batch_get(keys, consistent_read=True)]
+    except PynamoDBException as error:
+        raise fault(error) from error
+    return {(item["pipeline"], item["environment"]): item for item in items}
+
+
+def applications() -> dict[str, tuple[str, str]]:
+    """Who applied the pipelines of each repository (lower case) last, and when (RFC 3339). Raises TemporaryFault."""
+    try:
+        items = [to_plain(item.raw) for item in PipelinesItem.scan(at("copy_of").does_not_exist())]
+    except PynamoDBException as error:
+        raise fault(error) from error
+    return {item["repo"]: (str(item["applied_by"]), str(item["applied_at"])) for item in items}
+
+
+def latest_entries(most: int) -> list[dict[str, Any]]:
+    """The last entries of the whole journal as plain values, oldest first. Raises TemporaryFault."""
+    return sorted(heapq.nlargest(most, _all_entries(), key=_time), key=_time)
+
+
+def _all_entries() -> Iterator[dict[str, Any]]:
+    try:
+        for entry in JournalEntry.scan():
+            yield to_plain(entry.raw)
+    except PynamoDBException as error:
+        raise fault(error) from error
+
+
+def _time(entry: Mapping[str, Any]) -> str:
+    return str(entry["entry"])
+
+
+def _listed(item: Mapping[str, Any]) -> Listed:
+    try:
+        sequence = int(item.get("sequence", -1))
+    except (TypeError, ValueError):
+        sequence = -1
+    return Listed(str(item["commit"]), str(item.get("branch", "")), sequence, str(item.get("pushed_at", "")))
