@@ -85,7 +85,8 @@ def post(url: str, body: bytes, **headers: str) -> int:
         with urllib.request.urlopen(request) as response:  # noqa: S310
             return int(response.status)
     except urllib.error.HTTPError as error:
-        return error.code
+        with error:
+            return error.code
 
 
 def post_github(stack: StackInfo, body: bytes) -> int:

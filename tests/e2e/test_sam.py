@@ -128,4 +128,5 @@ def test_sam_deploys_the_build_into_an_account(build: Path, stack: StackInfo, tm
     url = f"{stack.endpoint_url}/_aws/execute-api/{outputs['WebhookApiId']}/live/github"
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(urllib.request.Request(url, b"{}", {"Content-Type": "application/json"}))  # noqa: S310
-    assert refused.value.code == 401  # the function itself says so, with its layer and its role
+    with refused.value:
+        assert refused.value.code == 401  # the function itself says so, with its layer and its role
