@@ -1,0 +1,111 @@
+"""How long each hop of the way took, read from the spans of the trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pipeline_state.cli.trace_file import Span
+
+PUSH = "com.github.push"
+BUILD = "com.circleci.workflow-completed"
+DEPLOYED = "dev.cdevents.service."
+
+WEBHOOK = "webhook"
+STREAM = "DynamoDB stream"
+CHECK = "check, claim, send"
+FIFO = "SNS and SQS FIFO"
+BEFORE_HELM = "lease, chart, look-up"
+HELM = "helm upgrade"
+AFTER_HELM = "lease back, send"
+QUEUE = "SNS and SQS"
+RECORD = "record gates"
+
+HOPS = (WEBHOOK, STREAM, CHECK, FIFO, BEFORE_HELM, HELM, AFTER_HELM, QUEUE, RECORD)
+"""In the order in which an event passes them; no event passes all."""
+
+
+ROUNDING = timedelta(milliseconds=1)
+"""Queues and streams date their messages in whole milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One part of the way: its hops in order, and how long it took from end to end."""
+
+    name: str
+    hops: Mapping[str, timedelta]
+    total: timedelta
+
+
+def legs(spans: Sequence[Span], environments: Iterable[str]) -> list[Leg]:
+    """The push, the build, and the deployment to each environment. Legs that are not complete yet are left out."""
+    found = [_webhook_leg("push", PUSH, spans), _webhook_leg("build", BUILD, spans)]
+    found += [_deployment_leg(environment, spans) for environment in environments]
+    return [leg for leg in found if leg]
+
+
+def check_after_build(spans: Sequence[Span]) -> Span | None:
+    """The promoter's check for which the build's change of the record woke it."""
+    build = next((span for span in spans if span.fields.get("cloudevents.event_type") == BUILD), None)
+    woken = [span.end for span in spans if build and span.name == "stream" and span.start > build.start - ROUNDING]
+    checks = [span for span in spans if span.name == "check for promotion"]
+    return next((check for check in checks if woken and check.start > woken[0] - ROUNDING), None)
+
+
+def _webhook_leg(name: str, event_type: str, spans: Sequence[Span]) -> Leg | None:
+    publish = _one(spans, "publish", event_type=event_type)
+    webhook = publish and next((span for span in spans if span.id == publish.parent), None)
+    queue, record = _recorded(spans, publish, event_type)
+    if not (webhook and queue and record):
+        return None
+    hops = {WEBHOOK: webhook.duration, QUEUE: queue.duration, RECORD: record.duration}
+    return Leg(name, hops, record.end - webhook.start)
+
+
+def _deployment_leg(environment: str, spans: Sequence[Span]) -> Leg | None:
+    claim = _one(spans, "claim", environment=environment)
+    check = claim and next((span for span in spans if span.id == claim.parent), None)
+    install = _one(spans, "install", environment=environment)
+    queue, record = _recorded(spans, install, DEPLOYED)
+    if not (check and install and queue and record):
+        return None
+    helm = next((span for span in spans if span.parent == install.id and span.name == "helm upgrade"), None)
+    fifo = next((span for span in spans if span.parent == install.parent and span.name.startswith(FIFO)), None)
+    stream = min(
+        (span for span in spans if span.service == "promoter" and span.name == "stream"),
+        key=lambda span: abs(span.end - check.start),
+        default=None,
+    )
+    if not (helm and fifo and stream):
+        return None
+    hops = {
+        STREAM: stream.duration,
+        CHECK: check.duration,
+        FIFO: fifo.duration,
+        BEFORE_HELM: helm.start - install.start,
+        HELM: helm.duration,
+        AFTER_HELM: install.end - helm.end,
+        QUEUE: queue.duration,
+        RECORD: record.duration,
+    }
+    return Leg(environment, hops, record.end - stream.start)
+
+
+def _recorded(spans: Sequence[Span], sender: Span | None, event_type: str) -> tuple[Span | None, Span | None]:
+    """The transit and the recording of an event that was sent in the span `sender`."""
+    sent = [span for span in spans if sender and span.parent == sender.id]
+    record = next(
+        (span for span in sent if str(span.fields.get("cloudevents.event_type", "")).startswith(event_type)), None
+    )
+    queue = min(
+        (span for span in sent if span.name == QUEUE and record),
+        key=lambda span: abs(span.end - record.start) if record else timedelta.max,
+        default=None,
+    )
+    return queue, record
+
+
+def _one(spans: Sequence[Span], name: str, **fields: str) -> Span | None:
+    return next((span for span in spans if span.name == name and fields.items() <= span.fields.items()), None)
