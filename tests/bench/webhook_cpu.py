@@ -13,7 +13,7 @@ from tests.bench.figures import Figure
 from tests.bench.lambda_runtime import LambdaRuntime
 
 GOAL = 1.6
-EVENTS, QUICK_EVENTS = 400, 40
+EVENTS, QUICK_EVENTS = 200, 20
 PAYLOAD = ROOT / "tests" / "payloads" / "github_push" / "several_commits.json"
 PROGRAM = Path(__file__).with_name("webhook_cpu_program.py")
 

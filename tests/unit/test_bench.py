@@ -1,0 +1,92 @@
+"""The bench's arithmetic and its last line; how fast anything is, no test says."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.bench import __main__ as bench
+from tests.bench import cold_import, gate_to_ready
+from tests.bench.aws_calls import operation
+from tests.bench.figures import Figure, as_json, raw_samples
+
+FUNCTIONS = Path(__file__).parents[2] / "functions"
+
+
+def span(name: str, milliseconds: float, time: str = "2026-01-01T00:00:00.000000Z") -> dict[str, Any]:
+    return {"time": time, "data": {"name": name, "duration_ms": milliseconds}}
+
+
+def test_a_figure_compares_medians() -> None:
+    figure = Figure("webhook_cpu", "ms", 1.6, samples=[30.0, 2.0, 3.0], floor_samples=[2.0, 1.0, 90.0])
+    assert (figure.value, figure.floor, figure.ratio, figure.is_reached) == (3.0, 2.0, 1.5, True)
+
+
+def test_an_absolute_goal_is_a_ratio_to_one_unit() -> None:
+    figure = Figure("aws_calls", "calls", 24, samples=[25.0])
+    assert (figure.value, figure.floor, figure.ratio, figure.is_reached) == (25.0, 1.0, 25.0, False)
+
+
+def test_the_last_line_is_an_object_of_figures_by_name() -> None:
+    line = as_json([Figure("gate_to_ready", "ms", 3.0, [1000 / 3], [100.0]), Figure("aws_calls", "calls", 24, [23.0])])
+    assert "\n" not in line
+    assert json.loads(line) == {
+        "gate_to_ready": {"value": 333.333, "floor": 100.0, "ratio": 3.333, "goal": 3.0},
+        "aws_calls": {"value": 23.0, "floor": 1.0, "ratio": 23.0, "goal": 24},
+    }
+
+
+def test_every_sample_is_shown_in_the_order_it_was_taken() -> None:
+    shown = raw_samples(Figure("webhook_cpu", "ms", 1.6, samples=[3.0, 2.5], floor_samples=[1.0, 2.0]))
+    assert shown == ["webhook_cpu (ms): 3.00 2.50", "webhook_cpu, floor (ms): 1.00 2.00"]
+
+
+def test_every_function_has_a_goal_for_its_import() -> None:
+    assert set(cold_import.GOALS) == {path.parent.name for path in FUNCTIONS.glob("*/app.py")}
+
+
+@pytest.mark.parametrize("wanted", [[], ["cold_import"], ["cold_import.promoter"], ["webhook_cpu", "cold_import"]])
+def test_a_figure_is_asked_for_by_name_or_by_the_part_before_its_dot(wanted: list[str]) -> None:
+    assert bench.is_wanted("cold_import.promoter", wanted)
+
+
+@pytest.mark.parametrize("wanted", [["cold_import.gate_recorder"], ["cold"], ["webhook_cpu"]])
+def test_what_is_not_asked_for_is_not_shown(wanted: list[str]) -> None:
+    assert not bench.is_wanted("cold_import.promoter", wanted)
+
+
+def test_a_figure_that_does_not_exist_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        bench.main(["speed"])
+    assert "no figure speed; there are cold_import, " in capsys.readouterr().err
+
+
+def test_ready_is_when_helms_upgrade_ended() -> None:
+    spans = [span("helm history", 50), span("helm upgrade", 1500, "2026-01-01T00:00:10.250000Z")]
+    assert gate_to_ready.ready_at(spans) == pytest.approx(1767225611.75)
+
+
+def test_the_installers_own_time_is_what_its_helm_processes_leave() -> None:
+    spans = [span("install", 400), span("release look-up", 60), span("helm history", 50), span("helm upgrade", 320)]
+    assert gate_to_ready.beyond_helm(spans) == pytest.approx(30)
+
+
+@pytest.mark.parametrize("helms", [0, 3])
+def test_an_install_with_another_number_of_helm_processes_proves_nothing(helms: int) -> None:
+    with pytest.raises(ValueError, match=f"ran {helms} Helm processes"):
+        gate_to_ready.beyond_helm([span("install", 400), *[span("helm upgrade", 10)] * helms])
+
+
+@pytest.mark.parametrize(
+    "headers, body, called",
+    [
+        ({"X-Amz-Target": "DynamoDB_20120810.TransactWriteItems"}, b"{}", "dynamodb TransactWriteItems"),
+        ({"X-Amz-Target": "AmazonSQS.SendMessage"}, b"{}", "sqs SendMessage"),
+        ({}, b"Action=Publish&TopicArn=arn&Version=2010-03-31", "sns Publish"),
+    ],
+)
+def test_a_call_is_named_by_its_service_and_operation(headers: dict[str, str], body: bytes, called: str) -> None:
+    service = called.partition(" ")[0]
+    signed = f"AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host"
+    assert operation({"Authorization": signed, **headers}, body) == called
