@@ -89,10 +89,11 @@ def read(state_dir: Path) -> StackInfo:
 def down(state_dir: Path) -> bool:
     """Ends every process of the stack and forgets it; whether there was one. Its log and traces stay."""
     files = _Files(state_dir.absolute())
-    processes = files.processes()
-    for pid in processes.values():
-        process.stop(pid, str(files.folder))
-    files.forget()
+    with process.uninterrupted():
+        processes = files.processes()
+        for pid in processes.values():
+            process.stop(pid, str(files.folder))
+        files.forget()
     return bool(processes)
 
 
@@ -199,8 +200,9 @@ class _Start:
         }
 
     def _launch(self, name: str, module: str, *arguments: str, environment: dict[str, str]) -> None:
-        pid = process.start(module, *arguments, *self.lifetime, log=self.files.log, environment=environment)
-        self.files.note(name, pid)
+        with process.uninterrupted():
+            pid = process.start(module, *arguments, *self.lifetime, log=self.files.log, environment=environment)
+            self.files.note(name, pid)
 
     def _wait(self, name: str, is_ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + START_SECONDS
