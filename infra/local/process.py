@@ -60,9 +60,7 @@ def stop(pid: int, mark: str) -> None:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Puts Ctrl-C and whatever else this process handles off until the end of the block, where one in the middle would
-    leave a process behind.
-    """
+    """Puts off Ctrl-C, and other signals this process handles, where one in the middle would leave a process behind."""
     if threading.current_thread() is not threading.main_thread():  # which alone handles signals
         yield
         return
