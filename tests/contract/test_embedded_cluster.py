@@ -229,12 +229,16 @@ def test_a_deleted_pod_is_replaced(tools: Tools) -> None:
     [
         ({"spec": {}}, "spec.selector: Required value"),
         (
+            {"spec": {"selector": {"matchLabels": {"app": "x"}}, "template": {"spec": {}}, "replicas": "many"}},
+            "'many' is no number of replicas",
+        ),
+        (
             {"metadata": {"name": "x", "annotations": {"cluster.gatestream.dev/ready": "maybe"}}},
             "none of yes, never, fail",
         ),
         ({"metadata": {"name": "x", "annotations": {"cluster.gatestream.dev/ready-after": "soon"}}}, "is no delay"),
     ],
-    ids=["no spec", "unknown behaviour", "unknown delay"],
+    ids=["no spec", "odd replicas", "unknown behaviour", "unknown delay"],
 )
 def test_an_object_that_cannot_work_is_refused_by_name(tools: Tools, change: dict[str, Any], said: str) -> None:
     tools.run("kubectl", "create", "namespace", tools.namespace)

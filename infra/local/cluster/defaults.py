@@ -43,6 +43,9 @@ def _check(kind: Kind, thing: Object) -> None:
     if missing:
         name = thing["metadata"]["name"]
         raise ApiError(422, "Invalid", f'{kind.name} "{name}" is invalid: spec.{missing[0]}: Required value')
+    replicas = thing.get("spec", {}).get("replicas", 0)
+    if not isinstance(replicas, int) or replicas < 0:
+        raise ApiError(422, "Invalid", f"spec.replicas: {replicas!r} is no number of replicas")
     if kind in {DEPLOYMENT, JOB, POD}:
         behaviour(thing, 0)
 
