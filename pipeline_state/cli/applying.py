@@ -77,54 +77,49 @@ def plan(pipelines: Iterable[Pipeline]) -> list[Change]:
 
 
 def apply(change: Change, by: str, now: datetime) -> Definitions:
-    """Save the change in the name of a person. Raises CommandError when somebody else was faster, and TemporaryFault."""
+    """Save the change in a person's name. Raises CommandError when somebody else was faster, and TemporaryFault."""
     version = change.before.version
     try:
         return save_definitions(change.repo, change.after, after=version, by=by, at_time=format_time(now))
     except RefusedError as error:
-        message = f"somebody else has applied pipelines of {change.repo} meanwhile; look again, then apply again"
+        message = f"somebody else has just applied pipelines of {change.repo}; look again, then apply again"
         raise CommandError(message) from error
 
 
 def _sentences(old: Pipeline, new: Pipeline) -> list[str]:
-    found = []
-    for what, before, after in (("branches", old.branches, new.branches), ("paths", old.paths, new.paths)):
-        if before != after:
-            found.append(f"{new.name} takes the {what} {_listed(after)} instead of {_listed(before)}")
+    name = new.name
+    found = [
+        f"{name} takes the {what} {_listed(after)} instead of {_listed(before)}"
+        for what, before, after in (("branches", old.branches, new.branches), ("paths", old.paths, new.paths))
+        if before != after
+    ]
     if old.shared != new.shared:
-        renamed = ", ".join(
-            f"{old.deployed_gate(each.name)} → {new.deployed_gate(each.name)}" for each in new.environments
-        )
-        found.append(f"{new.name} shares its repository {'now' if new.shared else 'no more'}: {renamed}")
+        gates = (f"{old.deployed_gate(each.name)} → {new.deployed_gate(each.name)}" for each in new.environments)
+        found.append(f"{name} shares its repository {'now' if new.shared else 'no more'}: {', '.join(gates)}")
     environments, were = _named(new.environments), _named(old.environments)
-    found += [f"environment {name} of {new.name} is new" for name in environments if name not in were]
-    found += [
-        f"environment {name} of {new.name} goes; what runs there stays" for name in were if name not in environments
-    ]
-    for name in environments:
-        if name in were and environments[name] != were[name]:
-            found += _environment_sentences(were[name], environments[name])
-    sources, before_ = ({gate.name: gate.source for gate in each.gates} for each in (new, old))
-    found += [
-        f"gate {name} is opened by something else"
-        for name in sources
-        if name in before_ and sources[name] != before_[name]
-    ]
-    return found
+    found += [f"environment {each} of {name} is new" for each in environments if each not in were]
+    found += [f"environment {each} of {name} goes; what runs there stays" for each in were if each not in environments]
+    both = (each for each in environments if each in were)
+    found += [text for each in both for text in _environment_sentences(were[each], environments[each])]
+    sources, old_sources = ({gate.name: gate.source for gate in each.gates} for each in (new, old))
+    changed = [gate for gate in sources if sources[gate] != old_sources.get(gate, sources[gate])]
+    return [*found, *(f"gate {gate} of {name} is opened by something else" for gate in changed)]
 
 
 def _environment_sentences(old: Environment, new: Environment) -> list[str]:
     found = []
     for text, before, after in (("gates", old.gates, new.gates), ("environments before it", old.after, new.after)):
         if set(before) != set(after):
-            more, less = (
-                [name for name in some if name not in others] for some, others in ((after, before), (before, after))
-            )
+            more, less = _missing(after, before), _missing(before, after)
             parts = [f"needs {_listed(more)} now" if more else "", f"needs {_listed(less)} no more" if less else ""]
             found.append(f"{new.name} {' and '.join(filter(None, parts))} ({text})")
     if (old.cluster, old.releases) != (new.cluster, new.releases):
         found.append(f"{new.name} installs differently, from its next promotion on")
     return found
+
+
+def _missing(names: Sequence[str], others: Sequence[str]) -> list[str]:
+    return [name for name in names if name not in others]
 
 
 def _named(entries: Sequence[Any]) -> Mapping[str, Any]:

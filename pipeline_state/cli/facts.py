@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,8 +15,8 @@ from pipeline_state.model.decision import Decision, Promoted
 from pipeline_state.model.gates import Gate, GateStatus, read_gate
 from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.model.record import Record
-from pipeline_state.table.definitions import load_definitions
-from pipeline_state.table.listing import Listed, commits
+from pipeline_state.table.definitions import all_definitions, load_definitions
+from pipeline_state.table.listing import commits, environment_items
 from pipeline_state.table.snapshot import Reader, Snapshot
 
 _COMMIT = re.compile(r"[0-9a-f]{4,40}")
@@ -24,9 +25,9 @@ _SHOWN_CANDIDATES = 3
 
 
 def find_commit(repo: str, prefix: str) -> tuple[str, str]:
-    """The repository as its records spell it, and the one commit that begins so.
+    """The repository as its records spell it, and its one commit that begins so.
 
-    Raises CommandError when the prefix is no commit, fits none or several, TemporaryFault when the tables do not answer.
+    Raises CommandError when the prefix is no commit or does not fit exactly one, TemporaryFault.
     """
     begin = prefix.lower()
     if not _COMMIT.fullmatch(begin):
@@ -34,9 +35,7 @@ def find_commit(repo: str, prefix: str) -> tuple[str, str]:
     spelled = load_definitions(repo).repo
     found = [listed.commit for listed in commits(spelled, begin)]
     if not found:
-        raise CommandError(
-            f"{spelled} has no record of {prefix}; no webhook has told of it"
-        )
+        raise CommandError(f"{spelled} has no record of {prefix}; no webhook has told of it")
     if len(found) > 1:
         some = ", ".join(commit[:12] for commit in found[:_SHOWN_CANDIDATES])
         raise CommandError(f"{prefix} fits {len(found)} commits of {spelled} ({some}, …); give more digits", USAGE)
@@ -90,12 +89,45 @@ def status(snapshot: Snapshot, now: datetime) -> dict[str, Any]:
     }
 
 
-def recent(repo: str, most: int, now: datetime) -> tuple[str, list[tuple[Listed, dict[str, Any]]]]:
-    """The repository as its records spell it, and its newest commits with their status, newest first."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A commit in a list. status: as `status` tells it. pushed_at: RFC 3339, or empty."""
+
+    commit: str
+    pushed_at: str
+    status: dict[str, Any]
+
+
+def recent(repo: str, most: int, now: datetime) -> list[Row]:
+    """A repository's newest commits, newest first. Raises CommandError when there is none, TemporaryFault."""
     spelled = load_definitions(repo).repo
-    listed = commits(spelled)[:most]
     reader = Reader()
-    return spelled, [(each, status(reader.read(spelled, each.commit), now)) for each in listed]
+    listed = commits(spelled)[:most]
+    if not listed:
+        raise CommandError(f"there is no record of {spelled}: no webhook has told of it, or it is spelled differently")
+    return [Row(each.commit, each.pushed_at, status(reader.read(spelled, each.commit), now)) for each in listed]
+
+
+def heads() -> list[dict[str, Any]]:
+    """What every environment of every repository has. Raises TemporaryFault."""
+    definitions = sorted(all_definitions(), key=lambda each: each.repo.lower())
+    items = environment_items(pipeline for each in definitions for pipeline in each.pipelines)
+    return [
+        _head(pipeline, environment.name, items.get((pipeline.name, environment.name), {}))
+        for each in definitions
+        for pipeline in each.pipelines
+        for environment in pipeline.environments
+    ]
+
+
+def _head(pipeline: Pipeline, environment: str, item: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "repo": pipeline.repo,
+        "pipeline": pipeline.name,
+        "environment": environment,
+        **{name: item.get(name) for name in ("head", "branch", "promoted_at")},
+        "generation": int(item.get("generation", 0)),
+    }
 
 
 def _gate(gate: Gate) -> dict[str, Any]:

@@ -61,8 +61,8 @@ def local_package() -> ModuleType:
     try:
         from infra.local import stack
     except ModuleNotFoundError as error:
-        message = "the local stack comes with Gatestream's checkout, not with this installation; name another: --stack NAME"
-        raise CommandError(message, USAGE) from error
+        message = "the local stack comes with Gatestream's checkout, not with this installation"
+        raise CommandError(f"{message}; name a deployed one: --stack NAME", USAGE) from error
     return stack
 
 
@@ -95,7 +95,7 @@ def local_from(info: Any) -> Stack:
 
 def deployed(name: str, region: str | None, profile: str | None) -> Stack:
     """A stack that SAM deployed. Raises CommandError, and botocore's errors where AWS does not answer."""
-    session = boto3.Session(profile_name=profile, region_name=region)
+    session: Any = boto3.Session(profile_name=profile, region_name=region)
     if not session.region_name:
         raise CommandError("no AWS region is set; add --region", USAGE)
     described = _described(session, name)
@@ -109,7 +109,7 @@ def deployed(name: str, region: str | None, profile: str | None) -> Stack:
         tables=_tables(session, outputs),
         webhook_urls={"github": outputs["GitHubWebhookUrl"], "circleci": outputs["CircleCIWebhookUrl"]},
         secret_arns={"github": outputs["GitHubSecretsArn"], "circleci": outputs["CircleCISecretsArn"]},
-        client=lambda service: session.client(service),  # type: ignore[call-overload] # any of them
+        client=session.client,
         parameters={each["ParameterKey"]: each["ParameterValue"] for each in described.get("Parameters", [])},
     )
 

@@ -1,0 +1,78 @@
+"""The journal's entries as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+GATE_SET = "gate set"
+"""Kind of the entry of `gatestream gate set`."""
+
+_PROVIDERS = {"com.github.": "GitHub", "com.circleci.": "CircleCI"}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One thing that happened. time: RFC 3339. verified: whether `by` is known or only claimed."""
+
+    time: str
+    repo: str
+    commit: str
+    kind: str
+    text: str
+    by: str
+    verified: bool
+    what: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+def tell(entry: Mapping[str, Any]) -> Told:
+    """What an entry of the journal (plain values) tells."""
+    repo, _, commit = str(entry["record"]).rpartition("#")
+    kind, what = str(entry.get("kind", "")), entry.get("what")
+    told = what if isinstance(what, Mapping) else {}
+    return Told(
+        time=str(entry["entry"]).partition("#")[0],
+        repo=repo,
+        commit=commit,
+        kind=kind,
+        text=_sentence(kind, told),
+        by=str(entry.get("by", "")),
+        verified=entry.get("verified") is True,
+        what=told,
+    )
+
+
+def _sentence(kind: str, what: Mapping[str, Any]) -> str:
+    if kind in _SENTENCES:
+        return _SENTENCES[kind](what)
+    if "release" in what:
+        reason = what.get("reason")
+        place = f"{what['release']} {what.get('outcome')} in {what.get('environment')}"
+        return f"{place}: {reason}" if reason else place
+    if "name" in what:
+        provider = next((name for prefix, name in _PROVIDERS.items() if kind.startswith(prefix)), kind)
+        event = kind.split(".")[2] if provider != kind else "result"
+        return f"{provider} {event.partition('-')[0].replace('_', ' ')} {what['name']}: {what.get('status')}"
+    return f"{kind} {_pairs(what)}".strip()
+
+
+def _gate_set(what: Mapping[str, Any]) -> str:
+    reason = what.get("reason")
+    return f"gate {what.get('gate')} set to {what.get('status')}{f': {reason}' if reason else ''}"
+
+
+_SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "com.github.push": lambda what: f"pushed to {what.get('branch')}{' by force' if what.get('forced') else ''}",
+    "claimed": lambda what: f"promoted to {what.get('environment')}, generation {what.get('generation')}",
+    "edited by hand": lambda what: f"edited by hand: {_pairs(what)}",
+    GATE_SET: _gate_set,
+}
+
+
+def _pairs(what: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} = {value if value != '' else 'empty'}" for name, value in what.items())

@@ -1,0 +1,19 @@
+"""The `gatestream` command."""
+
+from __future__ import annotations
+
+import typer
+
+from pipeline_state.cli import local_commands, pipelines_commands, record_commands, trace_commands, webhook_commands
+from pipeline_state.cli.options import before_the_command
+
+app = typer.Typer(
+    name="gatestream",
+    help="A commit is a row of gates: webhooks fill it, and when the last gate opens, Helm ships the commit.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+before_the_command(app)
+for room in (local_commands, pipelines_commands, record_commands, trace_commands, webhook_commands):
+    room.register(app)

@@ -1,0 +1,157 @@
+"""`gatestream pipelines`: definitions checked, compared, applied and shown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline_state.cli.console import NO, OK, USAGE, CommandError
+from pipeline_state.cli.options import Choice, common
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from pipeline_state.cli.applying import Change
+    from pipeline_state.model.pipelines import Pipeline
+    from pipeline_state.table.snapshot import Definitions
+
+File = Annotated[Path, typer.Argument(help="The file of definitions.")]
+
+
+def apply(
+    choice: Choice,
+    file: File = Path("pipelines.yaml"),
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> int:
+    """Show what a file changes, ask, and make it so.
+
+    Repositories that the file does not name keep their pipelines. With --json, nothing is asked: without --yes it tells
+    what would change, and exits with 1 if anything would.
+    """
+    from pipeline_state.cli import applying, pipelines_file
+    from pipeline_state.table.definitions import all_definitions
+
+    stack = choice.open()
+    applied = [pipeline for definitions in all_definitions() for pipeline in definitions.pipelines]
+    changes = applying.plan(pipelines_file.read(file, applied))
+    todo = [change for change in changes if not change.is_empty]
+    if not choice.as_json:
+        choice.console.print(_changes_view(changes))
+    agreed = bool(todo) and (yes or (not choice.as_json and _agreed(len(todo))))
+    if agreed:
+        by = stack.identity()
+        for change in todo:
+            applying.apply(change, by, datetime.now(UTC))
+    if choice.as_json:
+        choice.show([{**change.to_json(), "applied": agreed and change in todo} for change in changes], str)
+    elif todo:
+        choice.console.print("Applied." if agreed else "Nothing was changed.")
+    return OK if agreed or not todo else NO
+
+
+def check(choice: Choice, file: File = Path("pipelines.yaml")) -> None:
+    """Check a file without any stack."""
+    from pipeline_state.cli import pipelines_file
+
+    pipelines = pipelines_file.read(file)
+    names = [pipeline.name for pipeline in pipelines]
+    choice.show({"valid": True, "pipelines": names}, lambda: f"{file} is valid: {', '.join(names)}")
+
+
+def show(
+    choice: Choice,
+    repo: Annotated[str, typer.Argument(help="Only this repository's.")] = "",
+    as_yaml: Annotated[bool, typer.Option("--yaml", help="As a file that can be applied again.")] = False,
+) -> None:
+    """Show the pipelines that are applied."""
+    from pipeline_state.table.definitions import all_definitions, load_definitions
+    from pipeline_state.table.listing import applications
+
+    choice.open()
+    found = [load_definitions(repo)] if repo else sorted(all_definitions(), key=lambda each: each.repo.lower())
+    found = [definitions for definitions in found if definitions.version]
+    if not found:
+        about = f"{repo} has no pipelines" if repo else "there are no pipelines"
+        raise CommandError(f"{about}; define some in pipelines.yaml and run `gatestream pipelines apply`")
+    if as_yaml:
+        _print_yaml([pipeline for definitions in found for pipeline in definitions.pipelines])
+        return
+    by = applications()
+    choice.show([_json(each, by[each.repo.lower()]) for each in found], lambda: _pipelines_view(found, by))
+
+
+def schema(choice: Choice) -> None:
+    """Print the JSON Schema of pipelines.yaml, for editors."""
+    from pipeline_state.cli.console import print_json
+    from pipeline_state.cli.pipelines_schema import json_schema
+
+    del choice
+    print_json(json_schema())
+
+
+def _agreed(count: int) -> bool:
+    if not sys.stdin.isatty():
+        raise CommandError("nobody is there to be asked; look at the changes and add --yes", USAGE)
+    return typer.confirm(f"Apply {'this change' if count == 1 else f'these {count} changes'}?")
+
+
+def _changes_view(changes: Sequence[Change]) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    from pipeline_state.cli.views import diff_view
+
+    parts: list[RenderableType] = []
+    for change in changes:
+        if change.is_empty:
+            parts.append(f"{change.repo}: nothing to change, version {change.before.version}")
+            continue
+        parts += [diff_view(change.diff), Text(), *(Text(f"• {sentence}") for sentence in change.sentences)]
+    return Group(*parts)
+
+
+def _pipelines_view(found: Sequence[Definitions], by: dict[str, tuple[str, str]]) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    from pipeline_state.cli.views import environments_of, moment
+
+    parts: list[RenderableType] = []
+    for definitions in found:
+        who, when = by[definitions.repo.lower()]
+        for pipeline in definitions.pipelines:
+            version = f"version {definitions.version}, applied {moment(when)} by {who}"
+            head = Text.assemble((pipeline.name, "bold"), f"  {pipeline.repo}  ", (version, "dim"))
+            parts += [head, environments_of(pipeline), Text()]
+    return Group(*parts[:-1])
+
+
+def _json(definitions: Definitions, by: tuple[str, str]) -> dict[str, Any]:
+    return {
+        "repo": definitions.repo,
+        "version": definitions.version,
+        "applied_by": by[0],
+        "applied_at": by[1],
+        "pipelines": [pipeline.to_dict() for pipeline in definitions.pipelines],
+    }
+
+
+def _print_yaml(pipelines: Sequence[Pipeline]) -> None:
+    from pipeline_state.cli.pipelines_file import to_file
+
+    sys.stdout.write(to_file(pipelines))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(
+        help="Definitions: which gates a commit needs, and what is installed where.", no_args_is_help=True
+    )
+    for command in (apply, check, show, schema):
+        group.command()(common(command))
+    app.add_typer(group, name="pipelines", rich_help_panel="Pipelines and commits")

@@ -1,0 +1,176 @@
+"""`gatestream status`, `why`, `gate set` and `events`: what is known of commits, and a person's word on them."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline_state.cli.console import USAGE, CommandError
+from pipeline_state.cli.options import Choice, common
+
+if TYPE_CHECKING:
+    from pipeline_state.cli.happenings import Told
+
+Repo = Annotated[str, typer.Argument(help="The repository, owner/name.")]
+Commit = Annotated[str, typer.Argument(help="A commit's hash, or enough of its first digits.")]
+MaybeRepo = Annotated[str, typer.Argument(metavar="[REPO", help="The repository, owner/name.", show_default=False)]
+MaybeCommit = Annotated[
+    str, typer.Argument(metavar="[COMMIT]]", help="A commit's hash, or enough of its first digits.", show_default=False)
+]
+Last = Annotated[int, typer.Option("--last", "-n", help="How many, counted from the newest.", min=1)]
+
+_VALUES = {
+    "passed": "TRUE",
+    "true": "TRUE",
+    "failed": "FALSE",
+    "false": "FALSE",
+    "pending": "",
+    "": "",
+}
+
+
+def status(choice: Choice, repo: MaybeRepo = "", commit: MaybeCommit = "", last: Last = 10) -> None:
+    """Show what every environment has; or a repository's newest commits; or all about one commit."""
+    from pipeline_state.cli import facts, views
+
+    choice.open()
+    if not repo:
+        heads = facts.heads()
+        if not heads and not choice.as_json:
+            raise CommandError("there are no pipelines; define some and run `gatestream pipelines apply`")
+        choice.show(heads, lambda: views.heads_table(heads))
+    elif not commit:
+        rows = facts.recent(repo, last, _now())
+        choice.show([row.status for row in rows], lambda: views.commits_table(rows, choice.console.width))
+    else:
+        about = facts.status_of(*facts.find_commit(repo, commit), _now())
+        choice.show(about, lambda: views.commit_view(about))
+
+
+def why(choice: Choice, repo: Repo, commit: Commit) -> None:
+    """Say for each environment why the commit is there or not, in one sentence."""
+    from pipeline_state.cli import facts, views
+
+    choice.open()
+    about = facts.status_of(*facts.find_commit(repo, commit), _now())
+    shown = ("pipeline", "name", "decision", "reason")
+    sentences = [{name: each[name] for name in shown} for each in about["environments"]]
+    data = {"repo": about["repo"], "commit": about["commit"], "environments": sentences}
+    choice.show(data, lambda: views.why_view(about))
+
+
+def gate_set(
+    choice: Choice,
+    repo: Repo,
+    commit: Commit,
+    name: Annotated[str, typer.Argument(help="The gate; one that is not there is added.")],
+    value: Annotated[str, typer.Argument(help="passed, failed or pending (or TRUE, FALSE).")],
+    reason: Annotated[str, typer.Option(help="Why, for those who look later.")] = "",
+) -> None:
+    """Open, close or add a gate of a commit in your own name."""
+    from pipeline_state.cli import facts, views
+
+    status = _gate_value(name, value)
+    stack = choice.open()
+    spelled, sha = facts.find_commit(repo, commit)
+    notice = _write_gate(stack.identity(), (spelled, sha), name, status, reason)
+    about = facts.status_of(spelled, sha, _now())
+    if notice:
+        choice.console.print(notice, markup=False, style="yellow")
+    choice.show(about, lambda: views.commit_view(about))
+
+
+def events(choice: Choice, repo: MaybeRepo = "", commit: MaybeCommit = "", last: Last = 50) -> None:
+    """Tell what happened, newest last: everywhere, in a repository, or to a commit."""
+    from pipeline_state.cli import views
+
+    choice.open()
+    told = _events(repo, commit, last)
+    if not told and not choice.as_json:
+        raise CommandError("nothing has happened yet; connect a webhook, or try `gatestream webhook send`")
+    choice.show([event.to_json() for event in told], lambda: views.events_table(told))
+
+
+def _gate_value(name: str, value: str) -> str:
+    from pipeline_state.model.gates import name_problem
+    from pipeline_state.model.pipelines import DEPLOYED_TO
+
+    problem = name_problem(name)
+    if name.startswith(DEPLOYED_TO):
+        problem = f"{name} tells what the pipeline itself deployed; it is not set by hand"
+    if problem:
+        raise CommandError(problem, USAGE)
+    if value.lower() not in _VALUES:
+        raise CommandError(f"{value!r} is no value of a gate; give passed, failed or pending", USAGE)
+    return _VALUES[value.lower()]
+
+
+def _write_gate(by: str, record: tuple[str, str], name: str, status: str, reason: str) -> str | None:
+    """Set the gate; what to tell besides, if the gate was not there before."""
+    from pipeline_state import tracing
+    from pipeline_state.cli.happenings import GATE_SET
+    from pipeline_state.model.times import format_time
+    from pipeline_state.table.journal import Happening
+    from pipeline_state.table.results import set_gate
+    from pipeline_state.table.snapshot import Reader
+
+    moment = format_time(_now())
+    value = {"status": status, "at": moment, "by": by, **({"reason": reason} if reason else {})}
+    happening = Happening(
+        repo=record[0],
+        commit=record[1],
+        time=moment,
+        id=str(uuid.uuid4()),
+        source="/gatestream/command",
+        kind=GATE_SET,
+        by=by,
+        verified=True,
+        written_at=moment,
+        what={"gate": name, **value},
+    )
+    before = set_gate(Reader(), name, value, happening, lambda repo, commit: tracing.trace_of(repo, commit).honeycomb)
+    known = {*before.definitions.declared, *before.record.gates}
+    return None if name in known else _new_gate(name, known)
+
+
+def _new_gate(name: str, known: set[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"{name} is a new gate of this commit, and every environment requires it now{hint}"
+
+
+def _events(repo: str, commit: str, last: int) -> list[Told]:
+    from pipeline_state.cli import facts
+    from pipeline_state.cli.happenings import tell
+    from pipeline_state.table.journal import history
+    from pipeline_state.table.listing import latest_entries
+
+    entries: list[dict[str, Any]]
+    if not repo:
+        entries = latest_entries(last)
+    elif commit:
+        entries = list(history(*facts.find_commit(repo, commit)))
+    else:
+        rows = facts.recent(repo, last, _now())
+        entries = [entry for row in rows for entry in history(row.status["repo"], row.commit)]
+    return sorted(map(tell, entries), key=lambda event: event.time)[-last:]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    panel = "Pipelines and commits"
+    for command in (status, why, events):
+        app.command(rich_help_panel=panel)(common(command))
+    group = typer.Typer(help="Gates, set by hand.", no_args_is_help=True)
+    group.callback()(lambda: None)
+    group.command("set")(common(gate_set))
+    app.add_typer(group, name="gate", rich_help_panel=panel)

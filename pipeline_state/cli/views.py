@@ -1,0 +1,201 @@
+"""What people see: tables that fit 80 columns and use more where there is more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pipeline_state.cli.facts import Row
+from pipeline_state.cli.happenings import Told
+from pipeline_state.model.pipelines import DEPLOYED_TO, Pipeline
+
+GATES = {"passed": ("✓", "green"), "failed": ("✗", "red"), "pending": ("·", "yellow")}
+"""Symbol and colour of a gate's status."""
+
+_DECISIONS = {
+    "Promoted": "green",
+    "Promote": "green",
+    "Wait": "yellow",
+    "Blocked": "red",
+    "Frozen": "blue",
+    "Held": "blue",
+    "Superseded": "dim",
+    "NotACandidate": "dim",
+    "NoPipeline": "red",
+}
+_SHORT = 12
+"""Digits of a commit's hash that tell it apart."""
+
+_MATRIX_MARGIN = 34
+"""Columns of a commits' table that are not gates: hash, time and space."""
+
+
+def gates_table(status: Mapping[str, Any]) -> Table:
+    """The gates of a status object, with who set them and why."""
+    table = _table("gate", "status", "")
+    for gate in status["gates"]:
+        symbol, style = GATES[gate["status"]]
+        evidence = [gate["by"], moment(gate["at"]), gate["reason"]]
+        table.add_row(gate["name"], Text(f"{symbol} {gate['status']}", style), Text(" · ".join(filter(None, evidence))))
+    return table
+
+
+def environments_table(status: Mapping[str, Any]) -> Table:
+    """What is decided about each environment of a status object, and why."""
+    table = _table("environment", "decision", "")
+    names = {each["pipeline"] for each in status["environments"]}
+    for each in status["environments"]:
+        place = f"{each['pipeline']} {each['name']}" if len(names) > 1 else each["name"] or "all"
+        lines = [Text(each["reason"]), *filter(None, map(_release_line, each["releases"]))]
+        table.add_row(place, Text(each["decision"], _decision_style(each)), Group(*lines))
+    return table
+
+
+def commit_view(status: Mapping[str, Any]) -> Group:
+    """All of a status object."""
+    where = f" on {status['branch']}" if status["branch"] else ", on no branch that a push told of"
+    head = Text.assemble((status["repo"], "bold"), " ", (status["commit"], "cyan"), where)
+    return Group(head, Text(), gates_table(status), Text(), environments_table(status))
+
+
+def why_view(status: Mapping[str, Any]) -> Group:
+    """One sentence an environment."""
+    names = {each["pipeline"] for each in status["environments"]}
+    return Group(
+        *(
+            Text.assemble(
+                (f"{each['pipeline']} " if len(names) > 1 else "") + (f"{each['name']}: " if each["name"] else ""),
+                (each["reason"], _decision_style(each)),
+            )
+            for each in status["environments"]
+        )
+    )
+
+
+def commits_table(rows: Sequence[Row], width: int) -> RenderableType:
+    """Commits × gates, newest first, and what is decided for each environment.
+
+    Names of gates head their columns where the width allows it; else numbers do, and a legend tells their names.
+    """
+    gates = list(dict.fromkeys(gate["name"] for row in rows for gate in row.status["gates"]))
+    gates = [name for name in gates if not name.startswith(DEPLOYED_TO)]
+    places = list(dict.fromkeys(_place(each) for row in rows for each in row.status["environments"] if each["name"]))
+    needed = _MATRIX_MARGIN + sum(len(name) + 2 for name in gates) + sum(max(len(place), 13) + 2 for place in places)
+    heads = gates if needed <= width else [str(number) for number, _ in enumerate(gates, 1)]
+    several = len({place.partition(" ")[0] for place in places}) > 1
+    table = _table("commit", "pushed", *heads, *(place if several else place.partition(" ")[2] for place in places))
+    for row in rows:
+        table.add_row(
+            Text(row.commit[:_SHORT], "cyan"),
+            moment(row.pushed_at) or "not yet",
+            *_cells(row.status["gates"], gates),
+            *_decisions(row.status["environments"], places),
+        )
+    if heads == gates:
+        return table
+    legend = "  ".join(f"{number} {name}" for number, name in enumerate(gates, 1))
+    return Group(table, Text(), Text(legend, "dim"))
+
+
+def heads_table(heads: Sequence[Mapping[str, Any]]) -> Table:
+    """What every environment of every repository has."""
+    table = _table("pipeline", "environment", "head", "branch", "promoted")
+    last = ""
+    for each in heads:
+        name = each["pipeline"] if each["pipeline"] != last else ""
+        last = each["pipeline"]
+        head = Text(each["head"][:_SHORT], "cyan") if each["head"] else Text("none yet", "dim")
+        table.add_row(name, each["environment"], head, each["branch"] or "", moment(each["promoted_at"]) or "")
+    return table
+
+
+def events_table(events: Sequence[Told]) -> Table:
+    """What happened, newest last."""
+    several = len({(event.repo, event.commit) for event in events}) > 1
+    table = _table("time", *(["commit"] if several else []), "by", "")
+    for event in events:
+        about = [Text(f"{event.repo.rpartition('/')[2]}@{event.commit[:_SHORT]}", "cyan")] if several else []
+        by = event.by if event.verified or not event.by else f"{event.by}?"
+        table.add_row(moment(event.time) or event.time, *about, by or "unknown", Text(event.text))
+    return table
+
+
+def environments_of(pipeline: Pipeline) -> Table:
+    """A pipeline's environments: what each needs and installs."""
+    openers = {gate.name: gate.source for gate in pipeline.gates}
+    table = _table("environment", "after", "gates", "installs")
+    for environment in pipeline.environments:
+        gates = [f"{name} ({source.name})" if (source := openers.get(name)) else name for name in environment.gates]
+        releases = [f"{each.namespace}/{each.name} from {each.chart}" for each in environment.releases]
+        places = Text(f"{', '.join(releases)} on {environment.cluster.name}")
+        table.add_row(environment.name, ", ".join(environment.after), Text("\n".join(gates)), places)
+    return table
+
+
+def diff_view(lines: Sequence[str]) -> Text:
+    """A unified diff in its usual colours."""
+    styles = {"+": "green", "-": "red", "@": "cyan"}
+    return Text("\n").join(Text(line, styles.get(line[:1], "")) for line in lines)
+
+
+def moment(time: str | None) -> str | None:
+    """An RFC 3339 time as people read it: UTC, to the second."""
+    return time[:19].replace("T", " ") if time else None
+
+
+def _table(*heads: str) -> Table:
+    """Names keep their length; the last column takes the rest of the width and wraps."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    for head in heads[:-1]:
+        table.add_column(head, no_wrap=True)
+    table.add_column(heads[-1], overflow="fold")
+    return table
+
+
+def _place(environment: Mapping[str, Any]) -> str:
+    return f"{environment['pipeline']} {environment['name']}"
+
+
+def _cells(gates: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Text]:
+    states = {gate["name"]: gate["status"] for gate in gates}
+    return [Text(*GATES[states[name]]) if name in states else Text() for name in names]
+
+
+def _decisions(environments: Sequence[Mapping[str, Any]], places: Sequence[str]) -> list[Text]:
+    found = {_place(each): each for each in environments}
+    return [Text(_word(found[place]), _decision_style(found[place])) if place in found else Text() for place in places]
+
+
+def _word(environment: Mapping[str, Any]) -> str:
+    """The decision in a word; of a promoted commit, how far it got."""
+    if environment["decision"] != "Promoted":
+        return str(environment["decision"])
+    if _has_failed(environment):
+        return "failed"
+    return "deployed" if environment["deployed_at"] else "promoted"
+
+
+def _decision_style(environment: Mapping[str, Any]) -> str:
+    return "red" if _has_failed(environment) else _DECISIONS.get(environment["decision"], "")
+
+
+def _has_failed(environment: Mapping[str, Any]) -> bool:
+    return any(release["status"] == "failed" for release in environment["releases"])
+
+
+def _release_line(release: Mapping[str, Any]) -> Text | None:
+    """One release of an environment; None before there is anything to tell."""
+    if not release["status"]:
+        return None
+    facts = [
+        release["chart"],
+        f"revision {release['revision']}" if release["revision"] else None,
+        moment(release["at"]),
+    ]
+    told = " · ".join(filter(None, [f"{release['namespace']}/{release['name']} {release['status']}", *facts]))
+    return Text(told, "dim" if release["status"] == "deployed" else "red")
