@@ -2,8 +2,6 @@
 
 import io
 import json
-import urllib.error
-import urllib.request
 import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,25 +11,13 @@ import pytest
 from infra.local import stack as local_stack
 from infra.local.process import ROOT
 from infra.local.stack import StackInfo, StackOptions
-from pipeline_state.events.signatures import sign
-from pipeline_state.model.pipelines import (
-    Cluster,
-    Environment,
-    GateDefinition,
-    GateSource,
-    Pipeline,
-    Release,
-    SourceKind,
-)
-from pipeline_state.table.definitions import save_definitions
-from pipeline_state.table.models import Tables, connect
+from pipeline_state.model.pipelines import GateDefinition, GateSource, SourceKind
 from tests.e2e.watch import eventually
+from tests.e2e.way import Way, commit
 
 pytestmark = pytest.mark.e2e
 
-PAYLOADS = ROOT / "tests" / "payloads"
-REPO, COMMIT = "octo-org/octo-repo", "6dcb09b5b57875f334f61aebed695e2e4193db5e"  # as both recorded payloads have it
-KEY = {"repo": {"S": REPO}, "commit": {"S": COMMIT}}
+KEY = {"repo": {"S": "myOrg/probed"}, "commit": {"S": "c" * 40}}
 
 PROBE = """
 import boto3
@@ -55,53 +41,19 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackInfo]:
         yield info
 
 
-def define_pipeline(stack: StackInfo) -> None:
-    connect(
-        Tables(
-            gates=stack.gates_table,
-            environments=stack.environments_table,
-            journal=stack.journal_table,
-            pipelines=stack.pipelines_table,
-            endpoint_url=stack.endpoint_url,
-            access_key="test",
-            secret_key="test",
-        )
-    )
-    build = GateDefinition("build_done", GateSource(SourceKind.CIRCLECI_WORKFLOW, "build-test"))
-    checks = GateDefinition("checks_done", GateSource(SourceKind.GITHUB_CHECK, "checks"))
-    web = Release("web", "guarded", "charts/web")
-    production = Environment(
-        "production", ("build_done", "checks_done"), (), (web,), Cluster(context=stack.kube_context)
-    )
-    pipeline = Pipeline("octo-repo", REPO, gates=(build, checks), environments=(production,))
-    save_definitions(REPO, [pipeline], after=0, by="a test", at_time="2026-03-02T08:00:00Z")
-
-
-def post(url: str, body: bytes, **headers: str) -> int:
-    """The status of the answer."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json", **named})  # noqa: S310
-    try:
-        with urllib.request.urlopen(request) as response:  # noqa: S310
-            return int(response.status)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code
-
-
-def post_github(stack: StackInfo, body: bytes) -> int:
-    signature = f"sha256={sign(body, stack.github_secrets[0])}"
-    headers = {"X_GitHub_Event": "push", "X_GitHub_Delivery": "d1", "X_Hub_Signature_256": signature}
-    return post(stack.github_webhook_url, body, **headers)
-
-
-def post_circleci(stack: StackInfo, body: bytes) -> int:
-    return post(stack.circleci_webhook_url, body, circleci_signature=f"v1={sign(body, stack.circleci_secrets[0])}")
-
-
-def put_back(stack: StackInfo, topic: str, event: Mapping[str, Any]) -> None:
-    """An event that a webhook could not publish."""
-    texts = {"topic": stack.topics[topic], "ce-type": event["type"]}
+def put_back(stack: StackInfo, repo: str, sha: str) -> None:
+    """A check's result that the webhook could not publish."""
+    time = "2026-03-02T08:20:00Z"
+    data = {"repo": repo, "sha": sha, "name": "checks", "app": "ci", "status": "success", "completed_at": time}
+    event = {
+        "specversion": "1.0",
+        "id": "c1",
+        "source": f"https://github.com/{repo}",
+        "type": "com.github.check_run.completed",
+        "time": time,
+        "data": data,
+    }
+    texts = {"topic": stack.topics["GitHubEvents"], "ce-type": event["type"]}
     attributes = {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
     queue = stack.queues["FallbackEvents"]
     stack.client("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps(event), MessageAttributes=attributes)
@@ -119,39 +71,21 @@ def message_with(stack: StackInfo, queue: str, text: str) -> dict[str, Any]:
     return found
 
 
-def deployed(stack: StackInfo) -> Any:
-    item = stack.client("dynamodb").get_item(TableName=stack.gates_table, Key=KEY, ConsistentRead=True).get("Item", {})
-    return item.get("deployed_to_production")
-
-
 def test_the_roles_suffice_for_the_whole_way(guarded: StackInfo) -> None:
-    define_pipeline(guarded)
-    assert post_github(guarded, (PAYLOADS / "github_push" / "one_commit.json").read_bytes()) == 202
-    assert post_circleci(guarded, (PAYLOADS / "circleci" / "workflow_github_oauth.json").read_bytes()) == 202
-    check = {
-        "repo": REPO,
-        "sha": COMMIT,
-        "name": "checks",
-        "app": "github-actions",
-        "status": "success",
-        "completed_at": "2026-03-02T08:20:00Z",
-    }
-    event = {
-        "specversion": "1.0",
-        "id": "c1",
-        "source": "https://github.com/octo-org/octo-repo",
-        "type": "com.github.check_run.completed",
-        "time": "2026-03-02T08:20:00Z",
-        "datacontenttype": "application/json",
-        "data": check,
-    }
-    put_back(guarded, "GitHubEvents", event)
-    gate = eventually(guarded, lambda: deployed(guarded))
-    assert gate["M"]["status"] == {"S": "TRUE"}
+    way, sha = Way(guarded), commit()
+    build = GateDefinition("build_done", GateSource(SourceKind.CIRCLECI_WORKFLOW, "build"))
+    checks = GateDefinition("checks_done", GateSource(SourceKind.GITHUB_CHECK, "checks"))
+    way.define(way.environment("production", "build_done", "checks_done"), gates=(build, checks))
+    way.push(sha)
+    way.build(sha)
+    put_back(guarded, way.repo, sha)
+    eventually(guarded, lambda: "deployed_to_production" in way.item(sha))
+    assert way.deployed(sha, "production")["releases"]["production"]["status"] == "TRUE"
 
 
 def test_the_roles_suffice_for_what_goes_wrong(guarded: StackInfo) -> None:
-    assert post_github(guarded, b'{"ref": "refs/heads/incomplete"}') == 422
+    status, _ = Way(guarded).github("push", {"ref": "refs/heads/incomplete"})
+    assert status == 422
     assert message_with(guarded, "RejectedEvents", "refs/heads/incomplete")
     sqs, group = guarded.client("sqs"), {"MessageGroupId": "g", "MessageDeduplicationId": "no event"}
     for queue in ("GateEvents", "FallbackEvents", "Installs"):
