@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from pynamodb.exceptions import TransactGetError
 from pynamodb.transactions import TransactGet
 
+from pipeline_state.faults import PermanentFault
 from pipeline_state.model.decide import EnvironmentState, declared_gates
 from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.model.record import Record, read_record
@@ -98,17 +100,24 @@ class Reader:
 
 
 def read_definitions(repo: str, raw: Raw | None) -> Definitions:
-    """The pipelines in a Pipelines item; none where there is no item."""
+    """The pipelines in a Pipelines item; none where there is no item. Raises PermanentFault for one that is none."""
     if not raw:
         return Definitions(repo)
     item = to_plain(raw)
-    pipelines = tuple(Pipeline.from_dict(definition) for definition in json.loads(item["definitions"]))
-    return Definitions(item["name"], int(item["version"]), pipelines)
+    try:
+        pipelines = tuple(Pipeline.from_dict(definition) for definition in json.loads(item["definitions"]))
+        return Definitions(str(item["name"]), int(item["version"]), pipelines)
+    except (KeyError, TypeError, ValueError) as error:
+        mend = "restore its version before, `repo@version`, or remove it and run `gatestream pipelines apply`"
+        raise PermanentFault(f"the pipelines of {repo} cannot be read ({type(error).__name__}); {mend}") from error
 
 
 def read_state(raw: Raw) -> EnvironmentState:
-    """The environment in an Environments item."""
+    """The environment in an Environments item. Raises PermanentFault where its numbers are none."""
     item = to_plain(raw)
+    if nonsense := [name for name in ("generation", "sequence") if not isinstance(item.get(name, 0), Decimal | int)]:
+        wrong = " and ".join(nonsense)
+        raise PermanentFault(f"{wrong} of {item['environment']} of {item['pipeline']}: not a number; restore it")
     return EnvironmentState(
         pipeline=item["pipeline"],
         name=item["environment"],

@@ -1,4 +1,4 @@
-"""The local AWS for contract tests: one MiniStack and one DynamoDB Local for each of pytest's processes, on loopback."""
+"""The local AWS for contract tests: a MiniStack and a DynamoDB Local for each of pytest's processes, on loopback."""
 
 import os
 import socket
@@ -43,7 +43,9 @@ def dynamodb_local() -> Iterator[str]:
     small = ["-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
     options = ["-inMemory", "-disableTelemetry", "-port", str(port)]
     command = ["java", *small, libraries, "-jar", str(folder / "DynamoDBLocal.jar"), *options]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as it:
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as it:
         try:
             _wait(lambda: _listens(port), lambda: f"{' '.join(command)}: exit code {it.poll()}")
             yield f"http://{local.HOST}:{port}"

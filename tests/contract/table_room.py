@@ -12,18 +12,26 @@ from infra.local import ministack
 from pipeline_state.model.decide import decide
 from pipeline_state.model.decision import Decision, Promote
 from pipeline_state.model.order import NO_COMMIT, Push
-from pipeline_state.model.pipelines import Cluster, Environment, GateDefinition, GateSource, Pipeline, Release, SourceKind
+from pipeline_state.model.pipelines import (
+    Cluster,
+    Environment,
+    GateDefinition,
+    GateSource,
+    Pipeline,
+    Release,
+    SourceKind,
+)
 from pipeline_state.model.promotion import Promotion
 from pipeline_state.model.record import Record
 from pipeline_state.model.results import ReleaseResult, Result
 from pipeline_state.model.times import format_time
 from pipeline_state.table.claims import claim
-from pipeline_state.table.definitions import Definitions, load_definitions, save_definitions
+from pipeline_state.table.definitions import load_definitions, save_definitions
 from pipeline_state.table.journal import Happening, history
 from pipeline_state.table.models import Tables, connect, connection, to_plain, to_raw
 from pipeline_state.table.pushes import record_push
 from pipeline_state.table.results import record_deployment, record_result
-from pipeline_state.table.snapshot import Reader, Snapshot
+from pipeline_state.table.snapshot import Definitions, Reader, Snapshot
 
 KEYS = {
     "gates": ("repo", "commit"),

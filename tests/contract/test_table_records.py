@@ -1,14 +1,17 @@
 """Pushes and results become records: in MiniStack and in DynamoDB Local alike."""
 
+from itertools import pairwise
+
 import pytest
 
 from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.model.gates import GateStatus, read_gate
+from pipeline_state.table.models import to_raw
 from pipeline_state.table.results import note_hand_edits, record_news, set_gate
 from pipeline_state.table.retry import RepeatedError
-from tests.contract.table_room import A, B, C, D, TableRoom, attempted, pipeline, seconds, to_raw, together, trace
+from tests.contract.table_room import A, B, C, D, TableRoom, attempted, pipeline, seconds, together, trace
 
-ODD = ["release/1.0", "feature.with.dots", "it's \"quoted\", and more", "emoji-🚀", "../../etc", "a\nb", "--set x=1"]
+ODD = ["release/1.0", "feature.with.dots", 'it\'s "quoted", and more', "emoji-🚀", "../../etc", "a\nb", "--set x=1"]
 
 
 def status(room: TableRoom, commit: str, gate: str = "build") -> str:
@@ -95,7 +98,7 @@ def test_a_record_edited_into_nonsense_is_mended_by_the_next_push(room: TableRoo
 
 def test_concurrent_pushes_of_one_branch_keep_the_chain(room: TableRoom) -> None:
     chain = [letter * 40 for letter in "abcde"]
-    pairs = list(zip(chain, chain[1:], strict=False))
+    pairs = list(pairwise(chain))
 
     def push(index: int) -> None:
         while isinstance(attempted(lambda: room.push(*pairs[index], 10), TemporaryFault), TemporaryFault):
