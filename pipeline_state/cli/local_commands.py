@@ -16,21 +16,36 @@ if TYPE_CHECKING:
 
 Kubeconfig = Annotated[
     Path | None,
-    typer.Option(help="Kubeconfig of a cluster of your own; else an embedded one.", exists=True, dir_okay=False),
+    typer.Option(
+        help="Kubeconfig of a cluster of your own; else an embedded one.",
+        envvar="KUBECONFIG",
+        exists=True,
+        dir_okay=False,
+    ),
 ]
 KubeContext = Annotated[str, typer.Option(help="The context of --kubeconfig to use.")]
+Charts = Annotated[
+    Path | None,
+    typer.Option(help="The folder of bundled charts; unless given, the example's.", exists=True, file_okay=False),
+]
 Port = Annotated[int, typer.Option(help="Port of the local AWS; 0 takes a free one.", min=0, max=65535)]
 
 
-def up(choice: Choice, kubeconfig: Kubeconfig = None, kube_context: KubeContext = "", port: Port = 0) -> None:
+def up(
+    choice: Choice,
+    kubeconfig: Kubeconfig = None,
+    kube_context: KubeContext = "",
+    charts: Charts = None,
+    port: Port = 0,
+) -> None:
     """Start the local stack: AWS and a cluster on this machine, with template.yaml deployed."""
     from pipeline_state.cli import stacks
 
     local, folder = stacks.local_package(), choice.local_dir
-    if not (kubeconfig or kube_context or port) and (on := _already_on(local, folder)):
-        info = on
-    else:
-        options = local.StackOptions(kubeconfig=kubeconfig, kube_context=kube_context, port=port)
+    info = None if kubeconfig or kube_context or charts or port else _already_on(local, folder)
+    if info is None:
+        charts = charts or Path(str(local.__file__)).with_name("example") / "charts"
+        options = local.StackOptions(kubeconfig=kubeconfig, kube_context=kube_context, charts_dir=charts, port=port)
         info = local.up(folder, options=options, progress=lambda text: choice.console.print(f"[dim]•[/] {text}"))
     choice.show(info.to_json(), lambda: _up_view(info.to_json()))
 

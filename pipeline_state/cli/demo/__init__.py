@@ -40,9 +40,12 @@ def run(*, state_dir: Path, options: StackOptions, console: Console, as_json: bo
     state_dir: where the demo's own stack keeps its files. console: beside JSON, standard error. Raises CommandError.
     """
     stage = Stage(console)
+    stage.title("Gatestream: a push, a build, an approval, a Helm release, all on this machine")
     try:
         with stoppable():
             summary = _perform(stage, state_dir, options)
+    except KubeError as error:
+        raise CommandError(str(error)) from error
     except Stopped as stopped:
         stage.say(f"Stopped by {stopped}; everything it started has ended.", "yellow")
         return 128 + stopped.number
@@ -50,15 +53,19 @@ def run(*, state_dir: Path, options: StackOptions, console: Console, as_json: bo
         print_json(summary.to_json())
     else:
         console.print(summary.shown(), highlight=False)
+        stage.title(f"{summary.seconds:.1f} seconds. Log and traces stay in {_shortest(state_dir)}")
     return 0
 
 
 def _perform(stage: Stage, state_dir: Path, options: StackOptions) -> Summary:
     started = time.monotonic()
+    if options.kube_context and not options.kubeconfig:
+        options = replace(options, kubeconfig=Path.home() / ".kube" / "config")
     own = options.kubeconfig is not None
     with _stack(stage, state_dir, options) as info:
         kube = _kube(info, state_dir)
         shown = example(kube.context, datetime.now(UTC), own=own)
+        stage.say(f"cluster: {kube.context}{'' if own else ', in memory, for demo and tests only'}")
         with _cluster(stage, kube, shown, own=own), _explained(stage, info, shown):
             stack = stacks.local_from(info)
             stack.connect()
@@ -96,7 +103,7 @@ def _cluster(stage: Stage, kube: Kube, shown: Example, *, own: bool) -> Iterator
     try:
         yield
     finally:
-        with stage.step(f"{kube.context} as it was before"):
+        with stage.step(f"namespaces of the demo deleted from {kube.context}"):
             clear(kube, shown.namespaces)
 
 
@@ -142,3 +149,8 @@ def _whole(spans: Sequence[Span], environments: Sequence[str]) -> list[Leg] | No
     """The legs of the way, once the last function has written its spans."""
     found = legs(spans, environments)
     return found if len(found) == 2 + len(environments) else None
+
+
+def _shortest(folder: Path) -> Path:
+    """As a person standing in the checkout would name it."""
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder

@@ -45,6 +45,11 @@ class Stage:
         """Columns of a step's line."""
         return min(self.console.width, WIDEST)
 
+    def title(self, text: str) -> None:
+        """What it is all about."""
+        self._print()
+        self._print(Text(f" {text}", "bold"))
+
     def chapter(self, title: str) -> None:
         """A new heading."""
         self.chapters += 1
@@ -76,7 +81,7 @@ class Stage:
 
     def say(self, text: str, style: str = "dim") -> None:
         """Evidence that the step brought to light, in words."""
-        for line in wrap(text, self.width - len(INDENT)):
+        for line in wrap(text, self.width - len(INDENT), break_on_hyphens=False):
             self._print(Text(INDENT + line, style))
 
     def quote(self, text: str, style: str = "cyan") -> None:
@@ -86,7 +91,8 @@ class Stage:
 
     @contextmanager
     def _moving(self, text: str) -> Iterator[None]:
-        columns = (SpinnerColumn(style="cyan"), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+        words = TextColumn("{task.description}", markup=False)
+        columns = (TextColumn(""), SpinnerColumn(style="cyan"), words, TimeElapsedColumn())
         seen = self.console.is_interactive
         with Progress(*columns, console=self.console, transient=True, disable=not seen) as progress:
             progress.add_task(text, total=None)

@@ -106,7 +106,7 @@ class Story:
         with self.stage.step(f"helm upgrade --install, and deployed to {name}"):
             wait_for(f"the deployment to {name}", lambda: self._environment(name, "deployed_at"), seconds=180)
         for each in deployments(self.kube, namespaces):
-            self.stage.say(f"deployment {each.name}: {each.ready}/{each.wanted} ready, image {each.image}")
+            self.stage.say(f"{each.name}: {each.ready}/{each.wanted} ready, {each.image}")
 
     def _post(self, provider: webhooks.Provider, text: str, body: bytes) -> None:
         with self.stage.step(text) as step:
