@@ -27,11 +27,17 @@ HOST = "127.0.0.1"
 RUNTIME_PACKAGES = ("boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3")
 
 
+# What Helm may need to reach a registry from here.
+WAY_OUT = ("HTTPS_PROXY", "HTTP_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
 def environment(state_dir: Path, *, port: int, tools: Path, auth: bool) -> dict[str, str]:
-    """All that MiniStack and the functions under it get to see; nothing of the user's own AWS set-up."""
+    """All that MiniStack and the functions under it get to see: nothing of the user's AWS configuration."""
     private = state_dir / "none"
-    return {
-        "PATH": os.pathsep.join([str(tools), "/usr/local/bin", "/usr/bin", "/bin"]),
+    outside = {name: os.environ[name] for name in WAY_OUT if name in os.environ}
+    return outside | {
+        "PATH": os.pathsep.join([str(tools), os.environ.get("PATH", os.defpath)]),
+        "NO_PROXY": ",".join([HOST, "localhost", *filter(None, [os.environ.get("NO_PROXY")])]),
         "HOME": str(state_dir),
         "TMPDIR": str(state_dir / "tmp"),
         "LANG": "C.UTF-8",
@@ -73,7 +79,14 @@ def is_ready(port: int) -> bool:
 
 def client(endpoint_url: str, service: str) -> Any:
     """A boto3 client with credentials worth nothing elsewhere; it reads none of the user's AWS configuration."""
-    return _session().client(service, endpoint_url=endpoint_url)
+    return _session().client(service, endpoint_url=endpoint_url, config=_direct())
+
+
+@cache
+def _direct() -> Any:
+    from botocore.config import Config  # noqa: PLC0415 - as below
+
+    return Config(proxies={})  # a proxy would look for 127.0.0.1 on its own machine
 
 
 @cache
