@@ -59,20 +59,17 @@ def _is_a(error: Exception, name: str) -> bool:
     return any(f"{each.__module__}.{each.__qualname__}" == name for each in type(error).__mro__)
 
 
-def _client_error(error: Any) -> tuple[str, int]:
+def _client_error(error: Any) -> str:
     said = error.response.get("Error", {})
-    action = error.operation_name
-    return (
-        f"AWS refused {action}: {said.get('Code')}: {said.get('Message')}; check credentials, --profile and --region",
-        NO,
-    )
+    return f"AWS refused {error.operation_name}: {said.get('Code')}: {said.get('Message')}; {_CHECK}"
 
 
-_OTHERS: dict[str, Callable[[Exception], tuple[str, int]]] = {
-    "infra.local.stack.NoStackError": lambda error: (str(error), NO),
-    "infra.local.stack.StackError": lambda error: (str(error), NO),
+_CHECK = "check credentials, --profile and --region"
+
+_OTHERS: dict[str, Callable[[Exception], str]] = {
+    "infra.local.stack.StackError": str,
     "botocore.exceptions.ClientError": _client_error,
-    "botocore.exceptions.BotoCoreError": lambda error: (f"AWS: {error}; check credentials, --profile and --region", NO),
+    "botocore.exceptions.BotoCoreError": lambda error: f"AWS: {error}; {_CHECK}",
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 GATE_SET = "gate set"
 """Kind of the entry of `gatestream gate set`."""
 
+_STATUSES = {"TRUE": "passed", "FALSE": "failed", "": "pending"}
 _PROVIDERS = {"com.github.": "GitHub", "com.circleci.": "CircleCI"}
 
 
@@ -35,16 +36,24 @@ def tell(entry: Mapping[str, Any]) -> Told:
     repo, _, commit = str(entry["record"]).rpartition("#")
     kind, what = str(entry.get("kind", "")), entry.get("what")
     told = what if isinstance(what, Mapping) else {}
+    time, _, id_and_source = str(entry["entry"]).partition("#")
     return Told(
-        time=str(entry["entry"]).partition("#")[0],
+        time=time,
         repo=repo,
         commit=commit,
         kind=kind,
         text=_sentence(kind, told),
-        by=str(entry.get("by", "")),
+        by=str(entry.get("by") or _sender(kind, id_and_source)),
         verified=entry.get("verified") is True,
         what=told,
     )
+
+
+def _sender(kind: str, id_and_source: str) -> str:
+    """Who an event came from, where it names nobody."""
+    if "#/gatestream/pipelines/" in id_and_source:
+        return "gatestream"
+    return next((name for prefix, name in _PROVIDERS.items() if kind.startswith(prefix)), "")
 
 
 def _sentence(kind: str, what: Mapping[str, Any]) -> str:
@@ -63,7 +72,8 @@ def _sentence(kind: str, what: Mapping[str, Any]) -> str:
 
 def _gate_set(what: Mapping[str, Any]) -> str:
     reason = what.get("reason")
-    return f"gate {what.get('gate')} set to {what.get('status')}{f': {reason}' if reason else ''}"
+    status = _STATUSES.get(str(what.get("status")), what.get("status"))
+    return f"gate {what.get('gate')} set to {status}{f': {reason}' if reason else ''}"
 
 
 _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {

@@ -112,7 +112,8 @@ def before_the_command(app: typer.Typer) -> None:
     """Let the same options stand before the command's name."""
 
     def remember(**given: Any) -> None:
-        given.pop("context").obj = Choice(**given)
+        context = given.pop("context")
+        context.obj = Choice(**given)
 
     app.callback()(_with_parameters(remember, []))
 
