@@ -65,10 +65,11 @@ def _package(name: str, folder: str, cache: Path) -> bytes:
 
 def _shared_layer(cache: Path) -> bytes:
     """Built through its Makefile, as by `sam build`, unless these very sources have been built before."""
-    made = cache / f"shared-layer-{_digest()}"
+    made = tools.once(cache / f"shared-layer-{_digest()}", _build_shared_layer)
     for other in set(cache.glob("shared-layer-*/")) - {made}:
-        shutil.rmtree(other, ignore_errors=True)
-    return (tools.once(made, _build_shared_layer) / "layer.zip").read_bytes()
+        if other.suffix != ".partial":  # which another process is building right now
+            shutil.rmtree(other, ignore_errors=True)
+    return (made / "layer.zip").read_bytes()
 
 
 def _build_shared_layer(folder: Path) -> None:
