@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -12,8 +12,6 @@ from pipeline_state.cli.record_commands import Commit, Repo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from pipeline_state.cli.trace_file import Span
 
 _PAGES = {"https://api.eu1.honeycomb.io": "https://ui.eu1.honeycomb.io"}
 _PAGE = "https://ui.honeycomb.io"
@@ -34,7 +32,7 @@ def trace(choice: Choice, repo: Repo, commit: Commit) -> None:
     spans = waterfall.read_spans(stack.traces, trace_id)
     if not spans:
         raise CommandError(f"{stack.traces} has no spans of trace {trace_id}; the stack was started anew since")
-    choice.show({"trace_id": trace_id, "spans": [_json(span) for span in spans]}, lambda: waterfall.draw(spans))
+    choice.show({"trace_id": trace_id, "spans": [span.to_json() for span in spans]}, lambda: waterfall.draw(spans))
 
 
 def _honeycomb(parameters: Mapping[str, str], trace_id: str) -> dict[str, str]:
@@ -45,18 +43,6 @@ def _honeycomb(parameters: Mapping[str, str], trace_id: str) -> dict[str, str]:
     page = _PAGES.get(parameters.get("HoneycombApiHost", ""), _PAGE)
     url = f"{page}/<your team>/environments/<your environment>/datasets/{dataset}/trace?trace_id={trace_id}"
     return {"trace_id": trace_id, "dataset": dataset, "url": url}
-
-
-def _json(span: Span) -> dict[str, Any]:
-    return {
-        "name": span.name,
-        "service": span.service,
-        "id": span.id,
-        "parent": span.parent or None,
-        "start": span.start.isoformat(),
-        "duration_ms": round(span.duration.total_seconds() * 1000, 3),
-        "error": span.error or None,
-    }
 
 
 def register(app: typer.Typer) -> None:

@@ -34,6 +34,18 @@ class Span:
         """What went wrong, if anything did."""
         return str(self.fields.get("error.reason") or self.fields.get("error") or "")
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, as --json prints it."""
+        return {
+            "name": self.name,
+            "service": self.service,
+            "id": self.id,
+            "parent": self.parent or None,
+            "start": self.start.isoformat(),
+            "duration_ms": round(self.duration.total_seconds() * 1000, 3),
+            "error": self.error or None,
+        }
+
 
 def read_spans(path: Path, trace_id: str) -> list[Span]:
     """The spans of a trace, in the order of their start; a line that is still being written is left for later."""

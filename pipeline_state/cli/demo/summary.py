@@ -59,7 +59,7 @@ class Summary:
             "helm_list": [dict(release) for release in self.helm],
             "deployments": [asdict(each) for each in self.deployments],
             "trace_id": self.status["trace_id"],
-            "spans": len(self.spans),
+            "spans": [span.to_json() for span in self.spans],
             "hops": {leg.name: {**_in_seconds(leg.hops), "total": leg.total.total_seconds()} for leg in self.legs},
             "bare_helm_seconds": list(self.bare),
             "seconds": round(self.seconds, 3),
