@@ -17,7 +17,7 @@ OK, NO, USAGE = 0, 1, 2
 """Exit codes: done; the answer is no, or it failed; the question or its input is wrong."""
 
 _PIPE_WIDTH = 160
-"""Columns where nobody has set a terminal's: wide enough that nothing is cut for grep."""
+"""Columns where there is no terminal at all: wide enough that nothing is cut for grep."""
 
 
 class CommandError(Exception):
@@ -34,8 +34,8 @@ def make_console(*, stderr: bool = False) -> Console:
     """A console that keeps to the terminal's width and to NO_COLOR, and writes plain text into pipes."""
     from rich.console import Console
 
-    is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
-    return Console(stderr=stderr, width=None if is_terminal else _PIPE_WIDTH, highlight=False, soft_wrap=False)
+    watched = any(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    return Console(stderr=stderr, width=None if watched else _PIPE_WIDTH, highlight=False)
 
 
 def print_json(data: object) -> None:

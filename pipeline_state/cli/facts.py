@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from pipeline_state import tracing
@@ -53,18 +54,14 @@ def decisions_of(snapshot: Snapshot, now: datetime) -> list[tuple[Pipeline | Non
     return decided
 
 
-def gates_of(record: Record, declared: Iterable[str], now: datetime) -> list[Gate]:
-    """The commit's gates: the declared ones first, in their order of definition, then what others added."""
-    names = dict.fromkeys([*declared, *sorted(record.gates)])
-    return [
-        read_gate(name, record.gates[name], now) if name in record.gates else Gate(name, GateStatus.PENDING)
-        for name in names
-    ]
-
-
-def declared_in_order(snapshot: Snapshot) -> list[str]:
-    """The gates that the repository's pipelines declare, as they are written there."""
-    return [gate.name for pipeline in snapshot.definitions.pipelines for gate in pipeline.gates]
+def gates_of(snapshot: Snapshot, now: datetime) -> list[Gate]:
+    """The commit's gates: the declared ones in their order, what others added, and how far it has been deployed."""
+    pipelines, found = snapshot.definitions.pipelines, snapshot.record.gates
+    declared = [gate.name for pipeline in pipelines for gate in pipeline.gates]
+    deployed = [pipeline.deployed_gate(each.name) for pipeline in pipelines for each in pipeline.environments]
+    added = sorted(name for name in found if name not in {*declared, *deployed})
+    names = dict.fromkeys([*declared, *added, *(name for name in deployed if name in found)])
+    return [read_gate(name, found[name], now) if name in found else Gate(name, GateStatus.PENDING) for name in names]
 
 
 def status_of(repo: str, commit: str, now: datetime) -> dict[str, Any]:
@@ -76,14 +73,13 @@ def status(snapshot: Snapshot, now: datetime) -> dict[str, Any]:
     """The same of a commit that has been read."""
     record = snapshot.record
     branch, place = max(record.branches.items(), key=lambda item: item[1].sequence, default=(None, None))
-    gates = gates_of(record, declared_in_order(snapshot), now)
     decided = decisions_of(snapshot, now)
     return {
         "repo": snapshot.repo,
         "commit": snapshot.commit,
         "branch": branch,
         "sequence": place.sequence if place else None,
-        "gates": [_gate(gate) for gate in gates],
+        "gates": [_gate(gate) for gate in gates_of(snapshot, now)],
         "environments": [_environment(pipeline, decision, record) for pipeline, decision in decided],
         "trace_id": tracing.trace_of(snapshot.repo, snapshot.commit).trace_id,
     }
@@ -166,16 +162,14 @@ def _releases(pipeline: Pipeline | None, decision: Decision, record: Record) -> 
 
 
 def _release(name: str, namespace: str, told: object) -> dict[str, Any]:
+    """Read from a gate's column, so anybody may have written anything there."""
     known: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
-    words = {"TRUE": "deployed", "FALSE": "failed"}
-    status = words.get(str(known.get("status")))
-    revision = int(known.get("revision") or 0)
+    revision = known.get("revision")
+    texts = {key: text if isinstance(text := known.get(key), str) else None for key in ("chart", "at", "reason")}
     return {
         "name": name,
         "namespace": namespace,
-        "status": status,
-        "revision": revision or None,
-        "chart": known.get("chart"),
-        "at": known.get("at"),
-        "reason": known.get("reason"),
+        "status": {"TRUE": "deployed", "FALSE": "failed"}.get(str(known.get("status"))),
+        "revision": int(revision) if isinstance(revision, Decimal) and revision else None,
+        **texts,
     }

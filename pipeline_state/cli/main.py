@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import typer
+try:
+    import typer
+except ModuleNotFoundError as error:
+    raise SystemExit("gatestream: the command needs some more packages: pip install 'gatestream[cli]'") from error
 
 from pipeline_state.cli import local_commands, pipelines_commands, record_commands, trace_commands, webhook_commands
 from pipeline_state.cli.options import before_the_command

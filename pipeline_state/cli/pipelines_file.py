@@ -52,7 +52,9 @@ def read(path: Path, applied: Iterable[Pipeline] = ()) -> tuple[Pipeline, ...]:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise PipelinesFileError(str(path), [Problem(1, "", f"cannot be read: {error.strerror}")]) from error
+        raise PipelinesFileError(
+            str(path), [Problem(1, "", f"cannot be read ({error.strerror}); name the file of definitions")]
+        ) from error
     except UnicodeDecodeError as error:
         raise PipelinesFileError(str(path), [Problem(1, "", "is not UTF-8 text; save it as UTF-8")]) from error
     return parse(text, str(path), applied)

@@ -528,7 +528,9 @@ def test_what_a_file_replaces_does_not_clash_with_it() -> None:
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PipelinesFileError, match=r"no\.yaml:1: cannot be read: No such file or directory"):
+    with pytest.raises(
+        PipelinesFileError, match=r"no\.yaml:1: cannot be read \(No such file or directory\); name the file"
+    ):
         pipelines_file.read(tmp_path / "no.yaml")
 
 
