@@ -19,7 +19,7 @@ from pipeline_state.cli import stacks
 from pipeline_state.cli.console import CommandError, print_json
 from pipeline_state.cli.demo.cluster import BARE_RUNS, bare_helm_seconds, clear, deployments, helm_list, refuse_taken
 from pipeline_state.cli.demo.ending import Stopped, stoppable
-from pipeline_state.cli.demo.example import CHARTS, Example, example
+from pipeline_state.cli.demo.example import CHARTS, Example, prepare
 from pipeline_state.cli.demo.hops import Leg, legs
 from pipeline_state.cli.demo.stage import Stage
 from pipeline_state.cli.demo.story import Story
@@ -64,7 +64,7 @@ def _perform(stage: Stage, state_dir: Path, options: StackOptions) -> Summary:
     own = options.kubeconfig is not None
     with _stack(stage, state_dir, options) as info:
         kube = _kube(info, state_dir)
-        shown = example(kube.context, datetime.now(UTC), own=own)
+        shown = prepare(kube.context, datetime.now(UTC), own=own)
         stage.say(f"cluster: {kube.context}{'' if own else ', in memory, for demo and tests only'}")
         with _cluster(stage, kube, shown, own=own), _explained(stage, info, shown):
             stack = stacks.local_from(info)

@@ -58,7 +58,7 @@ class Example:
         return [release.namespace for release in self.releases]
 
 
-def example(context: str, now: datetime, *, own: bool) -> Example:
+def prepare(context: str, now: datetime, *, own: bool) -> Example:
     """The example for the cluster of a context, as if it happened now. own: the cluster is the user's own."""
     (pipeline,) = pipelines_file.read(PIPELINES)
     placed = tuple(_placed(environment, context, own=own) for environment in pipeline.environments)

@@ -1,0 +1,213 @@
+"""`gatestream demo` as a person runs it: it shows the whole way, and leaves nothing behind, however it ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.local import stack as local_stack
+from infra.local import tools
+from pipeline_state.cli import stacks
+from pipeline_state.cli.demo.waiting import Trouble, wait_for
+
+pytestmark = pytest.mark.e2e
+
+GATESTREAM = Path(sys.executable).with_name("gatestream")
+COMMIT = "6dcb09b5b57875f334f61aebed695e2e4193db5e"
+
+
+def stat_of(pid: int) -> tuple[int, int] | None:
+    """Parent and start time of a process that lives; an id and its start time are never given twice."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else (int(fields[1]), int(fields[19]))
+
+
+@dataclass
+class Demo:
+    """A demo in a session of its own, with every process seen below it."""
+
+    home: Path
+    process: subprocess.Popen[str]
+    seen: dict[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.lines: list[str] = []
+        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._read, self._watch)]
+        for thread in self._threads:
+            thread.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        self.lines.extend(iter(self.process.stdout.readline, ""))
+
+    def _watch(self) -> None:
+        while self.process.poll() is None:
+            self._look()
+            time.sleep(0.02)
+
+    def _look(self) -> None:
+        found = {int(path.name): stat_of(int(path.name)) for path in Path("/proc").glob("[0-9]*")}
+        family = {self.process.pid, *self.seen}
+        while grown := {pid for pid, stat in found.items() if stat and stat[0] in family} - family:
+            family |= grown
+        self.seen |= {pid: stat[1] for pid in family if (stat := found.get(pid))}
+
+    def shows(self, text: str) -> None:
+        """Returns once a line with this text has been printed."""
+        deadline = time.monotonic() + 120
+        while not any(text in line for line in list(self.lines)):
+            assert self.process.poll() is None, "".join(self.lines)
+            assert time.monotonic() < deadline, "".join(self.lines)
+            time.sleep(0.02)
+
+    def ends(self) -> str:
+        """All that was printed, once it has ended."""
+        self.process.wait(timeout=120)
+        for thread in self._threads:
+            thread.join(timeout=10)
+        return "".join(self.lines)
+
+    @property
+    def alive(self) -> dict[int, str]:
+        """Those of its processes that still live, with their command lines."""
+        lives = [pid for pid, started in self.seen.items() if (stat := stat_of(pid)) and stat[1] == started]
+        return {pid: Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").replace("\0", " ") for pid in lives}
+
+    @property
+    def outside(self) -> list[Path]:
+        """What it left in the user's home and in the folder for temporary files."""
+        return [path for folder in ("home", "tmp") for path in (self.home / folder).rglob("*")]
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    yield from started(tmp_path)
+
+
+@pytest.fixture
+def json_demo(tmp_path: Path) -> Iterator[Demo]:
+    yield from started(tmp_path, "--json")
+
+
+def started(tmp_path: Path, *options: str) -> Iterator[Demo]:
+    for folder in ("home", "tmp"):
+        (tmp_path / folder).mkdir()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path / "home"),
+        "TMPDIR": str(tmp_path / "tmp"),
+        "XDG_CACHE_HOME": str(tools.cache_dir().parent),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    errors = tmp_path / "errors"
+    with (
+        errors.open("w") as stderr,
+        subprocess.Popen(
+            [str(GATESTREAM), "demo", "--state-dir", str(tmp_path / "state"), *options],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr if options else subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as process,
+    ):
+        yield Demo(tmp_path, process)
+        process.kill()
+
+
+def test_the_demo_shows_the_whole_way_and_leaves_nothing(demo: Demo) -> None:
+    shown = demo.ends()
+    assert demo.process.returncode == 0, shown
+    for evidence in (
+        "staging      waits for approval_from_legal",
+        f"web: 2/2 ready, octo-org/web:{COMMIT}",
+        "helm list",
+        "kubectl get deployments",
+        "helm upgrade --install --wait, bare",
+        "helm_installer",
+    ):
+        assert evidence in shown
+    assert "\x1b" not in shown
+    assert "Traceback" not in shown
+    assert len(demo.seen) > 3
+    assert demo.alive == {}
+    assert demo.outside == []
+
+
+def test_the_summary_is_one_object(json_demo: Demo) -> None:
+    summary: dict[str, Any] = json.loads(json_demo.ends())
+    assert json_demo.process.returncode == 0
+    gates = {gate["name"]: gate["status"] for gate in summary["status"]["gates"]}
+    assert gates == dict.fromkeys(
+        ("circle_ci_build_done", "approval_from_legal", "deployed_to_staging", "deployed_to_production"), "passed"
+    )
+    assert summary["waited"]["staging"] == "waits for approval_from_legal"
+    assert {each["image"] for each in summary["deployments"]} == {f"octo-org/web:{COMMIT}"}
+    assert [each["status"] for each in summary["helm_list"]] == ["deployed", "deployed"]
+    assert list(summary["hops"]) == ["push", "build", "staging", "production"]
+    assert {span["service"] for span in summary["spans"]} == {
+        "github_webhook",
+        "circleci_webhook",
+        "gate_recorder",
+        "promoter",
+        "helm_installer",
+    }
+    assert len(summary["bare_helm_seconds"]) == 3
+
+
+@pytest.mark.parametrize(
+    "moment, number",
+    [
+        ("MiniStack on", signal.SIGINT),
+        ("packages of", signal.SIGTERM),
+        ("recorded in DynamoDB", signal.SIGHUP),
+        ("promoted to staging", signal.SIGINT),
+    ],
+)
+def test_a_signal_at_any_moment_ends_everything(moment: str, number: signal.Signals, demo: Demo) -> None:
+    demo.shows(moment)
+    os.killpg(demo.process.pid, number)  # as a terminal does
+    shown = demo.ends()
+    assert demo.process.returncode == 128 + number
+    assert f"Stopped by {number.name}; everything it started has ended." in shown
+    assert "Traceback" not in shown
+    assert demo.alive == {}
+    assert demo.outside == []
+
+
+def test_a_failure_half_way_is_told_and_ends_everything(demo: Demo) -> None:
+    demo.shows("recorded in DynamoDB")
+    ministack = int((demo.home / "state" / "ministack.pid").read_text(encoding="ascii"))
+    os.kill(ministack, signal.SIGKILL)
+    shown = demo.ends()
+    assert demo.process.returncode == 1
+    assert "Where things stand" in shown
+    assert "the local stack does not answer" in shown
+    assert "Traceback" not in shown
+    assert demo.alive == {}
+    assert demo.outside == []
+
+
+def test_trouble_names_the_dead_letters_and_their_reason(tmp_path: Path) -> None:
+    with local_stack.running(tmp_path) as info:
+        stacks.local_from(info).connect()
+        info.client("sqs").send_message(QueueUrl=info.queues["GateEvents"], MessageBody="no event")
+        trouble = Trouble(info, "octo-org/octo-repo", COMMIT)
+        told = wait_for("a dead letter", lambda: [line for line in trouble.lines() if "DeadLetters" in line] or None)
+        assert told[0].startswith("GateEventsDeadLetters: ")
+        assert "JSON" in told[0]
+        assert "octo-org/octo-repo has no pipeline" in next(trouble.lines())
+    assert "does not answer" in list(trouble.lines())[-1]
