@@ -40,6 +40,8 @@ def start(module: str, *arguments: str, log: Path, environment: Mapping[str, str
 
 def is_running(pid: int, mark: str) -> bool:
     """Whether the process lives and has a word starting with `mark` on its command line: ids are used again."""
+    if pid in _children:  # whose id is not, and which has no command line yet in the moment of its start
+        return _children[pid].poll() is None
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.local import process
 from infra.local import stack as local_stack
 from infra.local.stack import NoStackError, StackError, StackInfo, StackOptions
 
@@ -65,9 +66,9 @@ def owner(state_dir: Path) -> subprocess.Popen[str]:
     )
 
 
-def read_until(process: subprocess.Popen[str], word: str) -> None:
-    assert process.stdout is not None
-    assert any(line.startswith(word) for line in process.stdout)
+def read_until(holder: subprocess.Popen[str], word: str) -> None:
+    assert holder.stdout is not None
+    assert any(line.startswith(word) for line in holder.stdout)
 
 
 def call(stack: StackInfo, name: str) -> dict[str, object]:
@@ -112,20 +113,20 @@ def test_a_stack_that_cannot_start_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("moment", ["MiniStack", "template.yaml", "on"])
 def test_ctrl_c_at_any_moment_leaves_nothing(moment: str, tmp_path: Path) -> None:
-    with owner(tmp_path) as process:
-        read_until(process, moment)
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
-    assert process.returncode == -signal.SIGINT
+    with owner(tmp_path) as holder:
+        read_until(holder, moment)
+        holder.send_signal(signal.SIGINT)
+        holder.communicate(timeout=60)
+    assert holder.returncode == -signal.SIGINT
     assert processes_of(tmp_path) == []
 
 
 def test_a_stack_ends_when_its_owner_is_killed(tmp_path: Path) -> None:
-    with owner(tmp_path) as process:
-        read_until(process, "on")
+    with owner(tmp_path) as holder:
+        read_until(holder, "on")
         assert processes_of(tmp_path)
-        process.kill()
-        process.communicate()
+        holder.kill()
+        holder.communicate()
     assert becomes_true(lambda: processes_of(tmp_path) == [])
 
 
@@ -133,6 +134,7 @@ def test_a_stack_of_which_a_part_died_counts_as_ended(tmp_path: Path) -> None:
     with local_stack.running(tmp_path):
         pid = int((tmp_path / "cluster.pid").read_text(encoding="ascii"))
         os.kill(pid, signal.SIGKILL)
+        assert becomes_true(lambda: not process.is_running(pid, str(tmp_path)))
         with pytest.raises(NoStackError, match="cluster"):
             local_stack.read(tmp_path)
 
