@@ -29,8 +29,16 @@ if TYPE_CHECKING:
 SCHEMA = 1
 """Version of the items; raised when their form changes, while older forms stay readable."""
 
+
+class _PlainDeserializer(TypeDeserializer):
+    """boto3's own makes objects of binary values that cannot be shown as text."""
+
+    def _deserialize_b(self, value: Any) -> bytes:
+        return bytes(value)
+
+
 type_serializer = TypeSerializer()
-type_deserializer = TypeDeserializer()
+type_deserializer = _PlainDeserializer()
 
 Raw = Mapping[str, Any]
 """An item or value in DynamoDB's own notation, {"S": "text"}."""
@@ -195,7 +203,7 @@ def to_raw(value: Any) -> dict[str, Any]:
 
 
 def to_plain(raw: Raw) -> dict[str, Any]:
-    """An item's plain values: str, bool, None, Decimal, list, dict, set, Binary."""
+    """An item's plain values: str, bytes, bool, None, Decimal, list, dict, set."""
     return {name: type_deserializer.deserialize(value) for name, value in raw.items()}
 
 

@@ -18,6 +18,9 @@ from pipeline_state.table.retry import RepeatedError, until_unopposed
 from pipeline_state.table.snapshot import Reader, Snapshot
 from pipeline_state.table.transaction import RefusedError, Transaction
 
+_LONGEST_NOTED = 16_384
+"""Characters of a value; a note repeats it, and an item holds 400 KB."""
+
 
 def record_result(reader: Reader, result: Result, happening: Happening, trace_of: TraceOf) -> Snapshot:
     """Journal a CI result, and give its status to the gates it feeds where it counts; the snapshot before the change.
@@ -82,11 +85,15 @@ def set_gate(reader: Reader, name: str, value: Mapping[str, Any], happening: Hap
 def note_hand_edits(edits: Mapping[str, Raw | None], happening: Happening) -> None:
     """Journal columns that somebody changed with a tool of their own, and note when, where they still are so.
 
-    edits: the raw value found in the stream by gate; None where the column was removed. A column whose name no gate can
-    have is journalled only: no result can feed it, and not every name can be written. Raises RepeatedError,
-    TemporaryFault and PermanentFault.
+    edits: the raw value found in the stream by gate; None where the column was removed. Columns that no result can feed
+    are journalled only: those with a name no gate can have, and those with more in them than a gate has. Raises
+    RepeatedError, TemporaryFault and PermanentFault.
     """
-    present = {name: value for name, value in edits.items() if value is not None and not name_problem(name)}
+    present = {
+        name: value
+        for name, value in edits.items()
+        if value is not None and not name_problem(name) and len(str(value)) <= _LONGEST_NOTED
+    }
     try:
         _note(present, happening)
     except RefusedError as refusal:

@@ -10,6 +10,7 @@ import pytest
 
 from infra.local import ministack as local
 from infra.local import process, tools
+from tests.contract.function_room import FunctionRoom
 from tests.contract.table_room import LocalTables, TableRoom
 
 START_SECONDS = 30.0
@@ -74,3 +75,14 @@ def _wait(is_ready: Callable[[], bool], said: Callable[[], str]) -> None:
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex((local.HOST, port)) == 0
+
+
+@pytest.fixture(scope="session")
+def ministack_tables(ministack: str) -> LocalTables:
+    return LocalTables(ministack)
+
+
+@pytest.fixture
+def functions(ministack_tables: LocalTables) -> FunctionRoom:
+    """Recorder and promoter with their tables, queues and topics in MiniStack."""
+    return FunctionRoom(TableRoom(ministack_tables))
