@@ -120,7 +120,9 @@ def _tree(spans: Sequence[Span]) -> Iterator[tuple[int, Span]]:
     for span in ordered:
         children.setdefault(span.parent if span.parent in ids and span.parent != span.id else "", []).append(span)
     waiting = [(0, span) for span in reversed(children.pop("", []))]
-    while waiting:
+    while waiting or children:
+        if not waiting:  # only spans that are each other's parents are left
+            waiting = [(0, span) for span in reversed(children.pop(next(iter(children))))]
         depth, span = waiting.pop()
         yield depth, span
         waiting += [(depth + 1, child) for child in reversed(children.pop(span.id, []))]

@@ -1,0 +1,79 @@
+"""A change is told in sentences before it is made."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pipeline_state.cli import pipelines_file
+from pipeline_state.cli.applying import Change
+from pipeline_state.model.pipelines import Cluster, GateSource, Pipeline, SourceKind
+from pipeline_state.table.snapshot import Definitions
+
+TEXT = """
+pipelines:
+  - repo: org/app
+    gates: {build: {circleci_workflow: build}, legal: }
+    environments:
+      - name: staging
+        gates: [build]
+        cluster: {context: local}
+        releases: [{name: web, namespace: staging, chart: charts/web}]
+      - name: production
+        gates: [build]
+        cluster: {context: local}
+        releases: [{name: web, namespace: production, chart: charts/web}]
+"""
+(PIPELINE,) = pipelines_file.parse(TEXT)
+
+
+def change(*after: Pipeline, before: tuple[Pipeline, ...] = (PIPELINE,)) -> Change:
+    applied = tuple(replace(pipeline, version=3) for pipeline in before)
+    return Change(Definitions("org/app", 3 if before else 0, applied), after)
+
+
+def with_production(**changes: Any) -> Pipeline:
+    staging, production = PIPELINE.environments
+    return replace(PIPELINE, environments=(staging, replace(production, **changes)))
+
+
+def test_the_same_definitions_change_nothing() -> None:
+    assert change(PIPELINE).is_empty
+    assert change(PIPELINE).to_json() == {"repo": "org/app", "version": 3, "changed": False, "changes": [], "diff": []}
+
+
+def test_a_first_definition_is_new() -> None:
+    assert change(PIPELINE, before=()).sentences == ["pipeline org/app is new"]
+    assert all(line[0] in "+-@" for line in change(PIPELINE, before=()).diff)
+
+
+def test_a_changed_definition_has_a_diff_of_its_lines() -> None:
+    diff = change(replace(PIPELINE, branches=("trunk",))).diff
+    assert {"-  - main", "+  - trunk"} <= set(diff)
+
+
+@pytest.mark.parametrize(
+    "after, sentence",
+    [
+        (replace(PIPELINE, branches=("trunk",)), "org/app takes the branches trunk instead of main"),
+        (replace(PIPELINE, paths=("api/*",)), "org/app takes the paths api/* instead of none"),
+        (
+            replace(PIPELINE, environments=PIPELINE.environments[:1]),
+            "environment production of org/app goes; what runs there stays",
+        ),
+        (with_production(gates=("legal",)), "production needs legal now and needs build no more (gates)"),
+        (with_production(after=()), "production needs staging no more (environments before it)"),
+        (with_production(cluster=Cluster(eks="prod")), "production installs differently, from its next promotion on"),
+        (
+            replace(PIPELINE, gates=(replace(PIPELINE.gates[0], source=GateSource(SourceKind.GITHUB_CHECK, "b")),)),
+            "gate build of org/app is opened by something else",
+        ),
+        (
+            replace(PIPELINE, environments=PIPELINE.environments[:1], shared=True),
+            "org/app shares its repository now: deployed_to_staging → deployed_to_org/app_staging",
+        ),
+        (replace(PIPELINE, name="other"), "pipeline org/app goes: its commits are promoted no more"),
+    ],
+)
+def test_each_change_is_told_in_a_sentence(after: Pipeline, sentence: str) -> None:
+    assert sentence in change(after).sentences

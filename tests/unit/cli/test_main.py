@@ -1,0 +1,63 @@
+"""The command's outside: quick to start, and understanding its common options wherever they stand."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipeline_state.cli.main import app
+
+ROOT = Path(__file__).parents[3]
+EXAMPLE = str(ROOT / "infra" / "local" / "example" / "pipelines.yaml")
+COMMANDS = [
+    ["up"],
+    ["down"],
+    ["demo"],
+    ["status"],
+    ["why"],
+    ["events"],
+    ["trace"],
+    ["gate", "set"],
+    ["webhook", "send"],
+    *(["pipelines", name] for name in ("apply", "check", "show", "schema")),
+]
+
+
+def test_help_waits_for_nothing_that_is_slow_to_import() -> None:
+    slow = ["boto3", "botocore", "pynamodb", "pydantic", "yaml", "infra.local.stack", "beeline"]
+    script = f"import sys, pipeline_state.cli.main; print([name for name in {slow} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert found.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_answers_in_json_about_any_stack(command: list[str]) -> None:
+    told = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "120", "NO_COLOR": "1"}).output
+    assert [option for option in ("--json", "--stack", "--region", "--profile") if option not in told] == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--json", "pipelines", "check", EXAMPLE], ["pipelines", "check", EXAMPLE, "--json"]]
+)
+def test_common_options_stand_before_the_command_or_after_it(arguments: list[str]) -> None:
+    assert json.loads(CliRunner().invoke(app, arguments).stdout)["valid"] is True
+
+
+def test_a_wrong_file_is_told_line_by_line(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text("pipelines:\n  - repo: a\n    branch: x\n")
+    result = CliRunner().invoke(app, ["pipelines", "check", str(path)])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert [line.split(":")[1] for line in result.stderr.splitlines()] == ["2", "2", "3"]
+
+
+def test_the_schema_is_printed_for_editors() -> None:
+    assert "$schema" in json.loads(CliRunner().invoke(app, ["pipelines", "schema"]).stdout)
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["webhook", "send", "gitlab", "x"], ["why", "only/repo"]])
+def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
+    assert CliRunner().invoke(app, arguments).exit_code == 2

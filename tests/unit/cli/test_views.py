@@ -1,0 +1,155 @@
+"""Tables fit 80 columns without cutting what they say."""
+
+from collections.abc import Mapping
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console, RenderableType
+
+from pipeline_state.cli import views
+from pipeline_state.cli.facts import Row
+from pipeline_state.cli.happenings import Told, tell
+
+SHA = "6dcb09b5b57875f334f61aebed695e2e4193db5e"
+NAMES = ["circle_ci_build_done", "approval_from_legal", "dependency_scan_of_everything", "deployed_to_staging"]
+
+
+def gate(name: str, status: str = "passed", **evidence: str) -> dict[str, Any]:
+    return {"name": name, "status": status, "by": None, "at": None, "reason": None, **evidence}
+
+
+def environment(name: str, decision: str = "Wait", **more: Any) -> dict[str, Any]:
+    empty: dict[str, Any] = {"promoted_at": None, "deployed_at": None, "releases": []}
+    return {
+        "pipeline": "org/app",
+        "name": name,
+        "decision": decision,
+        "reason": f"{decision} for reasons",
+        **empty,
+        **more,
+    }
+
+
+def release(status: str | None) -> dict[str, Any]:
+    about = {"chart": "web-1.0.0", "revision": 3, "at": "2026-01-01T10:00:00Z", "reason": None}
+    return {"name": "web", "namespace": "prod", "status": status, **about}
+
+
+STATUS: Mapping[str, Any] = {
+    "repo": "org/app",
+    "commit": SHA,
+    "branch": "main",
+    "sequence": 1,
+    "gates": [
+        gate(NAMES[0], by="circleci", at="2026-01-01T10:00:00.123Z"),
+        gate(NAMES[1], "pending"),
+        gate(NAMES[2], "failed", by="scanner", reason="CVE-2026-1 in a dependency of a dependency, and some others"),
+        gate(NAMES[3]),
+    ],
+    "environments": [
+        environment("staging", "Promoted", releases=[release("deployed")], deployed_at="2026-01-01T10:00:00Z"),
+        environment("production", "Blocked"),
+    ],
+    "trace_id": "0" * 32,
+}
+
+
+def drawn(view: RenderableType, width: int = 80, **options: Any) -> str:
+    console = Console(width=width, file=StringIO(), highlight=False, **options)
+    console.print(view)
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_a_commit_is_shown_whole(width: int) -> None:
+    text = drawn(views.commit_view(STATUS), width, color_system=None)
+    assert all(len(line) <= width for line in text.splitlines())
+    whole = " ".join(text.split())
+    for said in [SHA, *NAMES, "✓ passed", "✗ failed", "· pending", "circleci · 2026-01-01 10:00:00", "and some others"]:
+        assert said in whole
+    assert "prod/web deployed · web-1.0.0 · revision 3" in whole
+
+
+def test_states_have_colours_where_there_are_colours() -> None:
+    text = drawn(views.gates_table(STATUS), force_terminal=True, color_system="standard")
+    assert "\x1b[32m✓ passed" in text
+    assert "\x1b[31m✗ failed" in text
+    assert "\x1b[33m· pending" in text
+
+
+def test_no_colour_is_used_where_none_is_wanted() -> None:
+    text = drawn(views.gates_table(STATUS), force_terminal=True, no_color=True)
+    assert "\x1b[3" not in text
+
+
+def test_gates_head_their_columns_where_there_is_room_else_numbers_and_a_legend_do() -> None:
+    rows = [Row(SHA, "2026-01-01T10:00:00Z", dict(STATUS))]
+    wide, narrow = (drawn(views.commits_table(rows, width), width, color_system=None) for width in (160, 80))
+    assert NAMES[2] in wide.splitlines()[0]
+    assert NAMES[2] not in narrow.splitlines()[0]
+    assert f"3 {NAMES[2]}" in " ".join(narrow.split())
+    assert all("deployed" in text and "Blocked" in text for text in (wide, narrow))
+
+
+def test_a_failed_release_is_told_as_failed() -> None:
+    failed = {**STATUS, "environments": [environment("staging", "Promoted", releases=[release("failed")])]}
+    assert "failed" in drawn(views.commits_table([Row(SHA, "", failed)], 80), color_system=None)
+
+
+def test_names_that_look_like_markup_are_shown_as_they_are() -> None:
+    odd = {**STATUS, "gates": [gate("ok", reason="[red]not[/red] [bold")]}
+    assert "[red]not[/red] [bold" in drawn(views.gates_table(odd), color_system=None)
+
+
+def told(kind: str, source: str = "https://github.com/org/app", by: str = "", **what: Any) -> Told:
+    entry = {"record": f"org/app#{SHA}", "entry": f"2026-01-01T10:00:00Z#id#{source}", "kind": kind, "by": by}
+    return tell({**entry, "verified": True, "what": what})
+
+
+@pytest.mark.parametrize(
+    "event, by, text",
+    [
+        (told("com.github.push", by="mona", branch="main", forced=False), "mona", "pushed to main"),
+        (told("com.github.push", branch="main", forced=True), "GitHub", "pushed to main by force"),
+        (
+            told("com.circleci.workflow-completed", name="build", status="success"),
+            "CircleCI",
+            "CircleCI workflow build: success",
+        ),
+        (
+            told("com.github.check_run.completed", name="lint", status="failure"),
+            "GitHub",
+            "GitHub check run lint: failure",
+        ),
+        (
+            told("claimed", by="gatestream", environment="prod", generation=2),
+            "gatestream",
+            "promoted to prod, generation 2",
+        ),
+        (told("edited by hand", legal=""), "", "edited by hand: legal = empty"),
+        (told("gate set", by="mona", gate="legal", status="TRUE", reason="ok"), "mona", "gate legal set to passed: ok"),
+        (
+            told(
+                "dev.cdeventsx.gatestream-release.failed.0.1.0",
+                "/gatestream/pipelines/org%2Fapp/environments/prod",
+                release="web",
+                outcome="failed",
+                environment="prod",
+                reason="no such chart",
+            ),
+            "gatestream",
+            "web failed in prod: no such chart",
+        ),
+        (told("something.new", size=3), "", "something.new size = 3"),
+    ],
+)
+def test_an_entry_of_the_journal_is_a_sentence(event: Told, by: str, text: str) -> None:
+    assert (event.by, event.text) == (by, text)
+    assert (event.repo, event.commit, event.time) == ("org/app", SHA, "2026-01-01T10:00:00Z")
+
+
+def test_who_only_claims_to_be_somebody_is_marked() -> None:
+    entry = {"record": f"org/app#{SHA}", "entry": "2026-01-01T10:00:00Z#id#x", "kind": "edited by hand", "by": "eve"}
+    assert "eve?" in drawn(views.events_table([tell(entry)]), color_system=None)
