@@ -51,9 +51,17 @@ class Stack:
     def identity(self) -> str:
         """Who is asking: the ARN that AWS knows the caller by; on the local stack, the user of this machine."""
         if self.traces is not None:
-            return pwd.getpwuid(os.getuid()).pw_name
+            return _user()
         arn: str = self.client("sts").get_caller_identity()["Arn"]
         return arn
+
+
+def _user() -> str:
+    """The user of this machine; a container may run as one without a name."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user {os.getuid()}"
 
 
 def local_package() -> ModuleType:

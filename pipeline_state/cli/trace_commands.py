@@ -26,7 +26,7 @@ def trace(choice: Choice, repo: Repo, commit: Commit) -> None:
     spelled, sha = facts.find_commit(repo, commit)
     trace_id = tracing.trace_of(spelled, sha).trace_id
     if stack.traces is None:
-        place = _honeycomb(stack.parameters, trace_id)
+        place = honeycomb_place(stack.parameters, trace_id)
         choice.show(place, lambda: f"Trace {trace_id} is in Honeycomb:\n{place['url']}")
         return
     spans = waterfall.read_spans(stack.traces, trace_id)
@@ -35,8 +35,11 @@ def trace(choice: Choice, repo: Repo, commit: Commit) -> None:
     choice.show({"trace_id": trace_id, "spans": [span.to_json() for span in spans]}, lambda: waterfall.draw(spans))
 
 
-def _honeycomb(parameters: Mapping[str, str], trace_id: str) -> dict[str, str]:
-    """Where the trace is: https://docs.honeycomb.io/investigate/collaborate/share-trace/ ("Direct trace links")."""
+def honeycomb_place(parameters: Mapping[str, str], trace_id: str) -> dict[str, str]:
+    """Where Honeycomb shows a trace of the stack with these parameters. Raises CommandError when it sends none.
+
+    https://docs.honeycomb.io/investigate/collaborate/share-trace/ (direct trace links)
+    """
     if not parameters.get("HoneycombKeySecret"):
         raise CommandError("this stack sends no spans; deploy it with HoneycombKeySecret to have traces")
     dataset = parameters.get("HoneycombDataset") or "gatestream"

@@ -71,10 +71,7 @@ class Document:
             return [self._value(loader, item, (*loc, at), within) for at, item in enumerate(node.value)]
         if isinstance(node, MappingNode):
             return self._mapping(loader, node, loc, within)
-        value = loader.construct_object(node)
-        if isinstance(value, float) and not math.isfinite(value):
-            self.problems.append(self.problem(loc, f"{node.value} is no finite number; put it in quotes to mean text"))
-        return value
+        return loader.construct_object(node)
 
     def _mapping(self, loader: _Loader, node: MappingNode, loc: Loc, within: tuple[Node, ...]) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -95,7 +92,7 @@ class Document:
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain scalars mean what they mean in a values.yaml of Helm: dates and 12:30 are text, 1e3 is a number."""
+    """Plain scalars mean what they mean in a values.yaml of Helm: dates and 12:30 are text, y and 1e3 are not."""
 
     yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML's, of this class alone
 
@@ -105,12 +102,40 @@ def _resolve(tag: str, pattern: str, first: str) -> None:
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", compiled, list(first))
 
 
-_resolve("bool", "yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF", "yYnNtTfFoO")
-_resolve("int", r"[-+]?(?:0b[01]+|0x[0-9a-fA-F]+|0[0-7]*|[1-9][0-9_]*)", "-+0123456789")
-_resolve("float", r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+", "-+0123456789.")
+_resolve("bool", "y|Y|yes|Yes|YES|n|N|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF", "yYnNtTfFoO")
+_resolve(
+    "int",
+    "[-+]?(?:0b_*[01][01_]*|0[xX]_*[0-9a-fA-F][0-9a-fA-F_]*|0[oO]_*[0-7][0-7_]*|0[0-7_]*|[1-9][0-9_]*)",
+    "-+0123456789",
+)
+_resolve(
+    "float",
+    r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?",
+    "-+0123456789.",
+)
 _resolve("null", "~|null|Null|NULL|", "~nN")
 _Loader.yaml_implicit_resolvers[""] = [("tag:yaml.org,2002:null", re.compile(r"\Z"))]
 _resolve("merge", "<<", "<")
+
+
+def _bool(_: yaml.SafeLoader, node: ScalarNode) -> bool:
+    return node.value.lower() in {"y", "yes", "true", "on"}
+
+
+def _int(_: yaml.SafeLoader, node: ScalarNode) -> int:
+    text = node.value.replace("_", "").lower()
+    return int(text, 8) if re.fullmatch("[-+]?0[0-7]+", text) else int(text, 0)
+
+
+def _float(_: yaml.SafeLoader, node: ScalarNode) -> float | str:
+    """What is beyond any number, as the hash 123e4567 would be, is text."""
+    number = float(node.value.replace("_", ""))
+    return number if math.isfinite(number) else str(node.value)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:bool", _bool)
+_Loader.add_constructor("tag:yaml.org,2002:int", _int)
+_Loader.add_constructor("tag:yaml.org,2002:float", _float)
 
 
 def _own_first(loader: _Loader, node: MappingNode) -> list[tuple[Node, Node]]:
