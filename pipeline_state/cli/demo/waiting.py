@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.local import stack
 from pipeline_state.cli import facts
 from pipeline_state.faults import TemporaryFault
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SECONDS = 40.0
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.1
 LOG_LINES = 4
 LONGEST = 600
 """Characters of a log line or a reason."""
@@ -61,6 +63,13 @@ class Trouble:
             yield from self._last_words()
         except (BotoCoreError, ClientError, TemporaryFault) as error:
             yield f"the local stack does not answer: {error}"
+            yield from self._what_ended()
+
+    def _what_ended(self) -> Iterator[str]:
+        try:
+            stack.read(Path(self.info.log).parent)
+        except stack.NoStackError as error:
+            yield str(error)
 
     def _decisions(self) -> Iterator[str]:
         for environment in facts.status_of(self.repo, self.commit, datetime.now(UTC))["environments"]:
