@@ -107,12 +107,10 @@ def _sentences(old: Pipeline, new: Pipeline) -> list[str]:
 
 
 def _environment_sentences(old: Environment, new: Environment) -> list[str]:
-    found = []
-    for text, before, after in (("gates", old.gates, new.gates), ("environments before it", old.after, new.after)):
-        if set(before) != set(after):
-            more, less = _missing(after, before), _missing(before, after)
-            parts = [f"needs {_listed(more)} now" if more else "", f"needs {_listed(less)} no more" if less else ""]
-            found.append(f"{new.name} {' and '.join(filter(None, parts))} ({text})")
+    found = [f"{new.name} needs the gate {gate} now" for gate in _missing(new.gates, old.gates)]
+    found += [f"{new.name} needs the gate {gate} no more" for gate in _missing(old.gates, new.gates)]
+    found += [f"{new.name} comes after {name} now" for name in _missing(new.after, old.after)]
+    found += [f"{new.name} comes after {name} no more" for name in _missing(old.after, new.after)]
     if (old.cluster, old.releases) != (new.cluster, new.releases):
         found.append(f"{new.name} installs differently, from its next promotion on")
     return found

@@ -40,7 +40,7 @@ def gates_table(status: Mapping[str, Any]) -> Table:
     table = _table("gate", "status", "")
     for gate in status["gates"]:
         symbol, style = GATES[gate["status"]]
-        evidence = [gate["by"], moment(gate["at"]), gate["reason"]]
+        evidence = [who(gate["by"]), moment(gate["at"]), gate["reason"]]
         table.add_row(gate["name"], Text(f"{symbol} {gate['status']}", style), Text(" · ".join(filter(None, evidence))))
     return table
 
@@ -117,11 +117,12 @@ def heads_table(heads: Sequence[Mapping[str, Any]]) -> Table:
 def events_table(events: Sequence[Told]) -> Table:
     """What happened, newest last."""
     several = len({(event.repo, event.commit) for event in events}) > 1
-    table = _table("time", *(["commit"] if several else []), "by", "")
+    table = _table("time", *(["commit"] if several else []), "")
     for event in events:
         about = [Text(f"{event.repo.rpartition('/')[2]}@{event.commit[:_SHORT]}", "cyan")] if several else []
-        by = event.by if event.verified or not event.by else f"{event.by}?"
-        table.add_row(moment(event.time) or event.time, *about, by or "unknown", Text(event.text))
+        claimed = "" if event.verified or not event.by else " (claimed)"
+        by = f", by {who(event.by) or 'unknown'}{claimed}"
+        table.add_row(moment(event.time) or event.time, *about, Text.assemble(event.text, (by, "dim")))
     return table
 
 
@@ -132,7 +133,7 @@ def environments_of(pipeline: Pipeline) -> Table:
     for environment in pipeline.environments:
         gates = [f"{name} ({source.name})" if (source := openers.get(name)) else name for name in environment.gates]
         releases = [f"{each.namespace}/{each.name} from {each.chart}" for each in environment.releases]
-        places = Text(f"{', '.join(releases)} on {environment.cluster.name}")
+        places = Text("\n".join([*releases, f"on {environment.cluster.name}"]))
         table.add_row(environment.name, ", ".join(environment.after), Text("\n".join(gates)), places)
     return table
 
@@ -146,6 +147,11 @@ def diff_view(lines: Sequence[str]) -> Text:
 def moment(time: str | None) -> str | None:
     """An RFC 3339 time as people read it: UTC, to the second."""
     return time[:19].replace("T", " ") if time else None
+
+
+def who(by: str | None) -> str | None:
+    """Somebody's name; of an ARN, what comes after account and service."""
+    return by.split(":", 5)[-1] if by and by.startswith("arn:") else by
 
 
 def _table(*heads: str) -> Table:

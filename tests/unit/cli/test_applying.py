@@ -61,8 +61,8 @@ def test_a_changed_definition_has_a_diff_of_its_lines() -> None:
             replace(PIPELINE, environments=PIPELINE.environments[:1]),
             "environment production of org/app goes; what runs there stays",
         ),
-        (with_production(gates=("legal",)), "production needs legal now and needs build no more (gates)"),
-        (with_production(after=()), "production needs staging no more (environments before it)"),
+        (with_production(gates=("legal",)), "production needs the gate legal now"),
+        (with_production(after=()), "production comes after staging no more"),
         (with_production(cluster=Cluster(eks="prod")), "production installs differently, from its next promotion on"),
         (
             replace(PIPELINE, gates=(replace(PIPELINE.gates[0], source=GateSource(SourceKind.GITHUB_CHECK, "b")),)),

@@ -152,4 +152,9 @@ def test_an_entry_of_the_journal_is_a_sentence(event: Told, by: str, text: str) 
 
 def test_who_only_claims_to_be_somebody_is_marked() -> None:
     entry = {"record": f"org/app#{SHA}", "entry": "2026-01-01T10:00:00Z#id#x", "kind": "edited by hand", "by": "eve"}
-    assert "eve?" in drawn(views.events_table([tell(entry)]), color_system=None)
+    assert "by eve (claimed)" in drawn(views.events_table([tell(entry)]), color_system=None)
+
+
+def test_an_arn_is_shown_by_its_last_part() -> None:
+    assert views.who("arn:aws:sts::123456789012:assumed-role/Deployers/mona") == "assumed-role/Deployers/mona"
+    assert views.who("mona") == "mona"
