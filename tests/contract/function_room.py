@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from cloudevents.core.v1.event import CloudEvent
@@ -44,8 +44,8 @@ class FunctionRoom:
         self.installs, self.dead_installs = self._queue("installs", **FIFO), self._queue("installs-dead", **FIFO)
         self.dead_changes = self._queue("changes-dead")
         self.promotions, self.deployments = self._topic("promotions.fifo", FifoTopic="true"), self._topic("deployments")
-        self._subscribe(self.promotions, self.installs)
-        self._subscribe(self.deployments, self.events)
+        self.subscribe(self.promotions, self.installs)
+        self.subscribe(self.deployments, self.events)
         self.promoter = self.new_promoter()
         recorder = GateRecorder(Reader(), utc_now).record
         self.recorder = QueueMapping(self.sqs, self.events, Batch(recorder, self.dead(self.dead_events)).messages)
@@ -121,12 +121,8 @@ class FunctionRoom:
 
     def settle(self) -> None:
         """Recorder and promoter until neither has anything to do."""
-        while (
-            self.recorder.drain()
-            or ((changes := self.changes())
-            and StreamMapping(self.promoter).deliver(changes) is None)
-        ):
-            pass
+        while self.recorder.drain() + len(changes := self.changes()):
+            StreamMapping(self.promoter).deliver(changes)
 
     def waiting(self, url: str) -> list[tuple[CloudEvent, dict[str, str]]]:
         """The events in a queue, and their attributes; they are taken from it."""
@@ -172,7 +168,7 @@ class FunctionRoom:
         arn: str = self.sns.create_topic(Name=f"{self.name}-{kind}", Attributes=attributes)["TopicArn"]
         return arn
 
-    def _subscribe(self, topic: str, url: str) -> None:
+    def subscribe(self, topic: str, url: str) -> None:
         arn = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         self.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
 
@@ -203,7 +199,3 @@ def _hooked(client: Any, event: str, act: Callable[[Mapping[str, Any]], None]) -
         yield
     finally:
         client.meta.events.unregister(event, call)
-
-
-def now() -> datetime:
-    return datetime.now(UTC)

@@ -131,7 +131,9 @@ def test_the_function_answers_with_what_failed(functions: FunctionRoom, monkeypa
 words = st.text(max_size=20) | st.none() | st.integers() | st.booleans() | st.lists(st.text(max_size=5), max_size=2)
 data = st.fixed_dictionaries(
     {"sha": words | st.just(C)},
-    optional=dict.fromkeys(("branch", "before", "pushed_at", "paths", "status", "name", "completed_at", "repo", "app", "who"), words),
+    optional=dict.fromkeys(
+        ("branch", "before", "pushed_at", "paths", "status", "name", "completed_at", "repo", "app", "who"), words
+    ),
 )
 types = st.sampled_from(["com.github.push", "com.circleci.workflow-completed", "com.github.status.success"])
 

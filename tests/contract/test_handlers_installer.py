@@ -1,0 +1,319 @@
+"""What the installer does with its queue: real Helm, the embedded cluster, real FIFO queues."""
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from functions.helm_installer import app as installer_app
+from infra.local import cluster
+from pipeline_state import tracing
+from pipeline_state.events.codec import encode
+from pipeline_state.events.deployment import promoted, read_deployment
+from pipeline_state.model.pipelines import Cluster, Environment, Pipeline
+from pipeline_state.model.promotion import Promotion
+from pipeline_state.table import leases
+from pipeline_state.table.claims import claimed_promotions
+from tests.contract.function_room import FunctionRoom, before_each_write
+from tests.contract.pump import QueueMapping, Record, failures
+from tests.contract.table_room import START, WEB, A, B, pipeline
+
+CHARTS = Path(__file__).parents[2] / "infra/local/example/charts"
+SECONDS = 60.0
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[cluster.Cluster]:
+    with cluster.start(tmp_path_factory.mktemp("cluster") / "kubeconfig", ready_after=0.05) as started:
+        yield started
+
+
+@dataclass
+class Shop:
+    """One repository whose staging environment is a namespace of the embedded cluster."""
+
+    functions: FunctionRoom
+    kubeconfig: Path
+    mapping: QueueMapping = field(init=False)
+    invocations: int = 0
+
+    def __post_init__(self) -> None:
+        self.namespace = self.functions.name
+        self.mapping = QueueMapping(self.functions.sqs, self.functions.installs, self.invoke, batch_size=1)
+
+    def invoke(self, records: Sequence[Record]) -> Any:
+        self.invocations += 1
+        context = SimpleNamespace(
+            aws_request_id=f"{self.namespace} {self.invocations}",
+            get_remaining_time_in_millis=lambda: SECONDS * 1000,
+            function_name="helm_installer",
+        )
+        return installer_app.install({"Records": records}, context)
+
+    def pipeline(self, **release: Any) -> Pipeline:
+        web = replace(WEB, **{"namespace": self.namespace, **release})
+        return pipeline(Environment("staging", ("build",), (), (web,), Cluster(context="gatestream-embedded")))
+
+    def define(self, **release: Any) -> None:
+        self.functions.tables.define(self.pipeline(**release))
+
+    def promote(self, commit: str, before: str = "", second: float = 0) -> Promotion:
+        """From a push and a build to a message in the installer's queue."""
+        self.functions.send(
+            self.functions.push(before, commit, second), self.functions.build(commit, second=second + 5)
+        )
+        self.functions.settle()
+        state = self.functions.tables.environment()
+        assert state["head"] == commit
+        name = self.functions.tables.named("shop")
+        return claimed_promotions(name, "staging", int(state["generation"]))[0]
+
+    def install(self) -> None:
+        """All messages through the installer, and what they lead to through the recorder."""
+        self.mapping.drain()
+        self.functions.settle()
+
+    def gate(self, commit: str) -> Any:
+        return self.functions.tables.record(commit).gates.get("deployed_to_staging")
+
+    def outcomes(self) -> list[str]:
+        """What the installer has said, as the recorder's queue holds it; it is taken from there."""
+        return [read_deployment(event).kind for event, _ in self.functions.waiting(self.functions.events)]
+
+    def revisions(self) -> int:
+        command = ["helm", "history", "web", "-n", self.namespace, "-o", "json", "--kubeconfig", str(self.kubeconfig)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        return len(json.loads(done.stdout)) if done.returncode == 0 else 0
+
+    def take_lease(self, promotion: Promotion, owner: str = "another invocation", seconds: float = SECONDS) -> None:
+        assert leases.take(promotion, owner, time.time(), time.time() + seconds) == leases.Taken()
+
+    def receive(self) -> dict[str, Any]:
+        """A message of the installer's queue, without the installer."""
+        mapping = QueueMapping(self.functions.sqs, self.functions.installs, _fails, batch_size=1)
+        (message,) = mapping.poll()
+        return dict(message)
+
+    def receive_and_acknowledge(self) -> dict[str, Any]:
+        """The same, so that the next of its group can come."""
+        message = self.receive()
+        self.functions.sqs.delete_message(QueueUrl=self.functions.installs, ReceiptHandle=message["receiptHandle"])
+        return message
+
+
+def _fails(records: Sequence[Record]) -> Mapping[str, Any]:
+    return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in records]}
+
+
+@pytest.fixture
+def environment(functions: FunctionRoom, embedded: cluster.Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What template.yaml gives the installer."""
+    more = {
+        "DEAD_LETTER_QUEUE_URL": functions.dead_installs,
+        "LOCAL_KUBECONFIG": str(embedded.kubeconfig),
+        "CHARTS_DIR": str(CHARTS),
+        "INSTALL_ATTEMPTS": "3",
+    }
+    for name, value in {**functions.settings, **more}.items():
+        monkeypatch.setenv(name, value)
+    yield
+    installer_app.handler.cache_clear()
+    tracing.shutdown()
+
+
+@pytest.fixture
+def shop(functions: FunctionRoom, embedded: cluster.Cluster, environment: None) -> Shop:  # noqa: ARG001 - set up first
+    shop = Shop(functions, embedded.kubeconfig)
+    shop.define()
+    return shop
+
+
+def test_a_promotion_becomes_a_release_and_the_release_a_gate(shop: Shop) -> None:
+    shop.promote(A)
+    shop.install()
+    assert shop.revisions() == 1
+    gate = shop.gate(A)
+    assert (gate["status"], gate["generation"], gate["releases"]["web"]["revision"]) == ("TRUE", 1, 1)
+    assert shop.functions.tables.decision(A) == "Promoted"
+
+
+def test_the_second_commit_upgrades(shop: Shop) -> None:
+    shop.promote(A)
+    shop.install()
+    shop.promote(B, A, 100)
+    shop.install()
+    assert shop.revisions() == 2
+    assert (shop.gate(A)["status"], shop.gate(B)["status"]) == ("TRUE", "TRUE")
+
+
+def test_a_promotion_received_twice_is_deployed_once_and_told_the_same(shop: Shop) -> None:
+    shop.promote(A)
+    message = shop.receive()
+    told = []
+    for _ in range(3):
+        assert shop.invoke([message]) == {"batchItemFailures": []}
+        told += [body for body, _ in shop.functions.bodies(shop.functions.events)]
+    assert shop.revisions() == 1
+    deployed = [json.loads(body) for body in told if "deployed" in json.loads(body)["id"]]
+    assert len(deployed) == 3
+    assert len({(event["id"], event["time"]) for event in deployed}) == 1
+
+
+def test_an_older_promotion_gives_way_to_a_newer_one(shop: Shop) -> None:
+    shop.promote(A)
+    first = shop.receive_and_acknowledge()
+    shop.promote(B, A, 100)
+    shop.invoke([first])
+    assert shop.outcomes() == ["superseded"]
+    shop.install()
+    assert shop.revisions() == 1
+    assert shop.functions.tables.decision(A) == "Superseded"
+    assert shop.gate(B)["status"] == "TRUE"
+
+
+def test_a_promotion_that_finds_the_lease_held_is_parked_and_resumed_by_the_holder(shop: Shop) -> None:
+    shop.promote(A)
+    first = shop.receive_and_acknowledge()
+    installer_app.handler()  # which connects to the tables: the hook below stays in place
+    interrupted: list[str] = []
+
+    def meanwhile(operation: str, request: Any) -> None:
+        """Just before the first has its lease back, the newer promotion comes and finds it held."""
+        if not interrupted and "outcome:" in json.dumps(request):
+            interrupted.append(operation)
+            shop.promote(B, A, 100)
+            shop.mapping.drain()
+            assert shop.functions.hidden(shop.functions.installs) == 0, "parked, and its message acknowledged"
+
+    with before_each_write(meanwhile):
+        shop.invoke([first])
+    assert interrupted
+    assert shop.revisions() == 1
+    shop.install()
+    assert shop.revisions() == 2
+    assert shop.gate(B)["status"] == "TRUE"
+    assert not [name for name in shop.functions.tables.environment() if name.startswith(("parked:", "lease"))]
+
+
+def test_a_promotion_behind_its_own_dead_holder_waits_and_is_not_lost(shop: Shop) -> None:
+    promotion = shop.promote(A)
+    shop.take_lease(promotion, "an invocation that died", seconds=30)
+    (message,) = shop.mapping.poll()
+    assert shop.functions.hidden(shop.functions.installs) == 1
+    leases.give_back(promotion, "an invocation that died")
+    shop.mapping.show_again([message])
+    shop.install()
+    assert shop.gate(A)["status"] == "TRUE"
+
+
+def test_what_is_parked_behind_a_dead_holder_is_resumed_when_its_message_comes_again(shop: Shop) -> None:
+    first = shop.promote(A)
+    message = shop.receive_and_acknowledge()
+    shop.take_lease(first, "an invocation that died", seconds=-10)
+    second = shop.promote(B, A, 100)
+    leases.park(second, encode(promoted(second, at=START)).body)
+    shop.receive_and_acknowledge()
+    shop.invoke([message])
+    assert shop.outcomes() == ["superseded"]
+    shop.install()
+    assert shop.gate(B)["status"] == "TRUE"
+
+
+def test_a_chart_that_is_not_there_fails_with_a_sentence_and_sticks_nowhere(shop: Shop) -> None:
+    shop.define(chart="charts/nowhere")
+    shop.promote(A)
+    shop.install()
+    assert shop.gate(A)["status"] == "FALSE"
+    assert "charts/nowhere" in shop.gate(A)["reason"]
+    assert shop.functions.bodies(shop.functions.dead_installs) == []
+    shop.define()
+    shop.promote(B, A, 100)
+    shop.install()
+    assert shop.gate(B)["status"] == "TRUE"
+
+
+@pytest.fixture
+def unreachable(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """Its cluster is on an address where nobody listens."""
+    config = json.loads(shop.kubeconfig.read_text())
+    config["clusters"][0]["cluster"]["server"] = "http://127.0.0.1:9"
+    (tmp_path / "kubeconfig").write_text(json.dumps(config))
+    monkeypatch.setenv("LOCAL_KUBECONFIG", str(tmp_path / "kubeconfig"))
+    return shop
+
+
+def test_while_the_cluster_is_away_the_message_is_hidden_and_the_lease_free(unreachable: Shop) -> None:
+    promotion = unreachable.promote(A)
+    (message,) = unreachable.mapping.poll()
+    assert unreachable.functions.hidden(unreachable.functions.installs) == 1
+    assert failures(unreachable.invoke([message]), [message["messageId"]]) == [message["messageId"]]
+    unreachable.take_lease(promotion)
+    assert "started" in unreachable.outcomes()
+
+
+def test_the_last_attempt_fails_the_deployment_and_leaves_a_dead_letter(unreachable: Shop) -> None:
+    unreachable.promote(A)
+    for _ in range(3):
+        unreachable.mapping.show_again(unreachable.mapping.poll())
+    unreachable.functions.settle()
+    assert unreachable.functions.hidden(unreachable.functions.installs) == 0
+    assert unreachable.gate(A)["status"] == "FALSE"
+    assert "given up after 3 attempts" in unreachable.gate(A)["reason"]
+    ((_, attributes),) = unreachable.functions.bodies(unreachable.functions.dead_installs)
+    assert "given up after 3 attempts" in attributes["reason"]
+
+
+def test_while_sns_takes_nothing_the_result_is_kept_and_told_later(shop: Shop) -> None:
+    shop.promote(A)
+    arn = shop.functions.deployments
+    shop.functions.sns.delete_topic(TopicArn=arn)
+    (message,) = shop.mapping.poll()
+    assert shop.functions.hidden(shop.functions.installs) == 1
+    shop.functions.deployments = shop.functions.sns.create_topic(Name=arn.rpartition(":")[2])["TopicArn"]
+    shop.functions.subscribe(arn, shop.functions.events)
+    shop.mapping.show_again([message])
+    shop.install()
+    assert (shop.revisions(), shop.gate(A)["status"]) == (1, "TRUE")
+
+
+@pytest.mark.parametrize("body", ["no event", "{}"])
+def test_a_message_that_is_no_promotion_is_given_up_with_its_reason(shop: Shop, body: str) -> None:
+    group = {"MessageGroupId": "g", "MessageDeduplicationId": body}
+    shop.functions.sqs.send_message(QueueUrl=shop.functions.installs, MessageBody=body, **group)
+    shop.mapping.drain()
+    ((_, attributes),) = shop.functions.bodies(shop.functions.dead_installs)
+    assert "CloudEvent" in attributes["reason"]
+    assert shop.functions.hidden(shop.functions.installs) == 0
+
+
+def test_columns_added_between_every_read_and_write_of_the_whole_way_stay(shop: Shop) -> None:
+    installer_app.handler()  # which connects to the tables: the hooks below stay in place
+    added: list[str] = []
+
+    def somebody_adds(_: str, __: object) -> None:
+        added.append(f"column_{len(added)}")
+        shop.functions.tables.edit(A, **{added[-1]: ""})
+
+    with before_each_write(somebody_adds):
+        shop.functions.send(shop.functions.push("", A), shop.functions.build(A))
+        shop.functions.recorder.drain()
+        shop.functions.promote()
+    assert shop.functions.tables.decision(A) == "Wait"
+    shop.functions.tables.edit(A, **dict.fromkeys(added, "TRUE"))
+    shop.functions.settle()
+    assert shop.functions.tables.decision(A) == "Promoted"
+    with before_each_write(somebody_adds):  # each is a change, so it is never settled: one look of each
+        shop.mapping.drain()
+        shop.functions.recorder.drain()
+        shop.functions.promote()
+    item = shop.functions.tables.item(A)
+    assert len(added) > 8
+    assert set(added) <= set(item)
+    assert item["deployed_to_staging"]["status"] == "TRUE"
+    assert shop.revisions() == 1
