@@ -120,9 +120,7 @@ def events_table(events: Sequence[Told]) -> Table:
     table = _table("time", *(["commit"] if several else []), "")
     for event in events:
         about = [Text(f"{event.repo.rpartition('/')[2]}@{event.commit[:_SHORT]}", "cyan")] if several else []
-        claimed = "" if event.verified or not event.by else " (claimed)"
-        by = f", by {who(event.by) or 'unknown'}{claimed}"
-        table.add_row(moment(event.time) or event.time, *about, Text.assemble(event.text, (by, "dim")))
+        table.add_row(moment(event.time) or event.time, *about, Text.assemble(event.text, (_sender(event), "dim")))
     return table
 
 
@@ -161,6 +159,13 @@ def _table(*heads: str) -> Table:
         table.add_column(head, no_wrap=True)
     table.add_column(heads[-1], overflow="fold")
     return table
+
+
+def _sender(event: Told) -> str:
+    if event.by and event.text.startswith(event.by):
+        return ""
+    claimed = "" if event.verified or not event.by else " (claimed)"
+    return f", by {who(event.by) or 'unknown'}{claimed}"
 
 
 def _place(environment: Mapping[str, Any]) -> str:
