@@ -52,11 +52,12 @@ bench: setup  ## the ratios of tests/bench, as a table and one line of JSON
 COMPILE = $(BIN)/python -m infra.local.pip_settings pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 RUNTIME_BRINGS := boto3 botocore jmespath s3transfer
+NEVER_IMPORTED := pydantic pydantic-core annotated-types typing-inspection # only pyhelm3's Client would: see deploy/command.py
 
 .PHONY: lock
 lock: setup  ## infra/locks from pyproject.toml; UPGRADE=1 takes the newest versions
 	$(COMPILE) pyproject.toml --extra cli --group dev --group uv -o infra/locks/dev.lock
-	$(COMPILE) pyproject.toml $(RUNTIME_BRINGS:%=--no-emit-package %) -c infra/locks/dev.lock -o infra/locks/layer.lock
+	$(COMPILE) pyproject.toml $(patsubst %,--no-emit-package %,$(RUNTIME_BRINGS) $(NEVER_IMPORTED)) -c infra/locks/dev.lock -o infra/locks/layer.lock
 	$(COMPILE) --group uv -c infra/locks/dev.lock -o infra/locks/uv.lock
 	$(COMPILE) --group sam -o infra/locks/sam.lock
 
