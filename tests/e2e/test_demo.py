@@ -8,14 +8,16 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra.local import process, tools
 from infra.local import stack as local_stack
-from infra.local import tools
+from infra.local.kube import Kube, current_context
 from pipeline_state.cli import stacks
 from pipeline_state.cli.demo.waiting import Trouble, wait_for
 
@@ -93,15 +95,31 @@ class Demo:
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Demo]:
-    yield from started(tmp_path)
+    with started(tmp_path) as demo:
+        yield demo
 
 
 @pytest.fixture
 def json_demo(tmp_path: Path) -> Iterator[Demo]:
-    yield from started(tmp_path, "--json")
+    with started(tmp_path, "--json") as demo:
+        yield demo
 
 
-def started(tmp_path: Path, *options: str) -> Iterator[Demo]:
+@pytest.fixture
+def own_cluster(tmp_path: Path) -> Iterator[Kube]:
+    """A cluster that was there before the demo; its current context is the only one."""
+    kubeconfig = tmp_path / "kubeconfig"
+    command = [sys.executable, "-m", "infra.local.cluster", "--kubeconfig", str(kubeconfig), "--with-parent"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=process.ROOT) as cluster:
+        assert cluster.stdout is not None
+        cluster.stdout.readline()  # it serves
+        helm = tools.helm_and_kubectl()
+        yield Kube(helm, kubeconfig, current_context(helm, kubeconfig), tmp_path / "private")
+        cluster.terminate()
+
+
+@contextmanager
+def started(tmp_path: Path, *options: str, **variables: str) -> Iterator[Demo]:
     for folder in ("home", "tmp"):
         (tmp_path / folder).mkdir()
     environment = {
@@ -110,6 +128,7 @@ def started(tmp_path: Path, *options: str) -> Iterator[Demo]:
         "TMPDIR": str(tmp_path / "tmp"),
         "XDG_CACHE_HOME": str(tools.cache_dir().parent),
         "PYTHONDONTWRITEBYTECODE": "1",
+        **variables,
     }
     errors = tmp_path / "errors"
     with (
@@ -122,10 +141,10 @@ def started(tmp_path: Path, *options: str) -> Iterator[Demo]:
             stderr=stderr if options else subprocess.STDOUT,
             text=True,
             start_new_session=True,
-        ) as process,
+        ) as shown,
     ):
-        yield Demo(tmp_path, process)
-        process.kill()
+        yield Demo(tmp_path, shown)
+        shown.kill()
 
 
 def test_the_demo_shows_the_whole_way_and_leaves_nothing(demo: Demo) -> None:
@@ -199,6 +218,29 @@ def test_a_failure_half_way_is_told_and_ends_everything(demo: Demo) -> None:
     assert "Traceback" not in shown
     assert demo.alive == {}
     assert demo.outside == []
+
+
+def test_a_cluster_of_the_users_own_is_used_and_left_as_it_was(own_cluster: Kube, tmp_path: Path) -> None:
+    def namespaces() -> set[str]:
+        return set(own_cluster.kubectl("get", "namespaces", "--output", "name").split())
+
+    before = namespaces()
+    with started(tmp_path, "--json", KUBECONFIG=str(own_cluster.kubeconfig)) as demo:
+        summary = json.loads(demo.ends())
+    assert [each["namespace"] for each in summary["deployments"]] == [
+        "gatestream-demo-staging",
+        "gatestream-demo-production",
+    ]
+    assert namespaces() == before
+
+
+def test_nothing_that_is_there_already_is_touched(own_cluster: Kube, tmp_path: Path) -> None:
+    own_cluster.kubectl("create", "namespace", "gatestream-demo-production")
+    with started(tmp_path, "--kubeconfig", str(own_cluster.kubeconfig)) as demo:
+        demo.ends()
+        assert demo.process.returncode == 1
+    assert "has a namespace gatestream-demo-production already" in (tmp_path / "errors").read_text(encoding="utf-8")
+    assert "gatestream-demo-production" in own_cluster.kubectl("get", "namespaces")
 
 
 def test_trouble_names_the_dead_letters_and_their_reason(tmp_path: Path) -> None:

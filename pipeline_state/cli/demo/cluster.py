@@ -31,15 +31,16 @@ class Deployment:
 
 
 def helm_list(kube: Kube, namespaces: Sequence[str]) -> list[dict[str, Any]]:
-    """What `helm list` says about these namespaces. Raises KubeError."""
+    """What `helm list` says about these namespaces, in their order. Raises KubeError."""
     found = json.loads(kube.helm("list", "--all-namespaces", "--output", "json"))
-    return [release for release in found if release["namespace"] in namespaces]
+    return [release for namespace in namespaces for release in found if release["namespace"] == namespace]
 
 
 def deployments(kube: Kube, namespaces: Sequence[str]) -> list[Deployment]:
-    """What `kubectl get deployments` says about these namespaces. Raises KubeError."""
-    found = json.loads(kube.kubectl("get", "deployments", "--all-namespaces", "--output", "json"))["items"]
-    return [_deployment(each) for each in found if each["metadata"]["namespace"] in namespaces]
+    """What `kubectl get deployments` says about these namespaces, in their order. Raises KubeError."""
+    items = json.loads(kube.kubectl("get", "deployments", "--all-namespaces", "--output", "json"))["items"]
+    found = [_deployment(item) for item in items]
+    return [each for namespace in namespaces for each in found if each.namespace == namespace]
 
 
 def bare_helm_seconds(kube: Kube, release: Release, commit: str) -> list[float]:

@@ -27,9 +27,6 @@ LOG_LINES = 4
 LONGEST = 600
 """Characters of a log line or a reason."""
 
-S3_TEST = "s3:TestEvent"
-"""What S3 sends once to every queue that it is told to notify."""
-
 _FRAME = ("START RequestId", "END RequestId", "REPORT RequestId")
 
 
@@ -81,8 +78,6 @@ class Trouble:
         for name, url in kept.items():
             asked = {"MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"], "VisibilityTimeout": 0}
             for message in sqs.receive_message(QueueUrl=url, **asked).get("Messages", []):
-                if S3_TEST in message["Body"]:
-                    continue
                 reason = message.get("MessageAttributes", {}).get("reason", {}).get("StringValue")
                 yield f"{name}: {reason or message['Body']}"[:LONGEST]
 
