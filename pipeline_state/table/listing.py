@@ -28,7 +28,7 @@ class Listed:
 
 
 def commits(repo: str, prefix: str = "") -> list[Listed]:
-    """The commits of a repository (spelled as its records spell it) that begin so, newest first. Raises TemporaryFault."""
+    """The commits of a repository, spelled as in its records, that begin so; newest first. Raises TemporaryFault."""
     begins = GateRecord.commit.startswith(prefix) if prefix else None
     wanted = ["commit", "branch", "sequence", "pushed_at"]
     try:
