@@ -99,11 +99,13 @@ def place(push: Push, known: Known) -> Mapping[str, Place]:
     if after and (after.before, after.pushed_at) == (_commit(push.before), push.pushed_at):
         return {}
     visit = push.earliest
-    if before and before.sequence >= visit and not _came_back(push, before, after):
-        visit = before.sequence + 1
-    changed = {push.after: _visited(push, visit, after, known)}
-    if push.before != NO_COMMIT:
+    changed = {}
+    if before and _came_back(push, before, after):
+        changed[push.before] = before
+    elif push.before != NO_COMMIT:
+        visit = max(visit, before.sequence + 1) if before else visit
         changed[push.before] = _left(push, visit, before, known)
+    changed[push.after] = _visited(push, visit, after, known)
     return _with_followers(push.after, changed, known)
 
 
@@ -117,7 +119,8 @@ def _commit(sha: str) -> str | None:
 
 def _came_back(push: Push, before: Place, after: Place | None) -> bool:
     """Whether the commit a push came from was pushed again later, so that its place says nothing about this push."""
-    return before.sequence - push.earliest > _CLOCK_SLACK or (after is not None and after.next == push.before)
+    ahead = before.sequence - push.earliest
+    return ahead > _CLOCK_SLACK or (ahead >= 0 and after is not None and after.next == push.before)
 
 
 def _visited(push: Push, visit: int, after: Place | None, known: Known) -> Place:
@@ -136,8 +139,6 @@ def _left(push: Push, visit: int, before: Place | None, known: Known) -> Place:
     """The place of the commit a push came from: just before it where nothing else tells of that visit."""
     if before is None:
         return Place(visit - 1, next=push.after)
-    if before.sequence - push.earliest > _CLOCK_SLACK:
-        return before
     if before.next is None:
         return replace(before, next=push.after)
     follower = known(before.next)
