@@ -1,0 +1,83 @@
+"""One bad record never fails its batch, and what is said about it quotes nobody's payload."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from pipeline_state.faults import PermanentFault, TemporaryFault
+from pipeline_state.handlers.batch import Batch, Record
+
+SECRET = "in the payload"
+
+
+class Letters:
+    """A dead-letter queue that keeps what it is given, or takes nothing."""
+
+    def __init__(self, *, takes: bool = True) -> None:
+        self.takes, self.sent = takes, list[dict[str, Any]]()
+
+    def send(self, body: str, attributes: Any = None) -> None:
+        if not self.takes:
+            raise TemporaryFault("SQS did not take it")
+        self.sent.append({"body": body, "reason": attributes["reason"]["StringValue"]})
+
+
+def batch(letters: Letters) -> Batch:
+    return Batch(work, letters)  # type: ignore[arg-type]
+
+
+def work(record: Record) -> None:
+    match record.get("body") or record["dynamodb"]["Keys"]:
+        case "permanent":
+            raise PermanentFault("it is not an event\x00; mend it")
+        case "temporary":
+            raise TemporaryFault("it is throttled")
+        case "bug":
+            raise ValueError(SECRET)
+
+
+def messages(*bodies: str) -> list[dict[str, Any]]:
+    return [{"messageId": f"{number} {body}", "body": body} for number, body in enumerate(bodies)]
+
+
+def changes(*keys: str) -> list[dict[str, Any]]:
+    return [{"dynamodb": {"SequenceNumber": f"{number} {key}", "Keys": key}} for number, key in enumerate(keys)]
+
+
+def failed(answer: Any) -> list[str]:
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def test_messages_that_may_be_retried_are_named_and_no_others() -> None:
+    answer = batch(Letters()).messages(messages("fine", "temporary", "permanent", "bug", "fine"))
+    assert failed(answer) == ["1 temporary", "3 bug"]
+
+
+def test_changes_that_may_be_retried_are_named_and_those_behind_are_worked_on_all_the_same() -> None:
+    letters = Letters()
+    answer = batch(letters).changes(changes("temporary", "permanent", "bug"))
+    assert failed(answer) == ["0 temporary", "2 bug"]
+    assert len(letters.sent) == 1
+
+
+def test_what_no_retry_can_help_is_kept_whole_with_a_reason_that_sqs_takes() -> None:
+    letters = Letters()
+    batch(letters).messages(messages("permanent"))
+    assert letters.sent == [{"body": "permanent", "reason": "it is not an event\ufffd; mend it"}]
+
+
+def test_while_the_dead_letter_queue_takes_nothing_the_message_stays() -> None:
+    assert failed(batch(Letters(takes=False)).messages(messages("permanent"))) == ["0 permanent"]
+
+
+def test_a_bug_is_logged_by_its_place_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    batch(Letters()).messages(messages("bug"))
+    assert "ValueError" in caplog.text
+    assert "in work" in caplog.text
+    assert SECRET not in caplog.text
+
+
+def test_an_empty_batch_has_no_failures() -> None:
+    assert batch(Letters()).messages([]) == {"batchItemFailures": []}
