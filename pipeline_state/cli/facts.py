@@ -117,12 +117,13 @@ def heads() -> list[dict[str, Any]]:
 
 
 def _head(pipeline: Pipeline, environment: str, item: Mapping[str, Any]) -> dict[str, Any]:
+    generation = item.get("generation", 0)
     return {
         "repo": pipeline.repo,
         "pipeline": pipeline.name,
         "environment": environment,
         **{name: item.get(name) for name in ("head", "branch", "promoted_at")},
-        "generation": int(item.get("generation", 0)),
+        "generation": int(generation) if isinstance(generation, Decimal | int) else None,
     }
 
 
