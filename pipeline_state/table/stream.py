@@ -50,8 +50,19 @@ def read_change(record: Mapping[str, Any]) -> Change:
         id=str(record["eventID"]),
         at=_written_at(new, float(told["ApproximateCreationDateTime"]), precise=LAST_WRITE in changed and not edits),
         edits=edits,
-        matters=bool(new) and (bool(gates) or BRANCHES in changed),
+        matters=bool(new) and (bool(gates) or _places(old) != _places(new)),
     )
+
+
+def _places(image: Raw) -> Raw:
+    """A record's places as far as decisions look at them: which commit follows is of no consequence to this one."""
+    branches = image.get(BRANCHES, {})
+    if not isinstance(branches.get("M"), Mapping):
+        return branches
+    return {
+        branch: {name: value for name, value in place.get("M", place).items() if name != "next"}
+        for branch, place in branches["M"].items()
+    }
 
 
 def _is_ours(gate: str, old: Raw, new: Raw, changed: Collection[str]) -> bool:
