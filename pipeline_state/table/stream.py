@@ -56,7 +56,7 @@ def read_change(record: Mapping[str, Any]) -> Change:
 
 def _places(image: Raw) -> Raw:
     """A record's places as far as decisions look at them: which commit follows is of no consequence to this one."""
-    branches = image.get(BRANCHES, {})
+    branches: Raw = image.get(BRANCHES, {})
     if not isinstance(branches.get("M"), Mapping):
         return branches
     return {
