@@ -37,7 +37,6 @@ class Promote(_About):
 
     @property
     def sentence(self) -> str:
-        """The reason, for a person."""
         gates = (
             f"its {len(self.required)} required gates are" if len(self.required) != 1 else "its one required gate is"
         )
@@ -58,7 +57,6 @@ class Promoted(_About):
 
     @property
     def sentence(self) -> str:
-        """The reason, for a person."""
         gate = self.deployed
         if gate is None or gate.status == "pending":
             return f"promoted to {self.environment} at {self.at}; not deployed yet"
@@ -76,7 +74,6 @@ class Wait(_About):
 
     @property
     def sentence(self) -> str:
-        """The reason, for a person."""
         return (
             f"waits for {', '.join(f'{gate.name} ({gate.note})' if gate.note else gate.name for gate in self.missing)}"
         )
@@ -90,7 +87,6 @@ class Blocked(_About):
 
     @property
     def sentence(self) -> str:
-        """The reason, for a person."""
         names = (f"{gate.name} ({gate.reason})" if gate.reason else gate.name for gate in self.failed)
         return f"blocked: {', '.join(names)} failed"
 
@@ -103,7 +99,6 @@ class Superseded(_About):
 
     @property
     def sentence(self) -> str:
-        """The reason, for a person."""
         return f"superseded in {self.environment} by the newer commit {self.by[:12]}"
 
 
@@ -116,7 +111,6 @@ class Frozen(_About):
 
     @property
     def sentence(self) -> str:
-        """The reason, for a person."""
         return f"ready, but {self.environment} is frozen until {self.until or 'unfrozen'} by {self.by or 'somebody'}"
 
 
@@ -128,7 +122,6 @@ class Held(_About):
 
     @property
     def sentence(self) -> str:
-        """The reason, for a person."""
         return f"ready, but {self.environment} is held by {self.by or 'somebody'}"
 
 
@@ -140,7 +133,6 @@ class NotACandidate(_About):
 
     @property
     def sentence(self) -> str:
-        """The reason, for a person."""
         return f"not a candidate: {self.why}"
 
 
@@ -152,7 +144,6 @@ class NoPipeline(_About):
 
     @property
     def sentence(self) -> str:
-        """The reason, for a person."""
         return f"{self.repo} has no pipeline; define one and run `gatestream pipelines apply`"
 
 
