@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import reduce
 from operator import and_
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -30,11 +30,21 @@ SCHEMA = 1
 """Version of the items; raised when their form changes, while older forms stay readable."""
 
 
+_DIGITS = Context(prec=38, Emin=-200, Emax=200)
+
+
 class _PlainDeserializer(TypeDeserializer):
-    """boto3's own makes objects of binary values that cannot be shown as text."""
+    """boto3's own makes objects of binary values that cannot be shown as text, and refuses what DynamoDB writes out.
+
+    A number has 38 digits at most, but 1E+100 comes back with all its zeros.
+    """
 
     def _deserialize_b(self, value: Any) -> bytes:
         return bytes(value)
+
+    def _deserialize_n(self, value: Any) -> Decimal:
+        number = Decimal(value)
+        return number if len(number.as_tuple().digits) <= _DIGITS.prec else number.normalize(_DIGITS)
 
 
 type_serializer = TypeSerializer()
