@@ -154,11 +154,18 @@ def who(by: str | None) -> str | None:
 
 def _table(*heads: str) -> Table:
     """Names keep their length; the last column takes the rest of the width and wraps."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    table = _PlainTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for head in heads[:-1]:
-        table.add_column(head, no_wrap=True)
-    table.add_column(heads[-1], overflow="fold")
+        table.add_column(Text(head), no_wrap=True)
+    table.add_column(Text(heads[-1]), overflow="fold")
     return table
+
+
+class _PlainTable(Table):
+    """A table whose cells say what they say: names of columns and branches may look like rich's markup."""
+
+    def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+        super().add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells), **options)
 
 
 def _sender(event: Told) -> str:

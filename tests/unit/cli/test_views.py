@@ -158,3 +158,19 @@ def test_who_only_claims_to_be_somebody_is_marked() -> None:
 def test_an_arn_is_shown_by_its_last_part() -> None:
     assert views.who("arn:aws:sts::123456789012:assumed-role/Deployers/mona") == "assumed-role/Deployers/mona"
     assert views.who("mona") == "mona"
+
+
+@pytest.mark.parametrize("name", ["[/x]", "[bold]x[/]", "[red]"])
+def test_what_people_write_is_shown_as_it_is(name: str) -> None:
+    about = {**STATUS, "branch": name, "gates": [gate(name, by=name, at=name, reason=name)]}
+    head = {"pipeline": name, "environment": name, "head": SHA, "branch": name, "promoted_at": name}
+    told = Told(name, "org/app", SHA, "kind", name, name, verified=False, what={})
+    other = Told(name, "org/app", "0" * 40, "kind", name, name, verified=False, what={})
+    tables = [
+        views.commit_view(about),
+        views.why_view({**about, "environments": [environment(name, reason=name)]}),
+        views.commits_table([Row(SHA, name, about)], 140),
+        views.heads_table([head]),
+        views.events_table([told, other]),
+    ]
+    assert all(name in drawn(table, 140) for table in tables)
