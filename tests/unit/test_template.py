@@ -254,6 +254,7 @@ def test_webhooks_are_posted_byte_for_byte_to_throttled_routes(name: str, path: 
     assert event["Properties"] == {"RestApiId": {"Ref": "WebhookApi"}, "Method": "post", "Path": path}
     assert api["BinaryMediaTypes"] == ["*/*"]
     assert api["MethodSettings"][0]["ThrottlingRateLimit"] > 0
+    assert api["OpenApiVersion"] == "2.0"  # else SAM adds an unthrottled stage: API reference, AWS::Serverless::Api
 
 
 @pytest.mark.parametrize("name", resources("AWS::SecretsManager::Secret"))
