@@ -82,12 +82,15 @@ class Promoter:
         for _ in range(_ATTEMPTS):
             snapshot = self.reader.read(repo, commit)
             try:
-                for pipeline in snapshot.definitions.pipelines:
-                    for decision in self._decide(snapshot, pipeline):
-                        self._act(snapshot, pipeline, decision)
+                is_old = [
+                    self._act(snapshot, pipeline, decision)
+                    for pipeline in snapshot.definitions.pipelines
+                    for decision in self._decide(snapshot, pipeline)
+                ]
             except RefusedError:
                 continue
-            return
+            if not any(is_old):
+                return
         raise TemporaryFault(f"others keep changing what {repo}@{commit[:12]} depends on", delay_seconds=1)
 
     def _decide(self, snapshot: Snapshot, pipeline: Pipeline) -> list[Decision]:
@@ -97,7 +100,8 @@ class Promoter:
             tracing.add_field(f"decision.{pipeline.key_of(decision.environment)}", decision.kind)
         return decisions
 
-    def _act(self, snapshot: Snapshot, pipeline: Pipeline, decision: Decision) -> None:
+    def _act(self, snapshot: Snapshot, pipeline: Pipeline, decision: Decision) -> bool:
+        """Whether an earlier claim had to be seen to first, so that there may be more to decide."""
         if isinstance(decision, Promote):
             with tracing.span("claim", environment=decision.environment):
                 promotions = claim(snapshot, pipeline, decision, self.now())
@@ -105,11 +109,12 @@ class Promoter:
             # A claim that nobody marked: its promoter may have died before publishing. The ids are the same.
             promotions = claimed_promotions(pipeline.name, decision.environment, decision.generation)
         else:
-            return
+            return False
         for promotion in promotions:
             self._publish(promotion)
         first = promotions[0]
         mark_published(first.repo, first.commit, first.environment_key, first.generation)
+        return isinstance(decision, Promoted)
 
     def _publish(self, promotion: Promotion) -> None:
         with tracing.span("send event", release=promotion.release.name, environment=promotion.environment):

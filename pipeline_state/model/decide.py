@@ -109,9 +109,10 @@ def _decide_one(  # noqa: PLR0911 - one return for each decision, in the order i
     state = state or EnvironmentState(pipeline.name, name)
     claim = record.claims.get(pipeline.key_of(name))
     candidate = candidate_place(record, pipeline)
-    if claim and not _pushed_again(candidate, claim):
+    overtaken = claim is not None and claim.generation < state.generation
+    if claim and not (_pushed_again(candidate, claim) and (claim.published or overtaken)):
         deployed = gates.get(pipeline.deployed_gate(name))
-        if claim.generation < state.generation and (deployed is None or deployed.status is GateStatus.PENDING):
+        if overtaken and (deployed is None or deployed.status is GateStatus.PENDING):
             return Superseded(name, state.head)
         return Promoted(name, claim.at, claim.generation, claim.published, deployed)
     if isinstance(candidate, str):

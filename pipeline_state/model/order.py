@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from pipeline_state.model.times import parse_time
+from pipeline_state.model.times import format_time, parse_time
 
 NO_COMMIT = "0" * 40
 """What GitHub sends as `before` of a created branch and as `after` of a deleted one."""
@@ -60,6 +61,13 @@ class Place:
     next: str | None = None
     pushed_at: str | None = None
     paths: tuple[str, ...] | None = None
+
+    @property
+    def pushed_by(self) -> str:
+        """When the push that brought the commit here had happened: its time, or the latest it can turn out to be."""
+        if self.pushed_at:
+            return self.pushed_at
+        return format_time(datetime.fromtimestamp((self.sequence + _CLOCK_SLACK) // _PLACES_PER_SECOND, UTC))
 
     @classmethod
     def from_dict(cls, data: object) -> Place | None:

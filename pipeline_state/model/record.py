@@ -22,7 +22,7 @@ class Claim:
 
     generation: the environment's, raised by this very claim. promotions: event ids by release name.
     published: whether their publication has been confirmed.
-    pushed_at: time of the push it was claimed for (RFC 3339); None when only the next push had told of that.
+    pushed_at: when the push it was claimed for had happened (RFC 3339), by `Place.pushed_by`.
     """
 
     environment_key: str

@@ -51,7 +51,7 @@ def claim(snapshot: Snapshot, pipeline: Pipeline, decision: Promote, now: dateti
         "at": moment,
         "promotions": {promotion.release.name: promotion.id for promotion in promotions},
         "published": False,
-        "pushed_at": snapshot.record.branches[decision.branch].pushed_at,
+        "pushed_at": snapshot.record.branches[decision.branch].pushed_by,
     }
     transaction = Transaction()
     definitions = at("version") == to_raw(snapshot.definitions.version)

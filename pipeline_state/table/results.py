@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline_state.faults import TemporaryFault
 from pipeline_state.model.gates import name_problem
@@ -12,11 +12,15 @@ from pipeline_state.model.record import WRITTEN
 from pipeline_state.model.results import ReleaseResult, Result, counts, deployed_value, fed_gates
 from pipeline_state.table import journal
 from pipeline_state.table.journal import Happening
-from pipeline_state.table.models import GateRecord, Raw, all_of, as_read, at, set_all, to_plain
+from pipeline_state.table.models import GateRecord, Raw, all_of, as_read, at, set_all, to_plain, to_raw
 from pipeline_state.table.pushes import TraceOf, about_record
 from pipeline_state.table.retry import RepeatedError, until_unopposed
 from pipeline_state.table.snapshot import Reader, Snapshot
 from pipeline_state.table.transaction import RefusedError, Transaction
+
+if TYPE_CHECKING:
+    from pynamodb.expressions.condition import Condition
+    from pynamodb.expressions.update import Action
 
 _LONGEST_NOTED = 16_384
 """Characters of a value; a note repeats it, and an item holds 400 KB."""
@@ -89,29 +93,32 @@ def note_hand_edits(edits: Mapping[str, Raw | None], happening: Happening) -> No
     are journalled only: those with a name no gate can have, and those with more in them than a gate has. Raises
     RepeatedError, TemporaryFault and PermanentFault.
     """
-    present = {
-        name: value
-        for name, value in edits.items()
-        if value is not None and not name_problem(name) and len(str(value)) <= _LONGEST_NOTED
-    }
+    notable = {name: value for name, value in edits.items() if not name_problem(name)}
     try:
-        _note(present, happening)
+        _note({name: value for name, value in notable.items() if len(str(value)) <= _LONGEST_NOTED}, happening)
     except RefusedError as refusal:
         if journal.LABEL in refusal.labels:
             raise RepeatedError from refusal
         record_news(happening)  # changed again since: the stream will tell of that too
 
 
-def _note(edits: Mapping[str, Raw], happening: Happening) -> None:
+def _note(edits: Mapping[str, Raw | None], happening: Happening) -> None:
     transaction = Transaction()
     journal.append(transaction, happening)
     if edits:
-        plain = to_plain(edits)
-        notes = {name: {"at": happening.time, "by": happening.by, "value": value} for name, value in plain.items()}
-        actions = set_all({WRITTEN + name: note for name, note in notes.items()})
-        conditions = [at(name) == value for name, value in edits.items()]
-        transaction.update("record", GateRecord(happening.repo, happening.commit), actions, all_of(conditions))
+        actions, conditions = zip(*(_noted(name, value, happening) for name, value in edits.items()), strict=True)
+        record = GateRecord(happening.repo, happening.commit)
+        transaction.update("record", record, list(actions), all_of(conditions))
     transaction.commit()
+
+
+def _noted(name: str, value: Raw | None, happening: Happening) -> tuple[Action, Condition]:
+    """The note of an edit, and the condition that it still is so; a removed column may have been added again, empty."""
+    if value is None:
+        return at(WRITTEN + name).remove(), at(name).does_not_exist() | (at(name) == to_raw(""))
+    ((_, plain),) = to_plain({name: value}).items()
+    note = {"at": happening.time, "by": happening.by, "value": plain}
+    return at(WRITTEN + name).set(to_raw(note)), at(name) == value
 
 
 def _counts(snapshot: Snapshot, gate: str, result: Result) -> bool:

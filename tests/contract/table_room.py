@@ -25,12 +25,12 @@ from pipeline_state.model.promotion import Promotion
 from pipeline_state.model.record import Record
 from pipeline_state.model.results import ReleaseResult, Result
 from pipeline_state.model.times import format_time
-from pipeline_state.table.claims import claim
+from pipeline_state.table.claims import claim, claimed_promotions, mark_published
 from pipeline_state.table.definitions import load_definitions, save_definitions
 from pipeline_state.table.journal import Happening, history
 from pipeline_state.table.models import Tables, connect, connection, to_plain, to_raw
 from pipeline_state.table.pushes import record_push
-from pipeline_state.table.results import record_deployment, record_result
+from pipeline_state.table.results import note_hand_edits, record_deployment, record_result
 from pipeline_state.table.snapshot import Definitions, Reader, Snapshot
 
 KEYS = {
@@ -120,6 +120,7 @@ class TableRoom:
 
     def __post_init__(self) -> None:
         self.repo = f"myOrg/myApp-{self.unique}"
+        self.pipeline_name = self.named("shop")
         self.client = self.tables.client
         self.tables.connect()
 
@@ -168,20 +169,19 @@ class TableRoom:
         assert isinstance(found, Promote), found.sentence
         return claim(seen, seen.definitions.pipelines[0], found, self.now)
 
+    def claimed(self, environment: str, generation: int) -> list[Promotion]:
+        return claimed_promotions(self.named("shop"), environment, generation)
+
+    def mark(self, commit: str, environment: str, generation: int) -> None:
+        mark_published(self.repo, commit, environment, generation)
+
     # what is there
 
     def snapshot(self, commit: str, repo: str = "") -> Snapshot:
         return self.reader.read(repo or self.repo, commit)
 
     def decisions(self, commit: str, snapshot: Snapshot | None = None) -> list[Decision]:
-        seen = snapshot or self.snapshot(commit)
-        return [
-            decision
-            for each in seen.definitions.pipelines
-            for decision in decide(
-                seen.record, seen.states.get(each.name, {}), each, seen.definitions.declared, self.now
-            )
-        ]
+        return decisions_of(snapshot or self.snapshot(commit), self.now)
 
     def decision(self, commit: str, environment: str = "staging") -> str:
         (kind,) = [each.kind for each in self.decisions(commit) if each.environment == environment]
@@ -225,8 +225,23 @@ class TableRoom:
         }
         self.client.update_item(TableName=self.tables.names[table], Key=raw(key), AttributeUpdates=changes)
 
+    def note(self, commit: str, second: float, **edits: Any) -> None:
+        """What the promoter does when the stream shows it an edit."""
+        found = {name: None if value is None else to_raw(value) for name, value in edits.items()}
+        note_hand_edits(found, self.happening(f"edit {second}", commit, second))
+
     def write(self, table: str, **item: Any) -> None:
         self.client.put_item(TableName=self.tables.names[table], Item=raw(item))
+
+
+def decisions_of(snapshot: Snapshot, now: datetime) -> list[Decision]:
+    """What the promoter decides on what it has read."""
+    declared = snapshot.definitions.declared
+    return [
+        decision
+        for each in snapshot.definitions.pipelines
+        for decision in decide(snapshot.record, snapshot.states.get(each.name, {}), each, declared, now)
+    ]
 
 
 def raw(values: dict[str, Any]) -> dict[str, Any]:

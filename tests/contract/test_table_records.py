@@ -6,8 +6,7 @@ import pytest
 
 from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.model.gates import GateStatus, read_gate
-from pipeline_state.table.models import to_raw
-from pipeline_state.table.results import note_hand_edits, record_news, set_gate
+from pipeline_state.table.results import record_news, set_gate
 from pipeline_state.table.retry import RepeatedError
 from tests.contract.table_room import A, B, C, D, TableRoom, attempted, pipeline, seconds, together, trace
 
@@ -16,12 +15,6 @@ ODD = ["release/1.0", "feature.with.dots", 'it\'s "quoted", and more', "emoji-ðŸ
 
 def status(room: TableRoom, commit: str, gate: str = "build") -> str:
     return read_gate(gate, room.record(commit).gates.get(gate, ""), room.now).status
-
-
-def note(room: TableRoom, commit: str, second: float, **edits: object) -> None:
-    """What the promoter does when the stream shows it an edit."""
-    raw = {name: None if value is None else to_raw(value) for name, value in edits.items()}
-    note_hand_edits(raw, room.happening(f"edit {second}", commit, second))
 
 
 @pytest.mark.parametrize("told", ["ab bc cd", "cd bc ab", "bc ab cd", "cd ab bc"])
@@ -154,7 +147,7 @@ def test_a_result_waits_while_it_is_not_known_when_a_hand_set_the_gate(room: Tab
     room.edit(A, build="FALSE")
     with pytest.raises(TemporaryFault, match="build was set by hand"):
         room.result(A, second=60)
-    note(room, A, 50, build="FALSE")
+    room.note(A, 50, build="FALSE")
     room.result(A, second=60)
     assert status(room, A) == GateStatus.PASSED
 
@@ -163,7 +156,7 @@ def test_a_hand_set_value_holds_until_a_result_completed_later(room: TableRoom) 
     room.define(pipeline())
     room.result(A, second=10)
     room.edit(A, build="FALSE")
-    note(room, A, 50, build="FALSE")
+    room.note(A, 50, build="FALSE")
     room.result(A, second=50)
     assert status(room, A) == GateStatus.FAILED
     room.result(A, second=51)
@@ -174,20 +167,31 @@ def test_a_removed_gate_is_pending_until_the_next_result(room: TableRoom) -> Non
     room.define(pipeline())
     room.result(A, second=10)
     room.edit(A, build=None)
-    note(room, A, 50, build=None)
+    room.note(A, 50, build=None)
     assert status(room, A) == GateStatus.PENDING
     room.result(A, second=20)
+    assert status(room, A) == GateStatus.PASSED
+
+
+def test_a_gate_that_was_removed_and_added_again_empty_takes_the_next_result(room: TableRoom) -> None:
+    room.define(pipeline())
+    room.result(A, second=10)
+    room.edit(A, build=None)
+    room.push("", A, 0)
+    assert room.item(A)["build"] == ""
+    room.note(A, 50, build=None)
+    room.result(A, second=60)
     assert status(room, A) == GateStatus.PASSED
 
 
 def test_an_edit_is_journalled_once_and_also_when_it_was_changed_again(room: TableRoom) -> None:
     room.push("", A, 0)
     room.edit(A, legal="FALSE")
-    note(room, A, 40, legal="TRUE")
+    room.note(A, 40, legal="TRUE")
     assert "_set_legal" not in room.item(A)
-    note(room, A, 50, legal="FALSE")
+    room.note(A, 50, legal="FALSE")
     with pytest.raises(RepeatedError):
-        note(room, A, 50, legal="FALSE")
+        room.note(A, 50, legal="FALSE")
     assert room.told(A)[1:] == ["edit 40", "edit 50"]
     assert room.record(A).written["legal"]["at"] == seconds(50)
 
@@ -195,7 +199,7 @@ def test_an_edit_is_journalled_once_and_also_when_it_was_changed_again(room: Tab
 @pytest.mark.parametrize("name", ["odd[0]", "odd[name]", "with space", "emojiðŸš€", "_"])
 def test_an_edit_of_a_column_that_no_gate_can_be_called_is_journalled(room: TableRoom, name: str) -> None:
     room.push("", A, 0)
-    note(room, A, 50, **{name: "TRUE", "legal": "TRUE"})
+    room.note(A, 50, **{name: "TRUE", "legal": "TRUE"})
     assert "edit 50" in room.told(A)
 
 

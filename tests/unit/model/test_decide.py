@@ -43,7 +43,9 @@ def decided(
 
 
 def state(**changes: Any) -> EnvironmentState:
-    return EnvironmentState("shop", "staging", generation=2, head=HEAD, sequence=400, **changes)
+    return EnvironmentState(
+        **{"pipeline": "shop", "name": "staging", "generation": 2, "head": HEAD, "sequence": 400, **changes}
+    )
 
 
 CASES: dict[str, tuple[Record, EnvironmentState | None, str, str]] = {
@@ -223,7 +225,19 @@ CASES: dict[str, tuple[Record, EnvironmentState | None, str, str]] = {
         "Promoted",
         f"promoted to staging at {BEFORE}; not deployed yet",
     ),
-    "it was claimed before its push was told": (
+    "it was claimed and pushed again before that was published": (
+        record(branches={"main": Place(950, pushed_at=AFTER)}, claims={"staging": replace(CLAIM, published=False)}),
+        state(generation=3),
+        "Promoted",
+        f"promoted to staging at {BEFORE}; not deployed yet",
+    ),
+    "it was claimed, never published, overtaken, and pushed again": (
+        record(branches={"main": Place(950, pushed_at=AFTER)}, claims={"staging": replace(CLAIM, published=False)}),
+        LATER,
+        "Promote",
+        "goes to staging now: its one required gate is passed",
+    ),
+    "it was claimed by somebody who does not say for which push": (
         record(branches={"main": Place(950, pushed_at=AFTER)}, claims={"staging": replace(CLAIM, pushed_at=None)}),
         state(),
         "Promoted",

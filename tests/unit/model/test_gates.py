@@ -47,7 +47,7 @@ NONSENSE: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("value, status", VALUES, ids=lambda each: repr(each))
+@pytest.mark.parametrize("value, status", VALUES, ids=repr)
 def test_a_value_says_passed_failed_or_pending(value: Any, status: GateStatus) -> None:
     gate = read_gate("build", value, NOW)
     assert (gate.status, gate.note) == (status, None)
