@@ -148,7 +148,7 @@ def _events(repo: str, commit: str, last: int) -> list[Told]:
     from pipeline_state.cli import facts
     from pipeline_state.cli.happenings import tell
     from pipeline_state.table.journal import history
-    from pipeline_state.table.listing import latest_entries
+    from pipeline_state.table.listing import in_order, latest_entries
 
     entries: list[dict[str, Any]]
     if not repo:
@@ -158,7 +158,7 @@ def _events(repo: str, commit: str, last: int) -> list[Told]:
     else:
         rows = facts.recent(repo, last, _now())
         entries = [entry for row in rows for entry in history(row.status["repo"], row.commit)]
-    return sorted(map(tell, entries), key=lambda event: event.time)[-last:]
+    return sorted(map(tell, entries), key=lambda event: in_order(event.time))[-last:]
 
 
 def _now() -> datetime:

@@ -65,6 +65,11 @@ def latest_entries(most: int) -> list[dict[str, Any]]:
     return sorted(heapq.nlargest(most, _all_entries(), key=_time), key=_time)
 
 
+def in_order(time: str) -> str:
+    """An RFC 3339 time in UTC as text that sorts: with its Z, a whole second would come after all its fractions."""
+    return time.removesuffix("Z")
+
+
 def _all_entries() -> Iterator[dict[str, Any]]:
     try:
         for entry in JournalEntry.scan():
@@ -74,7 +79,7 @@ def _all_entries() -> Iterator[dict[str, Any]]:
 
 
 def _time(entry: Mapping[str, Any]) -> str:
-    return str(entry["entry"])
+    return in_order(str(entry["entry"]).partition("#")[0])
 
 
 def _listed(item: Mapping[str, Any]) -> Listed:

@@ -1,5 +1,7 @@
 """What the command lists, on both local DynamoDBs."""
 
+from datetime import datetime
+
 from pipeline_state.cli import facts
 from pipeline_state.table.definitions import load_definitions
 from pipeline_state.table.listing import applications, commits, environment_items, latest_entries
@@ -58,7 +60,7 @@ def test_the_last_application_of_a_repositorys_pipelines_is_known(room: TableRoo
 
 def test_the_latest_entries_of_all_records_are_told_oldest_first(room: TableRoom) -> None:
     room.push("", A, 10_000_000)
-    room.push(A, B, 10_000_001)
-    times = [entry["entry"].partition("#")[0] for entry in latest_entries(1000)]
+    room.push(A, B, 10_000_000.5)
+    times = [datetime.fromisoformat(entry["entry"].partition("#")[0]) for entry in latest_entries(1000)]
     assert times == sorted(times)
     assert [entry["record"] for entry in latest_entries(2)] == [f"{room.repo}#{A}", f"{room.repo}#{B}"]
