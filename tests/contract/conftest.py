@@ -5,6 +5,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def dynamodb_local() -> Iterator[str]:
+def dynamodb_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The endpoint URL of AWS's own DynamoDB Local, which is shared as well."""
     if os.environ.get("GATESTREAM_NETWORK") != "namespace":
         pytest.skip("DynamoDB Local listens on all addresses: only inside `make test`'s network namespace")
@@ -44,9 +45,9 @@ def dynamodb_local() -> Iterator[str]:
     small = ["-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
     options = ["-inMemory", "-disableTelemetry", "-port", str(port)]
     command = ["java", *small, libraries, "-jar", str(folder / "DynamoDBLocal.jar"), *options]
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as it:
+    here = tmp_path_factory.mktemp("dynamodb-local")  # it leaves a file wherever it starts
+    silent: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, cwd=here, **silent) as it:
         try:
             _wait(lambda: _listens(port), lambda: f"{' '.join(command)}: exit code {it.poll()}")
             yield f"http://{local.HOST}:{port}"

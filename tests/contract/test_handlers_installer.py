@@ -269,14 +269,23 @@ def test_the_last_attempt_fails_the_deployment_and_leaves_a_dead_letter(unreacha
     assert "given up after 3 attempts" in attributes["reason"]
 
 
-def test_while_sns_takes_nothing_the_result_is_kept_and_told_later(shop: Shop) -> None:
+@pytest.mark.parametrize("when", ["lease:", "outcome:"], ids=["before Helm", "after Helm"])
+def test_while_sns_takes_nothing_it_is_tried_again_and_installed_once(shop: Shop, when: str) -> None:
     shop.promote(A)
-    arn = shop.functions.deployments
-    shop.functions.sns.delete_topic(TopicArn=arn)
-    (message,) = shop.mapping.poll()
+    installer_app.handler()  # which connects to the tables: the hook below stays in place
+    topic = shop.functions.deployments
+
+    def away(_: str, request: Any) -> None:
+        if when in json.dumps(request):
+            shop.functions.sns.delete_topic(TopicArn=topic)
+
+    with before_each_write(away):
+        (message,) = shop.mapping.poll()
     assert shop.functions.hidden(shop.functions.installs) == 1
-    shop.functions.deployments = shop.functions.sns.create_topic(Name=arn.rpartition(":")[2])["TopicArn"]
-    shop.functions.subscribe(arn, shop.functions.events)
+    assert shop.revisions() == (1 if when == "outcome:" else 0)
+    assert not [name for name in shop.functions.tables.environment() if name.startswith("lease")]
+    shop.functions.sns.create_topic(Name=topic.rpartition(":")[2])
+    shop.functions.subscribe(topic, shop.functions.events)
     shop.mapping.show_again([message])
     shop.install()
     assert (shop.revisions(), shop.gate(A)["status"]) == (1, "TRUE")

@@ -102,6 +102,14 @@ def test_a_crash_before_any_write_is_made_good(shop: FunctionRoom, nth: int) -> 
     assert shop.tables.record(A).claims["staging"].published
 
 
+def test_a_claim_nobody_published_is_published_before_the_commit_goes_again(shop: FunctionRoom) -> None:
+    ready(shop, A)
+    shop.tables.promote(A)
+    shop.send(shop.push(B, A, 30))
+    shop.settle()
+    assert [read_promotion(event).generation for event, _ in shop.waiting(shop.installs)] == [1, 2]
+
+
 def test_while_sns_takes_nothing_the_change_is_tried_again_and_then_given_up_whole(shop: FunctionRoom) -> None:
     ready(shop, A)
     mapping = StreamMapping(shop.promoter, retries=2)
