@@ -112,6 +112,19 @@ def test_a_commit_pushed_again_is_promoted_again_and_not_deployed_until_then(roo
     assert room.item(A)["deployed_to_staging"]["status"] == "TRUE"
 
 
+def test_a_commit_promoted_before_its_push_was_told_goes_again_when_pushed_again(room: TableRoom) -> None:
+    room.define(pipeline())
+    room.push(A, B, 10)
+    room.result(A, second=20)
+    room.promote(A)
+    room.push("", A, 5)
+    assert room.decision(A) == "Promoted", "that push was told late"
+    room.push(B, A, 30)
+    assert room.decision(A) == "Promoted", "its claim is published first"
+    room.mark(A, "staging", 1)
+    assert room.decision(A) == "Promote"
+
+
 def test_a_late_push_that_moves_places_promotes_nothing_twice(room: TableRoom) -> None:
     room.define(pipeline())
     room.ready(B, 10, A)

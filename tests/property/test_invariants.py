@@ -13,4 +13,4 @@ class InMemory(PromotionMachine):
 
 
 TestInvariants = InMemory.TestCase
-TestInvariants.settings = settings(stateful_step_count=40)
+TestInvariants.settings = settings(stateful_step_count=50)

@@ -110,3 +110,11 @@ def test_a_push_at_a_time_nobody_can_read_is_placed_by_its_chain() -> None:
 def test_a_place_is_written_and_read(paths: tuple[str, ...] | None) -> None:
     for each in (Place(1), Place(5, "B", "N", f"{_MINUTE}00Z", paths)):
         assert Place.from_dict(each.to_dict()) == each
+
+
+def test_a_place_says_when_its_push_had_happened() -> None:
+    known = places([push("AB", 10)])
+    assert known["B"].pushed_by == f"{_MINUTE}10Z"
+    assert known["A"].pushed_by == f"{_MINUTE}15Z", "which nobody has told yet, and clocks may differ by five seconds"
+    late = places([push("AB", 10), push("·A", 10)])
+    assert str(late["A"].pushed_at) <= known["A"].pushed_by
