@@ -12,6 +12,7 @@ class MissingSettingError(Exception):
     """A setting the function cannot do without is absent; the message names the environment variable."""
 
 
+_NUMBERS = ("sample_rate", "install_attempts", "receive_attempts")
 _FOR_HELM = ("PATH", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
@@ -21,6 +22,7 @@ class Settings:
 
     trace_file and local_kubeconfig exist on the local stack only. sample_rate 1 keeps every trace; N keeps one in N.
     install_attempts is how often a promotion is tried while AWS or the cluster cannot be reached.
+    receive_attempts is how often the function's queue hands out a message before it gives up; 0 for a stream.
     helm_environment is what a Helm process inherits; the rest of the environment is not its business.
     charts_dir is where bundled charts lie: "charts" beside the installer's app.py unless set.
     """
@@ -44,6 +46,7 @@ class Settings:
     honeycomb_api_host: str = "https://api.honeycomb.io"
     sample_rate: int = 1
     install_attempts: int = 5
+    receive_attempts: int = 0
     trace_file: str = ""
     local_kubeconfig: str = ""
     charts_dir: str = ""
@@ -65,7 +68,7 @@ def read_settings(*required: str, environ: Mapping[str, str] = os.environ) -> Se
             f"not set: {', '.join(missing)}; template.yaml gives each function its variables, see Environment there"
         )
         raise MissingSettingError(message)
-    given |= {name: int(given[name]) for name in ("sample_rate", "install_attempts") if name in given}
+    given |= {name: int(given[name]) for name in _NUMBERS if name in given}
     given.setdefault("charts_dir", f"{environ.get('LAMBDA_TASK_ROOT', '.')}/charts")
     inherited = {name: environ[name] for name in _FOR_HELM if name in environ}
     return Settings(**given, helm_environment=inherited)

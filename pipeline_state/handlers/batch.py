@@ -26,38 +26,56 @@ class Batch:
 
     work raises PermanentFault for a record that no retry can help, which then goes to the dead-letter queue with the
     reason, and TemporaryFault for one to try again. Any other exception is a bug: it is logged without its text, which
-    may quote a payload, and tried again until the retries run out and the queue itself gives up.
+    may quote a payload, and tried again.
+    attempts: how often the queue hands out a message. At the last of them the message goes to the dead-letter queue
+    with the reason, which the queue itself would not give. 0: the mapping has a way of its own to give up.
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html,
     https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
     """
 
     work: Callable[[Record], None]
     dead_letters: Queue
+    attempts: int = 0
 
     def messages(self, records: Sequence[Record]) -> Failures:
         """A batch of an SQS queue."""
-        return _failures(record["messageId"] for record in records if not self._is_done(record, record["body"]))
+        return _failures(record["messageId"] for record in records if not self._is_settled(record))
 
     def changes(self, records: Sequence[Record]) -> Failures:
         """A batch of a DynamoDB stream; Lambda begins again at the first that failed."""
         return _failures(
-            record["dynamodb"]["SequenceNumber"] for record in records if not self._is_done(record, json.dumps(record))
+            record["dynamodb"]["SequenceNumber"] for record in records if self._trouble(record, json.dumps(record))
         )
 
-    def _is_done(self, record: Record, body: str) -> bool:
+    def _is_settled(self, record: Record) -> bool:
+        trouble = self._trouble(record, record["body"])
+        if not trouble or not 0 < self.attempts <= int(record["attributes"]["ApproximateReceiveCount"]):
+            return not trouble
+        try:
+            self._bury(record["body"], f"given up after {self.attempts} attempts: {trouble}")
+        except TemporaryFault:
+            return False
+        return True
+
+    def _trouble(self, record: Record, body: str) -> str:
+        """Why the record is to be tried again; empty when there is nothing left to do."""
         try:
             try:
                 self.work(record)
             except PermanentFault as fault:
-                _log.error("given up: %s", fault.reason)
-                self.dead_letters.send(body, {"reason": attribute(fault.reason)})
+                self._bury(body, fault.reason)
         except TemporaryFault as fault:
             _log.warning("to be tried again: %s", fault.reason)
-            return False
+            return fault.reason
         except Exception as bug:  # noqa: BLE001 - one bad record never fails its batch
             _log.error("unexpected %s\n%s", type(bug).__name__, "".join(traceback.format_tb(bug.__traceback__)))
-            return False
-        return True
+            return f"unexpected {type(bug).__name__}; the function's log says where"
+        return ""
+
+    def _bury(self, body: str, reason: str) -> None:
+        """Raises TemporaryFault when the dead-letter queue takes nothing."""
+        _log.error("given up: %s", reason)
+        self.dead_letters.send(body, {"reason": attribute(reason)})
 
 
 def _failures(identifiers: Iterable[str]) -> Failures:

@@ -46,4 +46,5 @@ def handler() -> Handle:
     clients = Clients(settings)
     start_tracing("event_forwarder", settings, lambda: clients("secretsmanager"))
     forwarder = Forwarder(Publisher(clients("sns")), utc_now)
-    return Batch(forwarder.forward, Queue(settings.dead_letter_queue_url, lambda: clients("sqs"))).messages
+    dead_letters = Queue(settings.dead_letter_queue_url, lambda: clients("sqs"))
+    return Batch(forwarder.forward, dead_letters, settings.receive_attempts).messages

@@ -157,7 +157,7 @@ def handler() -> Handle:
     start_tracing("gate_recorder", settings, lambda: clients("secretsmanager"))
     connect(tables_of(settings))
     dead_letters = Queue(settings.dead_letter_queue_url, lambda: clients("sqs"))
-    return Batch(GateRecorder(Reader(), utc_now).record, dead_letters).messages
+    return Batch(GateRecorder(Reader(), utc_now).record, dead_letters, settings.receive_attempts).messages
 
 
 def _commit_of(event: CloudEvent) -> tuple[str, str] | None:

@@ -189,7 +189,7 @@ def handler() -> Answer:
                 _back_off(clients("sqs"), settings.installs_queue_url, message, fault)
                 raise
 
-        return Batch(work, dead_letters).messages(records)
+        return Batch(work, dead_letters, settings.receive_attempts).messages(records)
 
     return answer
 

@@ -143,6 +143,12 @@ def test_what_a_function_gives_up_goes_to_a_queue_of_the_same_kind_that_it_can_a
     assert ("sqs:SendMessage", dead_letters) in allowed(f"{name}Role")
 
 
+@pytest.mark.parametrize("name, event", FROM_QUEUES, ids=[name for name, _ in FROM_QUEUES])
+def test_a_function_knows_which_attempt_is_its_last(name: str, event: dict[str, Any]) -> None:
+    attempts = FUNCTIONS[name]["Environment"]["Variables"]["RECEIVE_ATTEMPTS"]
+    assert attempts == str(QUEUES[target(event["Queue"])]["RedrivePolicy"]["maxReceiveCount"])
+
+
 def test_the_installer_gives_up_by_itself_before_its_queue_does() -> None:
     attempts = int(FUNCTIONS["HelmInstaller"]["Environment"]["Variables"]["INSTALL_ATTEMPTS"])
     assert attempts < QUEUES["Installs"]["RedrivePolicy"]["maxReceiveCount"]

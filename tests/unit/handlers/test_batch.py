@@ -79,5 +79,25 @@ def test_a_bug_is_logged_by_its_place_without_its_text(caplog: pytest.LogCapture
     assert SECRET not in caplog.text
 
 
+@pytest.mark.parametrize("body, reason", [
+    ("temporary", "given up after 3 attempts: it is throttled"),
+    ("bug", "given up after 3 attempts: unexpected ValueError; the function's log says where"),
+])  # fmt: skip
+def test_the_last_attempt_ends_in_the_dead_letters_with_what_went_wrong(body: str, reason: str) -> None:
+    letters = Letters()
+    told = Batch(work, letters, attempts=3)  # type: ignore[arg-type]
+    tries = [{**messages(body)[0], "attributes": {"ApproximateReceiveCount": str(number)}} for number in (2, 3)]
+    assert failed(told.messages(tries[:1])) == ["0 " + body]
+    assert letters.sent == []
+    assert failed(told.messages(tries[1:])) == []
+    assert letters.sent == [{"body": body, "reason": reason}]
+
+
+def test_the_last_attempt_is_left_to_the_queue_when_the_dead_letters_take_nothing() -> None:
+    told = Batch(work, Letters(takes=False), attempts=1)  # type: ignore[arg-type]
+    last = {**messages("temporary")[0], "attributes": {"ApproximateReceiveCount": "1"}}
+    assert failed(told.messages([last])) == ["0 temporary"]
+
+
 def test_an_empty_batch_has_no_failures() -> None:
     assert batch(Letters()).messages([]) == {"batchItemFailures": []}
