@@ -248,6 +248,15 @@ def test_every_function_has_alarms(name: str, metric: str) -> None:
     assert (alarm["MetricName"], target(alarm["Dimensions"][0]["Value"])) == (metric, name)
 
 
+def test_a_webhook_that_is_not_taken_raises_an_alarm() -> None:
+    alarm = ALARMS["WebhookApiErrorsAlarm"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/ApiGateway", "5XXError")
+    named = {dimension["Name"]: dimension["Value"] for dimension in alarm["Dimensions"]}
+    api = TEMPLATE["Resources"]["WebhookApi"]["Properties"]
+    assert named == {"ApiName": {"Ref": "AWS::StackName"}, "Stage": api["StageName"]}  # SAM names an API like its stack
+    assert "Name" not in api
+
+
 @pytest.mark.parametrize("name", ALARMS)
 def test_every_alarm_is_heard(name: str) -> None:
     assert ALARMS[name]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
