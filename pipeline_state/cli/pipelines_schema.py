@@ -59,6 +59,8 @@ def _seconds(value: object) -> object:
 def _chart(value: str) -> str:
     if "://" in value and not value.startswith(("oci://", "https://")):
         raise ValueError(f"{value!r} cannot be fetched; write oci://…, https://….tgz or the bundled charts/<name>")
+    if "@" in value.partition("://")[2].partition("/")[0]:
+        raise ValueError("a user or password in a chart's URL is seen by everybody who sees this file; leave it out")
     if "://" not in value and (value.startswith("/") or ".." in value.split("/") or "@" in value):
         raise ValueError(f"{value!r} is not a bundled chart; write charts/<name>, without .. and a leading /")
     return value

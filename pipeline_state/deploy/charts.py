@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import ssl
 import tempfile
 from pathlib import Path
@@ -30,8 +31,17 @@ def locate(chart: str, workspace: Workspace) -> str:
     if chart.startswith("https://"):
         return str(_fetched(chart, workspace.directory / "charts"))
     if "://" in chart:
-        raise PermanentFault(f"chart {chart!r}: only https:// and oci:// references are fetched")
+        raise PermanentFault(f"chart {shown(chart)!r}: only https:// and oci:// references are fetched")
     return str(_bundled(chart, workspace.charts_dir))
+
+
+def shown(chart: str) -> str:
+    """A chart as it may be shown: of a URL neither user and password nor the query, where signatures are."""
+    scheme, separator, rest = chart.partition("://")
+    if not separator:
+        return chart
+    place, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
+    return f"{scheme}://{place.rpartition('@')[2]}{slash}{path}"
 
 
 def _bundled(chart: str, charts_dir: Path) -> Path:
@@ -62,14 +72,14 @@ def download(url: str, *, seconds: float = 30.0) -> bytes:
             content: bytes = response.read(MAX_BYTES + 1)
     except HTTPError as error:
         with error:  # it holds the connection
-            raise _http_fault(url, error) from error
+            raise _http_fault(shown(url), error) from error
     except (URLError, OSError) as error:
         reason = getattr(error, "reason", error)
         if isinstance(reason, ssl.SSLCertVerificationError | str):  # a str: not https, or not a URL at all
-            raise PermanentFault(f"chart {url}: {reason}") from error
-        raise TemporaryFault(f"chart {url}: {reason}", _RETRY_SECONDS) from error
+            raise PermanentFault(f"chart {shown(url)}: {reason}") from error
+        raise TemporaryFault(f"chart {shown(url)}: {reason}", _RETRY_SECONDS) from error
     if len(content) > MAX_BYTES:
-        raise PermanentFault(f"chart {url} is larger than {MAX_BYTES} bytes")
+        raise PermanentFault(f"chart {shown(url)} is larger than {MAX_BYTES} bytes")
     return content
 
 

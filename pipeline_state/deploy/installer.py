@@ -35,7 +35,7 @@ def install(request: Install, *, workspace: Workspace, budget_seconds: float) ->
     helm = None
     try:
         _check_names(request.release)
-        with tracing.span("chart", chart=request.release.chart):
+        with tracing.span("chart", chart=charts.shown(request.release.chart)):
             chart = charts.locate(request.release.chart, workspace)
         with clusters.access(request.cluster, workspace) as access:
             helm = Helm(workspace, access, budget_seconds=budget_seconds)

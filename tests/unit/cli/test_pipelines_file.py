@@ -421,6 +421,12 @@ REFUSALS = {
         f"{STAGING}.releases[0].chart",
         ("'http://example.com/web.tgz' cannot be fetched; write oci://…, https://….tgz or the bundled charts/<name>"),
     ),
+    "a password in a chart's URL": (
+        changed("chart: charts/web", "chart: https://ann:s3cret@example.com/web.tgz"),
+        15,
+        f"{STAGING}.releases[0].chart",
+        "a user or password in a chart's URL is seen by everybody who sees this file; leave it out",
+    ),
     "a timeout beyond Lambda's": (
         changed("timeout: 5m", "timeout: 15m"),
         16,

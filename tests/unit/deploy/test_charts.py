@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pipeline_state.deploy import Workspace
-from pipeline_state.deploy.charts import MAX_BYTES, locate
+from pipeline_state.deploy.charts import MAX_BYTES, locate, shown
 from pipeline_state.faults import PermanentFault, TemporaryFault
 
 
@@ -27,7 +27,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.paths.append(self.path)
-        name = self.path.strip("/")
+        name = self.path.partition("?")[0].strip("/")
         if name.isdigit():
             self.send_error(int(name))
         elif name.startswith("to/"):
@@ -176,3 +176,21 @@ def test_a_server_nobody_vouches_for_is_refused(
     monkeypatch.delenv("SSL_CERT_FILE")
     with pytest.raises(PermanentFault, match="certificate verify failed"):
         locate(f"{server.url}/chart.tgz", workspace)
+
+
+@pytest.mark.parametrize("chart, as_shown", [
+    ("https://ann:s3cret@charts.example.com/web.tgz", "https://charts.example.com/web.tgz"),
+    ("https://charts.example.com/web.tgz?X-Amz-Signature=s3cret", "https://charts.example.com/web.tgz"),
+    ("https://charts.example.com?token=a/s3cret@b", "https://charts.example.com"),
+    ("oci://registry.example.com/charts/web:1.0.0@sha256:00", "oci://registry.example.com/charts/web:1.0.0@sha256:00"),
+    ("charts/web", "charts/web"),
+])  # fmt: skip
+def test_a_chart_is_shown_without_what_lets_one_in(chart: str, as_shown: str) -> None:
+    assert shown(chart) == as_shown
+
+
+def test_what_lets_one_in_is_in_no_reason(server: Server, workspace: Workspace) -> None:
+    for path, fault in [("404", PermanentFault), ("503", TemporaryFault), ("endless", PermanentFault)]:
+        with pytest.raises(fault) as caught:
+            locate(f"{server.url}/{path}?X-Amz-Signature=s3cret", workspace)
+        assert "s3cret" not in str(caught.value)
