@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline_state.cli.console import USAGE, CommandError
 from pipeline_state.cli.options import Choice, common
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def up(
     info = None if kubeconfig or kube_context or charts or port else _already_on(local, folder)
     if info is None:
         charts = charts or Path(str(local.__file__)).with_name("example") / "charts"
+        kubeconfig = _kubeconfig_with(kube_context, kubeconfig)
         options = local.StackOptions(kubeconfig=kubeconfig, kube_context=kube_context, charts_dir=charts, port=port)
         info = local.up(folder, options=options, progress=lambda text: choice.console.print(f"[dim]•[/] {text}"))
     choice.show(info.to_json(), lambda: _up_view(info.to_json()))
@@ -65,9 +67,19 @@ def demo(choice: Choice, kubeconfig: Kubeconfig = None, kube_context: KubeContex
     local = stacks.local_package()
     from pipeline_state.cli.demo import run
 
-    options = local.StackOptions(kubeconfig=kubeconfig, kube_context=kube_context)
+    options = local.StackOptions(kubeconfig=_kubeconfig_with(kube_context, kubeconfig), kube_context=kube_context)
     folder = choice.state_dir or local.DEFAULT_STATE_DIR.with_name("demo")
     return run(state_dir=folder, options=options, console=choice.console, as_json=bool(choice.as_json))
+
+
+def _kubeconfig_with(context: str, given: Path | None) -> Path | None:
+    """The file a context is looked for in: kubectl's own, unless another one is given."""
+    if given or not context:
+        return given
+    usual = Path.home() / ".kube" / "config"
+    if not usual.is_file():
+        raise CommandError(f"there is no {usual} to find the context {context} in; add --kubeconfig FILE", USAGE)
+    return usual
 
 
 def _already_on(local: Any, folder: Path) -> Any:

@@ -59,8 +59,6 @@ def run(*, state_dir: Path, options: StackOptions, console: Console, as_json: bo
 
 def _perform(stage: Stage, state_dir: Path, options: StackOptions) -> Summary:
     started = time.monotonic()
-    if options.kube_context and not options.kubeconfig:
-        options = replace(options, kubeconfig=Path.home() / ".kube" / "config")
     own = options.kubeconfig is not None
     with _stack(stage, state_dir, options) as info:
         kube = _kube(info, state_dir)

@@ -61,3 +61,15 @@ def test_the_schema_is_printed_for_editors() -> None:
 @pytest.mark.parametrize("arguments", [["nonsense"], ["webhook", "send", "gitlab", "x"], ["why", "only/repo"]])
 def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
     assert CliRunner().invoke(app, arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["up", "demo"])
+def test_a_context_without_a_kubeconfig_starts_nothing(command: str, tmp_path: Path) -> None:
+    home = {"HOME": str(tmp_path), "KUBECONFIG": None}
+    arguments = [command, "--kube-context", "mine", "--state-dir", str(tmp_path / "state")]
+    result = CliRunner().invoke(app, arguments, env=home)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        f"gatestream: there is no {tmp_path}/.kube/config to find the context mine in; add --kubeconfig FILE\n"
+    )
+    assert not (tmp_path / "state").exists()
