@@ -38,6 +38,7 @@ class Settings:
     fallback_queue_url: str = ""
     rejected_queue_url: str = ""
     dead_letter_queue_url: str = ""
+    gate_events_queue_url: str = ""
     installs_queue_url: str = ""
     github_secrets_arn: str = ""
     circleci_secrets_arn: str = ""

@@ -7,11 +7,19 @@ import logging
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_state.events.codec import attribute
 from pipeline_state.events.publish import Queue
 from pipeline_state.faults import PermanentFault, TemporaryFault
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+_LONGEST_DELAY = 900
+"""Seconds between two attempts."""
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +84,35 @@ class Batch:
         """Raises TemporaryFault when the dead-letter queue takes nothing."""
         _log.error("given up: %s", reason)
         self.dead_letters.send(body, {"reason": attribute(reason)})
+
+
+def backing_off(
+    work: Callable[[Record], None], sqs: Callable[[], SQSClient], queue_url: str
+) -> Callable[[Record], None]:
+    """The work on a message of a queue, which shows it again after a delay when it is to be tried again.
+
+    The delay is the fault's and doubles with every attempt; left alone, the message would be hidden for the queue's
+    whole visibility timeout.
+    """
+
+    def patient(message: Record) -> None:
+        try:
+            work(message)
+        except TemporaryFault as fault:
+            attempt = int(message["attributes"]["ApproximateReceiveCount"])
+            delay = min(_LONGEST_DELAY, max(1, int(fault.delay_seconds)) * 2**attempt)
+            _hide(sqs(), queue_url, message, delay)
+            raise
+
+    return patient
+
+
+def _hide(sqs: SQSClient, queue_url: str, message: Record, seconds: int) -> None:
+    handle = message["receiptHandle"]
+    try:
+        sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=handle, VisibilityTimeout=seconds)
+    except (BotoCoreError, ClientError) as error:
+        _log.warning("the message comes back after its whole visibility timeout: %s", type(error).__name__)
 
 
 def _failures(identifiers: Iterable[str]) -> Failures:

@@ -12,7 +12,7 @@ from pipeline_state.events.codec import decode
 from pipeline_state.events.deployment import Deployment, read_deployment
 from pipeline_state.events.publish import Queue
 from pipeline_state.faults import PermanentFault
-from pipeline_state.handlers.batch import Batch, Handle
+from pipeline_state.handlers.batch import Batch, Handle, backing_off
 from pipeline_state.model.order import NO_COMMIT, Push
 from pipeline_state.model.pipelines import DEPLOYED_TO, SourceKind
 from pipeline_state.model.results import ReleaseResult, Result
@@ -152,12 +152,16 @@ class GateRecorder:
 
 def handler() -> Handle:
     """What answers a batch of the GateEvents queue, put together from the settings. Raises MissingSettingError."""
-    settings = read_settings("gates_table", "journal_table", "pipelines_table", "dead_letter_queue_url")
+    settings = read_settings(
+        "gates_table", "journal_table", "pipelines_table", "gate_events_queue_url", "dead_letter_queue_url"
+    )
     clients = Clients(settings)
     start_tracing("gate_recorder", settings, lambda: clients("secretsmanager"))
     connect(tables_of(settings))
     dead_letters = Queue(settings.dead_letter_queue_url, lambda: clients("sqs"))
-    return Batch(GateRecorder(Reader(), utc_now).record, dead_letters, settings.receive_attempts).messages
+    record = GateRecorder(Reader(), utc_now).record
+    patient = backing_off(record, lambda: clients("sqs"), settings.gate_events_queue_url)
+    return Batch(patient, dead_letters, settings.receive_attempts).messages
 
 
 def _commit_of(event: CloudEvent) -> tuple[str, str] | None:

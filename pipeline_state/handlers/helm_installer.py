@@ -18,7 +18,7 @@ from pipeline_state.events import deployment
 from pipeline_state.events.codec import decode, encode
 from pipeline_state.events.publish import Publisher, Queue
 from pipeline_state.faults import PermanentFault, TemporaryFault
-from pipeline_state.handlers.batch import Batch, Failures, Record
+from pipeline_state.handlers.batch import Batch, Failures, Record, backing_off
 from pipeline_state.model.promotion import Promotion
 from pipeline_state.model.times import format_time, parse_time
 from pipeline_state.settings import Settings, read_settings
@@ -29,12 +29,8 @@ from pipeline_state.table.models import connect, tables_of
 
 if TYPE_CHECKING:
     from cloudevents.core.v1.event import CloudEvent
-    from mypy_boto3_sqs import SQSClient
 
 _log = logging.getLogger(__name__)
-
-_LONGEST_DELAY = 900
-"""Seconds between two attempts."""
 
 _RESERVE = 10
 """Seconds of the invocation kept for publishing the result."""
@@ -183,27 +179,12 @@ def handler() -> Answer:
 
     def answer(records: Sequence[Record], owner: str, seconds: float) -> Failures:
         def work(message: Record) -> None:
-            try:
-                installer.install(message, owner=owner, seconds=seconds)
-            except TemporaryFault as fault:
-                _back_off(clients("sqs"), settings.installs_queue_url, message, fault)
-                raise
+            installer.install(message, owner=owner, seconds=seconds)
 
-        return Batch(work, dead_letters, settings.receive_attempts).messages(records)
+        patient = backing_off(work, lambda: clients("sqs"), settings.installs_queue_url)
+        return Batch(patient, dead_letters, settings.receive_attempts).messages(records)
 
     return answer
-
-
-def _back_off(sqs: SQSClient, queue_url: str, message: Record, fault: TemporaryFault) -> None:
-    """Show the message again after a delay that doubles with every attempt, rather than after the whole timeout."""
-    attempt = int(message["attributes"]["ApproximateReceiveCount"])
-    delay = min(_LONGEST_DELAY, max(1, int(fault.delay_seconds)) * 2**attempt)
-    try:
-        sqs.change_message_visibility(
-            QueueUrl=queue_url, ReceiptHandle=message["receiptHandle"], VisibilityTimeout=delay
-        )
-    except (BotoCoreError, ClientError) as error:
-        _log.warning("the message comes back after its whole visibility timeout: %s", type(error).__name__)
 
 
 def _workspace(settings: Settings, clients: Clients) -> Workspace:

@@ -70,6 +70,7 @@ class FunctionRoom:
             "AWS_REGION": ministack.REGION,
             "PROMOTION_TOPIC_ARN": self.promotions,
             "DEPLOYMENT_TOPIC_ARN": self.deployments,
+            "GATE_EVENTS_QUEUE_URL": self.events,
             "INSTALLS_QUEUE_URL": self.installs,
         }
 

@@ -149,6 +149,15 @@ def test_a_function_knows_which_attempt_is_its_last(name: str, event: dict[str, 
     assert attempts == str(QUEUES[target(event["Queue"])]["RedrivePolicy"]["maxReceiveCount"])
 
 
+@pytest.mark.parametrize("name, setting, queue", [
+    ("GateRecorder", "GATE_EVENTS_QUEUE_URL", "GateEvents"),
+    ("HelmInstaller", "INSTALLS_QUEUE_URL", "Installs"),
+])  # fmt: skip
+def test_who_backs_off_may_hide_the_messages_of_its_queue(name: str, setting: str, queue: str) -> None:
+    assert target(FUNCTIONS[name]["Environment"]["Variables"][setting]) == queue
+    assert ("sqs:ChangeMessageVisibility", queue) in allowed(f"{name}Role")
+
+
 def test_the_installer_gives_up_by_itself_before_its_queue_does() -> None:
     attempts = int(FUNCTIONS["HelmInstaller"]["Environment"]["Variables"]["INSTALL_ATTEMPTS"])
     assert attempts < QUEUES["Installs"]["RedrivePolicy"]["maxReceiveCount"]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline_state.faults import PermanentFault, TemporaryFault
-from pipeline_state.handlers.batch import Batch, Record
+from pipeline_state.handlers.batch import Batch, Record, backing_off
 
 SECRET = "in the payload"
 
@@ -97,6 +97,23 @@ def test_the_last_attempt_is_left_to_the_queue_when_the_dead_letters_take_nothin
     told = Batch(work, Letters(takes=False), attempts=1)  # type: ignore[arg-type]
     last = {**messages("temporary")[0], "attributes": {"ApproximateReceiveCount": "1"}}
     assert failed(told.messages([last])) == ["0 temporary"]
+
+
+@pytest.mark.parametrize("attempt, asked, hidden", [(1, 2.0, 4), (3, 0.0, 8), (12, 5.0, 900)])
+def test_a_message_to_be_tried_again_is_hidden_longer_every_time(attempt: int, asked: float, hidden: int) -> None:
+    calls: list[dict[str, Any]] = []
+
+    class Sqs:
+        def change_message_visibility(self, **call: Any) -> None:
+            calls.append(call)
+
+    def throttled(_: Record) -> None:
+        raise TemporaryFault("it is throttled", asked)
+
+    told = {"receiptHandle": "handle", "attributes": {"ApproximateReceiveCount": str(attempt)}}
+    with pytest.raises(TemporaryFault):
+        backing_off(throttled, Sqs, "queue")(told)  # type: ignore[arg-type]
+    assert calls == [{"QueueUrl": "queue", "ReceiptHandle": "handle", "VisibilityTimeout": hidden}]
 
 
 def test_an_empty_batch_has_no_failures() -> None:
