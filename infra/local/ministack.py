@@ -1,4 +1,4 @@
-"""MiniStack, the local AWS, as a process: `python -m infra.local.ministack STATE_DIR [--with-parent]`.
+"""MiniStack, the local AWS, as a process: `python -m infra.local.ministack STATE_DIR [--with-parent PID]`.
 
 It runs Lambda functions on its own Python, whose environment has everything this checkout needs. A file missing in a
 package would go unnoticed, so the functions get another one that has boto3 only, as in Lambda.
@@ -119,8 +119,8 @@ def _top_level(name: str) -> set[Path]:
 
 def main(state_dir: Path, options: list[str]) -> None:
     """Serves until SIGTERM."""
-    if "--with-parent" in options:
-        process.end_with_parent()
+    if options[:1] == ["--with-parent"]:
+        process.end_with_parent(int(options[1]))
     (state_dir / "tmp").mkdir(exist_ok=True)
     sys.executable = str(make_runtime(state_dir / "runtime"))  # which is what MiniStack starts the functions with
     sys.argv[1:] = []

@@ -80,9 +80,11 @@ def uninterrupted() -> Iterator[None]:
         handled[signal.Signals(came[0])](came[0], None)
 
 
-def end_with_parent() -> None:
-    """Lets this process get SIGTERM once the process that started it is gone, however that ended."""
-    parent = os.getppid()
+def end_with_parent(parent: int) -> None:
+    """Lets this process get SIGTERM once its parent is gone, however that ended.
+
+    parent: the id of the process that started this one. Asking for it here would be too late if it is gone already.
+    """
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -6,6 +6,7 @@ writes lies in its state folder, so that any number of stacks can run side by si
 
 import fcntl
 import json
+import os
 import secrets
 import shutil
 import time
@@ -66,7 +67,7 @@ def running(
 ) -> Iterator[StackInfo]:
     """A stack for the length of the block; it ends with this process, too, however that ends. Raises StackError."""
     files = _Files(state_dir.absolute())
-    info = _start(_Start(files, options or StackOptions(), progress or _silent, ("--with-parent",)))
+    info = _start(_Start(files, options or StackOptions(), progress or _silent, ("--with-parent", str(os.getpid()))))
     try:
         yield info
     finally:

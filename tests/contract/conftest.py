@@ -24,7 +24,9 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = local.free_port()
     environment = local.environment(state_dir, port=port, tools=tools.helm_and_kubectl(), auth=False)
     log = state_dir / "log"
-    pid = process.start("infra.local.ministack", str(state_dir), "--with-parent", log=log, environment=environment)
+    pid = process.start(
+        "infra.local.ministack", str(state_dir), "--with-parent", str(os.getpid()), log=log, environment=environment
+    )
     try:
         _wait(lambda: local.is_ready(port), log.read_text)
         yield f"http://{local.HOST}:{port}"

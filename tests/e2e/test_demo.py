@@ -109,7 +109,8 @@ def json_demo(tmp_path: Path) -> Iterator[Demo]:
 def own_cluster(tmp_path: Path) -> Iterator[Kube]:
     """A cluster that was there before the demo; its current context is the only one."""
     kubeconfig = tmp_path / "kubeconfig"
-    command = [sys.executable, "-m", "infra.local.cluster", "--kubeconfig", str(kubeconfig), "--with-parent"]
+    command = [sys.executable, "-m", "infra.local.cluster", "--kubeconfig", str(kubeconfig)]
+    command += ["--with-parent", str(os.getpid())]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=process.ROOT) as cluster:
         assert cluster.stdout is not None
         cluster.stdout.readline()  # it serves

@@ -24,12 +24,12 @@ _PARENT_POLL_SECONDS = 0.5
 
 
 def main() -> None:
-    """Serve until SIGTERM, SIGINT, or, with ``--with-parent``, until the parent process is gone."""
+    """Serve until SIGTERM, SIGINT, or, with ``--with-parent``, until that process is no longer the parent."""
     parser = argparse.ArgumentParser(prog="infra.local.cluster", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--kubeconfig", type=Path, required=True, help="file to write")
     parser.add_argument("--ready-after", type=float, default=0.2, help="seconds until Pods are ready, unless annotated")
-    parser.add_argument("--with-parent", action="store_true", help="end when the parent process ends")
+    parser.add_argument("--with-parent", type=int, metavar="PID", help="end when this, the parent process, ends")
     asyncio.run(_serve(parser.parse_args()))
 
 
@@ -47,7 +47,7 @@ async def _serve(options: argparse.Namespace) -> None:
     _write_kubeconfig(options.kubeconfig, url)
     sys.stdout.write(json.dumps({"url": url, "kubeconfig": str(options.kubeconfig), "pid": os.getpid()}) + "\n")
     sys.stdout.flush()
-    await (_until_orphaned(stop) if options.with_parent else stop.wait())
+    await (_until_orphaned(stop, options.with_parent) if options.with_parent else stop.wait())
 
 
 def _stop_signal() -> asyncio.Event:
@@ -57,8 +57,7 @@ def _stop_signal() -> asyncio.Event:
     return stop
 
 
-async def _until_orphaned(stop: asyncio.Event) -> None:
-    parent = os.getppid()
+async def _until_orphaned(stop: asyncio.Event, parent: int) -> None:
     while os.getppid() == parent and not stop.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _PARENT_POLL_SECONDS)

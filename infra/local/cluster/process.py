@@ -1,6 +1,7 @@
 """The embedded cluster as a child process."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -44,9 +45,9 @@ def start(kubeconfig: Path, *, ready_after: float = 0.2) -> Cluster:
     :param ready_after: seconds until Pods are ready, where no annotation says otherwise.
     :raises RuntimeError: it did not come up; its own words are on standard error.
     """
-    command = [sys.executable, "-m", "infra.local.cluster", "--kubeconfig", str(kubeconfig.absolute()), "--with-parent"]
+    command = [sys.executable, "-m", "infra.local.cluster", "--kubeconfig", str(kubeconfig.absolute())]
     process = subprocess.Popen(
-        [*command, "--ready-after", str(ready_after)],
+        [*command, "--with-parent", str(os.getpid()), "--ready-after", str(ready_after)],
         cwd=_ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
