@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline_state.cli.console import USAGE, CommandError
+from pipeline_state.cli.console import CommandError
 from pipeline_state.cli.options import Choice, common
 
 if TYPE_CHECKING:
@@ -17,14 +18,11 @@ if TYPE_CHECKING:
 
 Kubeconfig = Annotated[
     Path | None,
-    typer.Option(
-        help="Kubeconfig of a cluster of your own; else an embedded one.",
-        envvar="KUBECONFIG",
-        exists=True,
-        dir_okay=False,
-    ),
+    typer.Option(help="Kubeconfig of a cluster of your own; else an embedded one.", exists=True, dir_okay=False),
 ]
-KubeContext = Annotated[str, typer.Option(help="The context of --kubeconfig to use.")]
+Variable = Annotated[str, typer.Option("--kubeconfig-variable", envvar="KUBECONFIG", hidden=True)]
+"""What the environment says, apart from what was asked for in so many words."""
+KubeContext = Annotated[str, typer.Option(help="The context to use, of --kubeconfig or of kubectl's own file.")]
 Charts = Annotated[
     Path | None,
     typer.Option(help="The folder of bundled charts; unless given, the example's.", exists=True, file_okay=False),
@@ -38,15 +36,16 @@ def up(
     kube_context: KubeContext = "",
     charts: Charts = None,
     port: Port = 0,
+    variable: Variable = "",
 ) -> None:
     """Start the local stack: AWS and a cluster on this machine, with template.yaml deployed."""
-    from pipeline_state.cli import stacks
+    from pipeline_state.cli import kubeconfigs, stacks
 
     local, folder = stacks.local_package(), choice.local_dir
     info = None if kubeconfig or kube_context or charts or port else _already_on(local, folder)
     if info is None:
         charts = charts or Path(str(local.__file__)).with_name("example") / "charts"
-        kubeconfig = _kubeconfig_with(kube_context, kubeconfig)
+        kubeconfig = kubeconfigs.named(kubeconfig, kube_context, variable)
         options = local.StackOptions(kubeconfig=kubeconfig, kube_context=kube_context, charts_dir=charts, port=port)
         info = local.up(folder, options=options, progress=lambda text: choice.console.print(f"[dim]•[/] {text}"))
     choice.show(info.to_json(), lambda: _up_view(info.to_json()))
@@ -60,26 +59,31 @@ def down(choice: Choice) -> None:
     choice.show({"ended": was_on}, lambda: "The local stack has ended." if was_on else "There was no local stack.")
 
 
-def demo(choice: Choice, kubeconfig: Kubeconfig = None, kube_context: KubeContext = "") -> int:
-    """Show the whole way on this machine: a push, a build, an approval, a Helm release."""
-    from pipeline_state.cli import stacks
+def demo(choice: Choice, kubeconfig: Kubeconfig = None, kube_context: KubeContext = "", variable: Variable = "") -> int:
+    """Show the whole way on this machine: a push, a build, an approval, a Helm release.
+
+    With KUBECONFIG set it is shown on the cluster of that file; on a terminal you are asked first.
+    """
+    from pipeline_state.cli import kubeconfigs, stacks
 
     local = stacks.local_package()
     from pipeline_state.cli.demo import run
 
-    options = local.StackOptions(kubeconfig=_kubeconfig_with(kube_context, kubeconfig), kube_context=kube_context)
+    cluster = kubeconfigs.named(kubeconfig, kube_context, variable)
+    cluster = cluster or kubeconfigs.proposed(variable, _is_wanted if sys.stdin.isatty() else None)
+    options = local.StackOptions(kubeconfig=cluster, kube_context=kube_context)
     folder = choice.state_dir or local.DEFAULT_STATE_DIR.with_name("demo")
     return run(state_dir=folder, options=options, console=choice.console, as_json=bool(choice.as_json))
 
 
-def _kubeconfig_with(context: str, given: Path | None) -> Path | None:
-    """The file a context is looked for in: kubectl's own, unless another one is given."""
-    if given or not context:
-        return given
-    usual = Path.home() / ".kube" / "config"
-    if not usual.is_file():
-        raise CommandError(f"there is no {usual} to find the context {context} in; add --kubeconfig FILE", USAGE)
-    return usual
+def _is_wanted(kubeconfig: Path) -> bool:
+    from infra.local import kube, tools
+
+    try:
+        name = kube.current_context(tools.helm_and_kubectl(), kubeconfig)
+    except (kube.KubeError, tools.ToolError) as error:
+        raise CommandError(str(error)) from error
+    return typer.confirm(f"KUBECONFIG names cluster {name}: install the demo there?", err=True)
 
 
 def _already_on(local: Any, folder: Path) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -233,6 +234,27 @@ def test_a_cluster_of_the_users_own_is_used_and_left_as_it_was(own_cluster: Kube
         "gatestream-demo-production",
     ]
     assert namespaces() == before
+
+
+def test_on_a_terminal_a_cluster_of_the_environment_is_asked_about_first(own_cluster: Kube, tmp_path: Path) -> None:
+    here, there = pty.openpty()
+    variables = {"KUBECONFIG": str(own_cluster.kubeconfig), "HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    command = [str(GATESTREAM), "demo", "--state-dir", str(tmp_path / "state")]
+    cache = {"XDG_CACHE_HOME": str(tools.cache_dir().parent)}
+    with subprocess.Popen(
+        command, env=variables | cache, stdin=there, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as demo:
+        assert demo.stderr is not None
+        question = demo.stderr.read(
+            len(f"KUBECONFIG names cluster {own_cluster.context}: install the demo there? [y/N]")
+        )
+        demo.send_signal(signal.SIGINT)
+        shown, _ = demo.communicate()
+    os.close(here)
+    os.close(there)
+    assert question == f"KUBECONFIG names cluster {own_cluster.context}: install the demo there? [y/N]"
+    assert shown == ""
+    assert not (tmp_path / "state").exists()
 
 
 def test_nothing_that_is_there_already_is_touched(own_cluster: Kube, tmp_path: Path) -> None:
