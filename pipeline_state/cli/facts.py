@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pipeline_state.cli.console import USAGE, CommandError
 from pipeline_state.model.decide import decide
 from pipeline_state.model.decision import Decision, Promoted
 from pipeline_state.model.gates import Gate, GateStatus, read_gate
-from pipeline_state.model.pipelines import Pipeline
+from pipeline_state.model.pipelines import Environment, Pipeline
 from pipeline_state.model.record import Record
 from pipeline_state.table.definitions import all_definitions, load_definitions
 from pipeline_state.table.listing import commits, environment_items
@@ -109,22 +110,47 @@ def heads() -> list[dict[str, Any]]:
     definitions = sorted(all_definitions(), key=lambda each: each.repo.lower())
     items = environment_items(pipeline for each in definitions for pipeline in each.pipelines)
     return [
-        _head(pipeline, environment.name, items.get((pipeline.name, environment.name), {}))
+        _head(pipeline, environment, items.get((pipeline.name, environment.name), {}))
         for each in definitions
         for pipeline in each.pipelines
         for environment in pipeline.environments
     ]
 
 
-def _head(pipeline: Pipeline, environment: str, item: Mapping[str, Any]) -> dict[str, Any]:
+def _head(pipeline: Pipeline, environment: Environment, item: Mapping[str, Any]) -> dict[str, Any]:
+    state, reason = state_of_head(environment, item)
     generation = item.get("generation", 0)
     return {
         "repo": pipeline.repo,
         "pipeline": pipeline.name,
-        "environment": environment,
+        "environment": environment.name,
         **{name: item.get(name) for name in ("head", "branch", "promoted_at")},
         "generation": int(generation) if isinstance(generation, Decimal | int) else None,
+        "state": state,
+        "reason": reason,
     }
+
+
+def state_of_head(environment: Environment, item: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """How far the head got: "deployed", "failed" with why, "promoted" while it is on its way; None without a head."""
+    if not item.get("head"):
+        return None, None
+    outcomes = [_outcome(release.name, item) for release in environment.releases]
+    failed = next((outcome for outcome in outcomes if outcome.get("kind") == "failed"), None)
+    if failed is not None:
+        return "failed", str(failed.get("reason") or "") or None
+    return "deployed" if all(outcome.get("kind") == "deployed" for outcome in outcomes) else "promoted", None
+
+
+def _outcome(release: str, item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What came of the head's release: table.leases keeps the last outcome, and which generation it was of."""
+    if item.get(f"done:{release}") != item.get("generation"):
+        return {}
+    try:
+        outcome = json.loads(item.get(f"outcome:{release}", "{}"))
+    except (TypeError, ValueError):  # anybody may have written there
+        return {}
+    return outcome if isinstance(outcome, Mapping) else {}
 
 
 def _gate(gate: Gate) -> dict[str, Any]:

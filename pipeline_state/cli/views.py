@@ -17,6 +17,9 @@ from pipeline_state.model.pipelines import DEPLOYED_TO, Pipeline
 GATES = {"passed": ("✓", "green"), "failed": ("✗", "red"), "pending": ("·", "yellow")}
 """Symbol and colour of a gate's status."""
 
+HEADS = {"deployed": ("✓", "green"), "failed": ("✗", "red"), "promoted": ("→", "yellow")}
+"""The same of what became of an environment's head; promoted is on its way."""
+
 _DECISIONS = {
     "Promoted": "green",
     "Promote": "green",
@@ -103,14 +106,17 @@ def commits_table(rows: Sequence[Row], width: int) -> RenderableType:
 
 
 def heads_table(heads: Sequence[Mapping[str, Any]]) -> Table:
-    """What every environment of every repository has."""
-    table = _table("pipeline", "environment", "head", "branch", "promoted")
+    """What every environment of every repository has, and whether it got there."""
+    table = _table("pipeline", "environment", "state", "head", "promoted (UTC)", "branch", folding=1)
     last = ""
     for each in heads:
         name = each["pipeline"] if each["pipeline"] != last else ""
         last = each["pipeline"]
         head = Text(each["head"][:_SHORT], "cyan") if each["head"] else Text("none yet", "dim")
-        table.add_row(name, each["environment"], head, each["branch"] or "", moment(each["promoted_at"]) or "")
+        symbol, style = HEADS.get(each["state"], ("", ""))
+        state = Text(f"{symbol} {each['state'] or ''}".strip(), style)
+        promoted = minute(each["promoted_at"])
+        table.add_row(name, each["environment"], state, head, promoted, each["branch"] or "")
     return table
 
 
@@ -147,17 +153,22 @@ def moment(time: str | None) -> str | None:
     return time[:19].replace("T", " ") if time else None
 
 
+def minute(time: str | None) -> str:
+    """The same to the minute, for a column; empty without a time."""
+    return (moment(time) or "")[:16]
+
+
 def who(by: str | None) -> str | None:
     """Somebody's name; of an ARN, what comes after account and service."""
     return by.split(":", 5)[-1] if by and by.startswith("arn:") else by
 
 
-def _table(*heads: str) -> Table:
-    """Names keep their length; the last column takes the rest of the width and wraps."""
+def _table(*heads: str, folding: int = 0) -> Table:
+    """Names keep their length; the last column takes the rest of the width and wraps, and so do the first `folding`."""
     table = _PlainTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-    for head in heads[:-1]:
-        table.add_column(Text(head), no_wrap=True)
-    table.add_column(Text(heads[-1]), overflow="fold")
+    for at, head in enumerate(heads, 1):
+        wraps = at <= folding or at == len(heads)
+        table.add_column(Text(head), no_wrap=not wraps, overflow="fold" if wraps else "ellipsis")
     return table
 
 

@@ -98,6 +98,23 @@ def test_a_failed_release_is_told_as_failed() -> None:
     assert "failed" in drawn(views.commits_table([Row(SHA, "", failed)], 80), color_system=None)
 
 
+def head(state: str | None, **changes: Any) -> dict[str, Any]:
+    where = {"pipeline": "a-long-organisation/some-service", "environment": "production-eu"}
+    what = {"head": SHA, "branch": "main", "promoted_at": "2026-01-01T10:00:00.5Z", "state": state}
+    return {**where, **what, **changes}
+
+
+def test_the_fleet_tells_what_failed_and_what_is_on_its_way() -> None:
+    heads = [*map(head, ["deployed", "failed", "promoted"]), head(None, head=None, branch=None, promoted_at=None)]
+    text = drawn(views.heads_table(heads), color_system=None)
+    assert all(len(line) <= 80 for line in text.splitlines())
+    assert all(
+        said in text for said in ("✓ deployed", "✗ failed", "→ promoted", "none yet", "2026-01-01 10:00", "main")
+    )
+    assert text.count("production-eu") == 4
+    assert "\x1b[31m✗ failed" in drawn(views.heads_table(heads), force_terminal=True, color_system="standard")
+
+
 def test_names_that_look_like_markup_are_shown_as_they_are() -> None:
     odd = {**STATUS, "gates": [gate("ok", reason="[red]not[/red] [bold")]}
     assert "[red]not[/red] [bold" in drawn(views.gates_table(odd), color_system=None)
@@ -163,7 +180,7 @@ def test_an_arn_is_shown_by_its_last_part() -> None:
 @pytest.mark.parametrize("name", ["[/x]", "[bold]x[/]", "[red]"])
 def test_what_people_write_is_shown_as_it_is(name: str) -> None:
     about = {**STATUS, "branch": name, "gates": [gate(name, by=name, at=name, reason=name)]}
-    head = {"pipeline": name, "environment": name, "head": SHA, "branch": name, "promoted_at": name}
+    head = {"pipeline": name, "environment": name, "head": SHA, "branch": name, "promoted_at": name, "state": None}
     told = Told(name, "org/app", SHA, "kind", name, name, verified=False, what={})
     other = Told(name, "org/app", "0" * 40, "kind", name, name, verified=False, what={})
     tables = [
