@@ -1,4 +1,4 @@
-"""What the promoter and the installer say: promoted, started, superseded, failed, deployed.
+"""What the promoter and the installer say: promoted, started, superseded, errored, failed, deployed.
 
 All are CDEvents 0.5.1 documents inside CloudEvents. `service deployed`, `upgraded` and `rolledback` are CDEvents' own,
 and their schema closes `subject.content`, so ours goes to `customData`; the others are custom, their content is free.
@@ -20,13 +20,14 @@ from pipeline_state.model.promotion import Promotion
 PROMOTED = "dev.cdeventsx.gatestream-release.promoted.0.1.0"
 STARTED = "dev.cdeventsx.gatestream-release.started.0.1.0"
 SUPERSEDED = "dev.cdeventsx.gatestream-release.superseded.0.1.0"
+ERRORED = "dev.cdeventsx.gatestream-release.errored.0.1.0"
 FAILED = "dev.cdeventsx.gatestream-release.failed.0.1.0"
 DEPLOYED = "dev.cdevents.service.deployed.0.3.0"
 UPGRADED = "dev.cdevents.service.upgraded.0.3.0"
 ROLLED_BACK = "dev.cdevents.service.rolledback.0.3.0"
 
 Action = Literal["deployed", "upgraded", "rolledback"]
-Kind = Literal["started", "superseded", "failed", "deployed"]
+Kind = Literal["started", "superseded", "errored", "failed", "deployed"]
 
 _CDEVENTS_VERSION = "0.5.1"
 _SCHEMA = 1
@@ -34,6 +35,7 @@ _ACTION_TYPES: dict[Action, str] = {"deployed": DEPLOYED, "upgraded": UPGRADED, 
 _KINDS: dict[str, Kind] = {
     STARTED: "started",
     SUPERSEDED: "superseded",
+    ERRORED: "errored",
     FAILED: "failed",
     DEPLOYED: "deployed",
     UPGRADED: "deployed",
@@ -82,6 +84,11 @@ def superseded(promotion: Promotion, *, at: datetime, by: int) -> CloudEvent:
     return _release_event(promotion, SUPERSEDED, at, {"reason": reason})
 
 
+def errored(promotion: Promotion, *, at: datetime, reason: str) -> CloudEvent:
+    """An attempt came to nothing, since something that has to do with neither chart nor cluster state is broken."""
+    return _release_event(promotion, ERRORED, at, {"reason": reason})
+
+
 def failed(promotion: Promotion, *, at: datetime, reason: str) -> CloudEvent:
     """The installer has given up. reason: one that a person can read, Helm's own sentence where there is one."""
     return _release_event(promotion, FAILED, at, {"reason": reason})
@@ -93,7 +100,7 @@ def deployed(promotion: Promotion, *, at: datetime, action: Action, revision: in
 
 
 def read_deployment(event: CloudEvent) -> Deployment:
-    """The inverse of the four above. Raises PermanentFault when the event is none of them, or not whole."""
+    """The inverse of the five above. Raises PermanentFault when the event is none of them, or not whole."""
     kind = _KINDS.get(event.get_type())
     if kind is None:
         raise PermanentFault(f"event {event.get_id()} has type {event.get_type()}, which no installer sends")
@@ -117,7 +124,7 @@ def _release_event(promotion: Promotion, type_: str, at: datetime, ours: dict[st
     subject: dict[str, Any] = {"id": promotion.release.name, "source": source}
     custom = {"schema": _SCHEMA, "promotion": promotion.to_dict()} | ours
     event_id = f"{promotion.id}-{_KINDS[type_]}"
-    if type_ in (STARTED, SUPERSEDED, FAILED):
+    if type_ in (STARTED, SUPERSEDED, ERRORED, FAILED):
         return _event(promotion, type_, event_id, source, at, subject | {"content": custom})
     content = {"environment": {"id": promotion.environment_key}, "artifactId": _artifact(promotion)}
     return _event(promotion, type_, event_id, source, at, subject | {"content": content}, custom)

@@ -39,6 +39,9 @@ KINDS = {
 }
 """Which kind of gate source an event type is; every com.github.status.<state> is a check too."""
 
+OUTCOMES = {"deployed": "TRUE", "failed": "FALSE", "errored": ""}
+"""What the deployed gate says after each kind of result; an error leaves it pending, with the reason."""
+
 
 @dataclass(frozen=True, slots=True)
 class GateRecorder:
@@ -119,7 +122,7 @@ class GateRecorder:
             "reason": told.reason,
         }
         happening = self._happening(event, promotion.repo, promotion.commit, what)
-        if told.kind not in {"deployed", "failed"}:
+        if told.kind not in OUTCOMES:
             record_news(happening)
             return None
         result = ReleaseResult(
@@ -127,7 +130,7 @@ class GateRecorder:
             release=promotion.release.name,
             releases=promotion.releases,
             generation=promotion.generation,
-            status="TRUE" if told.kind == "deployed" else "FALSE",
+            status=OUTCOMES[told.kind],
             at=format_time(told.at),
             reason=told.reason,
             revision=told.revision,

@@ -108,11 +108,13 @@ class HelmInstaller:
             result = install(_wanted(promotion), workspace=self.workspace, budget_seconds=seconds - _RESERVE)
         except PermanentFault as fault:
             result = Failed(fault.reason, 0)
-        except TemporaryFault as fault:
+        except Exception as error:
+            reason = error.reason if isinstance(error, TemporaryFault) else f"unexpected {type(error).__name__}"
             if not is_last_attempt:
                 leases.give_back(promotion, owner)
+                self._publish(deployment.errored(promotion, at=self.now(), reason=f"{reason}; to be tried again"))
                 raise
-            broken = PermanentFault(f"given up after {self.attempts} attempts: {fault.reason}")
+            broken = PermanentFault(f"given up after {self.attempts} attempts: {reason}")
             result = Failed(broken.reason, 0)
         outcome = {"at": format_time(self.now()), **asdict(result), "kind": _kind(result)}
         with tracing.span("give lease back"):

@@ -23,12 +23,11 @@ from pipeline_state.table.claims import claim, claimed_promotions, mark_publishe
 from pipeline_state.table.journal import Happening
 from pipeline_state.table.models import connect, tables_of, to_plain
 from pipeline_state.table.results import note_hand_edits
-from pipeline_state.table.retry import RepeatedError
+from pipeline_state.table.retry import ATTEMPTS, RepeatedError, step_aside
 from pipeline_state.table.snapshot import Reader, Snapshot
 from pipeline_state.table.stream import Change, read_change
-from pipeline_state.table.transaction import RefusedError
+from pipeline_state.table.transaction import ConflictError, RefusedError
 
-_ATTEMPTS = 5
 _SHOWN = 200
 
 
@@ -79,15 +78,18 @@ class Promoter:
 
     def _promote(self, repo: str, commit: str) -> None:
         """Decide and act until nobody's concurrent write has come between."""
-        for _ in range(_ATTEMPTS):
-            snapshot = self.reader.read(repo, commit)
+        for _ in range(ATTEMPTS):
             try:
+                snapshot = self.reader.read(repo, commit)
                 is_old = [
                     self._act(snapshot, pipeline, decision)
                     for pipeline in snapshot.definitions.pipelines
                     for decision in self._decide(snapshot, pipeline)
                 ]
             except RefusedError:
+                continue
+            except ConflictError:
+                step_aside()
                 continue
             if not any(is_old):
                 return

@@ -59,9 +59,10 @@ class Promoted(_About):
     def sentence(self) -> str:
         gate = self.deployed
         if gate is None or gate.status == "pending":
-            return f"promoted to {self.environment} at {self.at}; not deployed yet"
+            reason = f": {gate.reason}" if gate and gate.reason else ""
+            return f"promoted to {self.environment} at {self.at}; not deployed yet{reason}"
         if gate.status == "failed":
-            reason = gate.reason or "no reason given"
+            reason = f"{gate.reason or 'no reason given'}; push a commit to try again"
             return f"promoted to {self.environment} at {self.at}, but the deployment failed: {reason}"
         return f"deployed to {self.environment} at {gate.at or 'an unknown time'}"
 

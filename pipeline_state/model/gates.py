@@ -18,6 +18,7 @@ from pipeline_state.model.times import parse_time
 NAMED_ATTRIBUTES = frozenset({"repo", "commit", "branch", "pushed_at", "sequence", "honeycomb_trace"})
 """Attributes of a record that say who it is; every other one without a leading underscore is a gate."""
 
+_NO_STATUS = "unrecognised value: a map without `status`"
 _USABLE_NAME = re.compile(r"[A-Za-z0-9.\-/:][A-Za-z0-9_.\-/:]*")
 
 
@@ -77,7 +78,7 @@ def read_gate(name: str, value: Any, now: datetime) -> Gate:
 
 
 def _from_map(name: str, value: Mapping[str, Any], now: datetime) -> Gate:
-    status, note = _status(value.get("status", ""))
+    status, note = _status(value["status"]) if "status" in value else (GateStatus.PENDING, _NO_STATUS)
     expires_at = _text(value.get("expires_at"))
     if status is GateStatus.PASSED and expires_at:
         expiry = parse_time(expires_at)

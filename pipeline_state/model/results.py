@@ -79,7 +79,8 @@ class ReleaseResult:
     """How one release of a promotion ended.
 
     gate: the environment's deployed gate. releases: names of all releases of the environment. generation: the claim's.
-    status: TRUE or FALSE. at: RFC 3339. revision, chart: Helm's, where it deployed; reason: where it failed.
+    status: TRUE, FALSE, or "" while it is to be tried again. at: RFC 3339. revision, chart: Helm's, where it deployed;
+    reason: where it failed.
     """
 
     gate: str
@@ -94,12 +95,15 @@ class ReleaseResult:
 
 
 def deployed_value(value: Any, result: ReleaseResult) -> dict[str, Any] | None:
-    """The deployed gate's new value, or None where it already tells of a later promotion.
+    """The deployed gate's new value, or None where it already tells of a later promotion or a later result.
 
     It is passed once every release of the promotion is deployed, and failed as soon as one has failed.
     """
     generation, known = _deployed_before(value)
     if generation > result.generation:
+        return None
+    before = parse_time(known.get(result.release, {}).get("at")) if generation == result.generation else None
+    if before and (now := parse_time(result.at)) and now < before:
         return None
     mine = {"status": result.status, "at": result.at, "revision": result.revision}
     mine |= {key: text for key, text in (("reason", result.reason), ("chart", result.chart)) if text}

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pynamodb.models import Model
 
 _CONDITION = "ConditionalCheckFailed"
+_CONFLICT = "TransactionConflict"
 _HOPELESS = {"ValidationError", "ItemCollectionSizeLimitExceeded"}
 
 
@@ -27,11 +28,15 @@ class RefusedError(Exception):
         self.labels = labels
 
 
+class ConflictError(TemporaryFault):
+    """Another request touched the same item in the same moment, so nothing was done; soon there may be no other."""
+
+
 class Transaction:
     """Writes that happen together or not at all, each with a label that names it in a refusal.
 
-    `commit` raises RefusedError when conditions did not hold, TemporaryFault when a retry may help (throttled, in
-    conflict with another transaction, unreachable), PermanentFault when DynamoDB says that no retry can.
+    `commit` raises RefusedError when conditions did not hold, TemporaryFault when a retry may help (throttled,
+    unreachable; ConflictError, in conflict with another transaction), PermanentFault when DynamoDB says that none can.
     """
 
     def __init__(self) -> None:
@@ -73,6 +78,9 @@ def _translated(error: TransactWriteError, labels: list[str]) -> Exception:
 def fault(error: PynamoDBException) -> TemporaryFault | PermanentFault:
     """What an error of a single call means for the message at hand."""
     code: Any = error.cause_response_code
+    reasons = getattr(error, "cancellation_reasons", ())
+    if code == f"{_CONFLICT}Exception" or any(reason and reason.code == _CONFLICT for reason in reasons):
+        return ConflictError("DynamoDB has others reading or writing the same items at this moment", delay_seconds=1)
     if code in {"ValidationException", "SerializationException"}:
         return PermanentFault(f"DynamoDB refuses the request: {error.cause_response_message}")
     return TemporaryFault(f"DynamoDB did not take the request: {code or type(error.cause).__name__}", delay_seconds=1)

@@ -254,7 +254,15 @@ def test_while_the_cluster_is_away_the_message_is_hidden_and_the_lease_free(unre
     assert unreachable.functions.hidden(unreachable.functions.installs) == 1
     assert failures(unreachable.invoke([message]), [message["messageId"]]) == [message["messageId"]]
     unreachable.take_lease(promotion)
-    assert "started" in unreachable.outcomes()
+    assert {"started", "errored"} <= set(unreachable.outcomes())
+
+
+def test_between_two_attempts_the_gate_says_what_is_broken(unreachable: Shop) -> None:
+    unreachable.promote(A)
+    unreachable.mapping.poll()
+    unreachable.functions.settle()
+    assert unreachable.gate(A)["status"] == ""
+    assert "unreachable" in unreachable.gate(A)["reason"]
 
 
 def test_the_last_attempt_fails_the_deployment_and_leaves_a_dead_letter(unreachable: Shop) -> None:
@@ -267,6 +275,16 @@ def test_the_last_attempt_fails_the_deployment_and_leaves_a_dead_letter(unreacha
     assert "given up after 3 attempts" in unreachable.gate(A)["reason"]
     ((_, attributes),) = unreachable.functions.bodies(unreachable.functions.dead_installs)
     assert "given up after 3 attempts" in attributes["reason"]
+
+
+def test_what_nobody_foresaw_fails_the_deployment_at_the_last_attempt_and_says_so(shop: Shop) -> None:
+    shop.define(chart="charts/\0")
+    shop.promote(A)
+    for _ in range(3):
+        shop.mapping.show_again(shop.mapping.poll())
+    shop.functions.settle()
+    assert shop.gate(A)["status"] == "FALSE"
+    assert "unexpected ValueError" in shop.gate(A)["reason"]
 
 
 @pytest.mark.parametrize("when", ["lease:", "outcome:"], ids=["before Helm", "after Helm"])

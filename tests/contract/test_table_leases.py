@@ -165,13 +165,13 @@ REASONS = {
 
 
 @contextmanager
-def answering(status: int, body: str) -> Iterator[list[str]]:
-    """DynamoDB answers every call so; the operations that were called."""
+def answering(status: int, body: str, times: int = 1_000) -> Iterator[list[str]]:
+    """DynamoDB answers so many calls so; the operations that were called."""
     called: list[str] = []
 
-    def answer(request: Any, **_: Any) -> AWSResponse:
+    def answer(request: Any, **_: Any) -> AWSResponse | None:
         called.append(request.headers["X-Amz-Target"].decode().partition(".")[2])
-        return _Answer(status, body)
+        return _Answer(status, body) if len(called) <= times else None
 
     events: Any = connection().client.meta.events
     events.register("before-send.dynamodb.*", answer)
@@ -195,6 +195,7 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """botocore's own retries without the waits between them."""
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
     monkeypatch.setattr("botocore.retries.standard.time.sleep", lambda _: None)
+    monkeypatch.setattr("pipeline_state.table.retry.time.sleep", lambda _: None)
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -207,6 +208,14 @@ def test_a_call_that_fails_says_whether_to_try_again(
     with answering(status, body) as called, pytest.raises(expected, match="DynamoDB"):
         CALLS[call](room, promotion)
     assert called
+
+
+@pytest.mark.usefixtures("unhurried")
+def test_another_transaction_that_comes_in_between_is_let_by(room: TableRoom) -> None:
+    reasons, _ = REASONS["another transaction"]
+    with answering(400, CANCELLED % reasons, times=3):
+        room.push("", B, 30)
+    assert room.snapshot(B).record.branches
 
 
 @pytest.mark.parametrize("reason", REASONS)

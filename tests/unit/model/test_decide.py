@@ -177,17 +177,23 @@ CASES: dict[str, tuple[Record, EnvironmentState | None, str, str]] = {
         "Promoted",
         "deployed to staging at an unknown time",
     ),
+    "its deployment is tried again": (
+        record({"deployed_to_staging": {"status": "", "reason": "no cluster"}}, claims={"staging": CLAIM}),
+        state(),
+        "Promoted",
+        f"promoted to staging at {BEFORE}; not deployed yet: no cluster",
+    ),
     "its deployment failed": (
         record({"deployed_to_staging": {"status": "FALSE", "reason": "no image"}}, claims={"staging": CLAIM}),
         state(),
         "Promoted",
-        f"promoted to staging at {BEFORE}, but the deployment failed: no image",
+        f"promoted to staging at {BEFORE}, but the deployment failed: no image; push a commit to try again",
     ),
     "its deployment failed and nobody says why": (
         record({"deployed_to_staging": "FALSE"}, claims={"staging": CLAIM}),
         state(),
         "Promoted",
-        f"promoted to staging at {BEFORE}, but the deployment failed: no reason given",
+        f"promoted to staging at {BEFORE}, but the deployment failed: no reason given; push a commit to try again",
     ),
     "it is deployed and a gate has closed since": (
         record({"build": "FALSE", "deployed_to_staging": "TRUE"}, claims={"staging": CLAIM}),

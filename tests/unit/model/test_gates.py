@@ -26,10 +26,10 @@ VALUES: list[tuple[Any, GateStatus]] = [
     ({"status": True}, PASSED),
     ({"status": "False", "by": "scanner"}, FAILED),
     ({"status": ""}, PENDING),
-    ({}, PENDING),
-    ({"by": "ann"}, PENDING),
 ]
 NONSENSE: list[Any] = [
+    {},
+    {"statuss": "TRUE"},
     "yes",
     "1",
     "passed",

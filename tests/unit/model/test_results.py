@@ -1,5 +1,6 @@
 """What results do to gates: which they feed, which count, and how releases add up."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -139,6 +140,11 @@ def test_a_gate_where_all_went_well_gives_no_reason() -> None:
 
 def test_an_earlier_promotions_result_changes_nothing_after_a_later_one() -> None:
     assert deployed_value(deployed(ended(generation=3)), ended("FALSE", generation=2)) is None
+
+
+def test_an_earlier_attempts_error_that_is_told_late_changes_nothing() -> None:
+    value = deployed(replace(ended(), at="2026-07-01T12:00:05Z"))
+    assert deployed_value(value, replace(ended(""), at="2026-07-01T12:00:04Z")) is None
 
 
 def test_a_later_promotion_begins_anew() -> None:
