@@ -34,7 +34,7 @@ _VALUES = {
 
 def status(choice: Choice, repo: MaybeRepo = "", commit: MaybeCommit = "", last: Last = 10) -> None:
     """Show what every environment has; or a repository's newest commits; or all about one commit."""
-    from pipeline_state.cli import facts, views
+    from pipeline_state.cli import facts, matrix, views
 
     choice.open()
     if not repo:
@@ -44,7 +44,7 @@ def status(choice: Choice, repo: MaybeRepo = "", commit: MaybeCommit = "", last:
         choice.show(heads, lambda: views.heads_table(heads))
     elif not commit:
         rows = facts.recent(repo, last, _now())
-        choice.show([row.status for row in rows], lambda: views.commits_table(rows, choice.console.width))
+        choice.show([row.status for row in rows], lambda: matrix.commits_table(rows, choice.console.width))
     else:
         about = facts.status_of(*facts.find_commit(repo, commit), _now())
         choice.show(about, lambda: views.commit_view(about))

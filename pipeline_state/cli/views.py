@@ -10,9 +10,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pipeline_state.cli.facts import Row
 from pipeline_state.cli.happenings import Told
-from pipeline_state.model.pipelines import DEPLOYED_TO, Pipeline
+from pipeline_state.model.pipelines import Pipeline
 
 GATES = {"passed": ("✓", "green"), "failed": ("✗", "red"), "pending": ("·", "yellow")}
 """Symbol and colour of a gate's status."""
@@ -31,16 +30,13 @@ _DECISIONS = {
     "NotACandidate": "dim",
     "NoPipeline": "red",
 }
-_SHORT = 12
+SHORT = 12
 """Digits of a commit's hash that tell it apart."""
-
-_MATRIX_MARGIN = 34
-"""Columns of a commits' table that are not gates: hash, time and space."""
 
 
 def gates_table(status: Mapping[str, Any]) -> Table:
     """The gates of a status object, with who set them and why."""
-    table = _table("gate", "status", "")
+    table = plain_table("gate", "status", "")
     for gate in status["gates"]:
         symbol, style = GATES[gate["status"]]
         evidence = [who(gate["by"]), moment(gate["at"]), gate["reason"]]
@@ -50,12 +46,12 @@ def gates_table(status: Mapping[str, Any]) -> Table:
 
 def environments_table(status: Mapping[str, Any]) -> Table:
     """What is decided about each environment of a status object, and why."""
-    table = _table("environment", "decision", "")
+    table = plain_table("environment", "decision", "")
     names = {each["pipeline"] for each in status["environments"]}
     for each in status["environments"]:
         place = f"{each['pipeline']} {each['name']}" if len(names) > 1 else each["name"] or "all"
         lines = [Text(each["reason"]), *filter(None, map(_release_line, each["releases"]))]
-        table.add_row(place, Text(each["decision"], _decision_style(each)), Group(*lines))
+        table.add_row(place, Text(each["decision"], decision_style(each)), Group(*lines))
     return table
 
 
@@ -73,46 +69,21 @@ def why_view(status: Mapping[str, Any]) -> Group:
         *(
             Text.assemble(
                 (f"{each['pipeline']} " if len(names) > 1 else "") + (f"{each['name']}: " if each["name"] else ""),
-                (each["reason"], _decision_style(each)),
+                (each["reason"], decision_style(each)),
             )
             for each in status["environments"]
         )
     )
 
 
-def commits_table(rows: Sequence[Row], width: int) -> RenderableType:
-    """Commits × gates, newest first, and what is decided for each environment.
-
-    Names of gates head their columns where the width allows it; else numbers do, and a legend tells their names.
-    """
-    gates = list(dict.fromkeys(gate["name"] for row in rows for gate in row.status["gates"]))
-    gates = [name for name in gates if not name.startswith(DEPLOYED_TO)]
-    places = list(dict.fromkeys(_place(each) for row in rows for each in row.status["environments"] if each["name"]))
-    needed = _MATRIX_MARGIN + sum(len(name) + 2 for name in gates) + sum(max(len(place), 13) + 2 for place in places)
-    heads = gates if needed <= width else [str(number) for number, _ in enumerate(gates, 1)]
-    several = len({place.partition(" ")[0] for place in places}) > 1
-    table = _table("commit", "pushed", *heads, *(place if several else place.partition(" ")[2] for place in places))
-    for row in rows:
-        table.add_row(
-            Text(row.commit[:_SHORT], "cyan"),
-            moment(row.pushed_at) or "not yet",
-            *_cells(row.status["gates"], gates),
-            *_decisions(row.status["environments"], places),
-        )
-    if heads == gates:
-        return table
-    legend = "  ".join(f"{number} {name}" for number, name in enumerate(gates, 1))
-    return Group(table, Text(), Text(legend, "dim"))
-
-
 def heads_table(heads: Sequence[Mapping[str, Any]]) -> Table:
     """What every environment of every repository has, and whether it got there."""
-    table = _table("pipeline", "environment", "state", "head", "promoted (UTC)", "branch", folding=1)
+    table = plain_table("pipeline", "environment", "state", "head", "promoted (UTC)", "branch", folding=1)
     last = ""
     for each in heads:
         name = each["pipeline"] if each["pipeline"] != last else ""
         last = each["pipeline"]
-        head = Text(each["head"][:_SHORT], "cyan") if each["head"] else Text("none yet", "dim")
+        head = Text(each["head"][:SHORT], "cyan") if each["head"] else Text("none yet", "dim")
         symbol, style = HEADS.get(each["state"], ("", ""))
         state = Text(f"{symbol} {each['state'] or ''}".strip(), style)
         promoted = minute(each["promoted_at"])
@@ -123,9 +94,9 @@ def heads_table(heads: Sequence[Mapping[str, Any]]) -> Table:
 def events_table(events: Sequence[Told]) -> Table:
     """What happened, newest last."""
     several = len({(event.repo, event.commit) for event in events}) > 1
-    table = _table("time", *(["commit"] if several else []), "")
+    table = plain_table("time", *(["commit"] if several else []), "")
     for event in events:
-        about = [Text(f"{event.repo.rpartition('/')[2]}@{event.commit[:_SHORT]}", "cyan")] if several else []
+        about = [Text(f"{event.repo.rpartition('/')[2]}@{event.commit[:SHORT]}", "cyan")] if several else []
         table.add_row(moment(event.time) or event.time, *about, Text.assemble(event.text, (_sender(event), "dim")))
     return table
 
@@ -133,7 +104,7 @@ def events_table(events: Sequence[Told]) -> Table:
 def environments_of(pipeline: Pipeline) -> Table:
     """A pipeline's environments: what each needs and installs."""
     openers = {gate.name: gate.source for gate in pipeline.gates}
-    table = _table("environment", "after", "gates", "installs")
+    table = plain_table("environment", "after", "gates", "installs")
     for environment in pipeline.environments:
         gates = [f"{name} ({source.name})" if (source := openers.get(name)) else name for name in environment.gates]
         releases = [f"{each.namespace}/{each.name} from {each.chart}" for each in environment.releases]
@@ -163,7 +134,7 @@ def who(by: str | None) -> str | None:
     return by.split(":", 5)[-1] if by and by.startswith("arn:") else by
 
 
-def _table(*heads: str, folding: int = 0) -> Table:
+def plain_table(*heads: str, folding: int = 0) -> Table:
     """Names keep their length; the last column takes the rest of the width and wraps, and so do the first `folding`."""
     table = _PlainTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for at, head in enumerate(heads, 1):
@@ -186,34 +157,13 @@ def _sender(event: Told) -> str:
     return f", by {who(event.by) or 'unknown'}{claimed}"
 
 
-def _place(environment: Mapping[str, Any]) -> str:
-    return f"{environment['pipeline']} {environment['name']}"
+def decision_style(environment: Mapping[str, Any]) -> str:
+    """The colour of what is decided about an environment."""
+    return "red" if has_failed(environment) else _DECISIONS.get(environment["decision"], "")
 
 
-def _cells(gates: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Text]:
-    states = {gate["name"]: gate["status"] for gate in gates}
-    return [Text(*GATES[states[name]]) if name in states else Text() for name in names]
-
-
-def _decisions(environments: Sequence[Mapping[str, Any]], places: Sequence[str]) -> list[Text]:
-    found = {_place(each): each for each in environments}
-    return [Text(_word(found[place]), _decision_style(found[place])) if place in found else Text() for place in places]
-
-
-def _word(environment: Mapping[str, Any]) -> str:
-    """The decision in a word; of a promoted commit, how far it got."""
-    if environment["decision"] != "Promoted":
-        return str(environment["decision"])
-    if _has_failed(environment):
-        return "failed"
-    return "deployed" if environment["deployed_at"] else "promoted"
-
-
-def _decision_style(environment: Mapping[str, Any]) -> str:
-    return "red" if _has_failed(environment) else _DECISIONS.get(environment["decision"], "")
-
-
-def _has_failed(environment: Mapping[str, Any]) -> bool:
+def has_failed(environment: Mapping[str, Any]) -> bool:
+    """Whether one of its releases did."""
     return any(release["status"] == "failed" for release in environment["releases"])
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from pipeline_state.cli import views
+from pipeline_state.cli import matrix, views
 from pipeline_state.cli.facts import Row
 from pipeline_state.cli.happenings import Told, tell
 
@@ -86,16 +86,48 @@ def test_no_colour_is_used_where_none_is_wanted() -> None:
 
 def test_gates_head_their_columns_where_there_is_room_else_numbers_and_a_legend_do() -> None:
     rows = [Row(SHA, "2026-01-01T10:00:00Z", dict(STATUS))]
-    wide, narrow = (drawn(views.commits_table(rows, width), width, color_system=None) for width in (160, 80))
+    wide, narrow = (drawn(matrix.commits_table(rows, width), width, color_system=None) for width in (160, 80))
     assert NAMES[2] in wide.splitlines()[0]
     assert NAMES[2] not in narrow.splitlines()[0]
     assert f"3 {NAMES[2]}" in " ".join(narrow.split())
     assert all("deployed" in text and "Blocked" in text for text in (wide, narrow))
 
 
+DECISIONS = ["Promoted", "Superseded", "NotACandidate", "Wait", "Blocked"]
+
+
+def crowded(environments: int) -> tuple[list[str], list[str]]:
+    """The lines of a commit with four gates and as many environments, in 80 columns; and all names."""
+    names = [f"environment-number-{number}" for number in range(1, environments + 1)]
+    places = [environment(name, DECISIONS[at % 5]) for at, name in enumerate(names)]
+    gates = [gate(f"gate_{letter}", status) for letter, status in zip("abcd", [*views.GATES, "passed"], strict=True)]
+    row = Row(SHA, "2026-01-01T10:00:00Z", {**STATUS, "gates": gates, "environments": places})
+    lines = drawn(matrix.commits_table([row], 80), color_system=None).splitlines()
+    return lines, ["gate_a", "gate_b", "gate_c", "gate_d", *names]
+
+
+def test_numbers_and_marks_tell_what_is_too_wide_for_80_columns() -> None:
+    lines, _ = crowded(5)
+    assert lines[0].split() == ["commit", "pushed", "(UTC)", *"123456789"]
+    assert lines[2].split() == [SHA[:12], "2026-01-01", "10:00", *"✓✗·✓", *"→<-·!"]
+    assert "→ promoted < Superseded - NotACandidate · Wait ! Blocked" in " ".join(" ".join(lines).split())
+
+
+@pytest.mark.parametrize("environments", [5, 9, 40])
+def test_nothing_vanishes_in_80_columns(environments: int) -> None:
+    lines, names = crowded(environments)
+    assert max(map(len, lines)) <= 80
+    heads = [head for line in lines if line.startswith("commit") for head in line.split()[3:]]
+    marks = [mark for line in lines if line.startswith(SHA[:12]) for mark in line.split()[3:]]
+    assert heads == [str(number) for number, _ in enumerate(names, 1)]
+    assert marks == [*"✓✗·✓", *("→<-·!" * 8)[:environments]]
+    legend = " ".join(" ".join(lines).split())
+    assert [name for number, name in enumerate(names, 1) if f"{number} {name}" not in legend] == []
+
+
 def test_a_failed_release_is_told_as_failed() -> None:
     failed = {**STATUS, "environments": [environment("staging", "Promoted", releases=[release("failed")])]}
-    assert "failed" in drawn(views.commits_table([Row(SHA, "", failed)], 80), color_system=None)
+    assert "failed" in drawn(matrix.commits_table([Row(SHA, "", failed)], 80), color_system=None)
 
 
 def head(state: str | None, **changes: Any) -> dict[str, Any]:
@@ -186,7 +218,7 @@ def test_what_people_write_is_shown_as_it_is(name: str) -> None:
     tables = [
         views.commit_view(about),
         views.why_view({**about, "environments": [environment(name, reason=name)]}),
-        views.commits_table([Row(SHA, name, about)], 140),
+        matrix.commits_table([Row(SHA, name, about)], 140),
         views.heads_table([head]),
         views.events_table([told, other]),
     ]
