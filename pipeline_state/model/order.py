@@ -23,8 +23,11 @@ NO_COMMIT = "0" * 40
 
 _PLACES_PER_SECOND = 1000
 
-_CLOCK_SLACK = 5 * _PLACES_PER_SECOND
-"""How far GitHub's repository-wide time of a push may contradict the chain; beyond it, the branch was reset."""
+_CLOCK_SLACK = 5 * _PLACES_PER_SECOND + _PLACES_PER_SECOND // 2
+"""How far GitHub's repository-wide time of a push may contradict the chain; beyond it, the branch was reset.
+
+Five seconds, and half a second's places for commits that the chain itself has moved up meanwhile.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,3 +118,11 @@ def test_a_place_says_when_its_push_had_happened() -> None:
     assert known["A"].pushed_by == f"{_MINUTE}15Z", "which nobody has told yet, and clocks may differ by five seconds"
     late = places([push("AB", 10), push("·A", 10)])
     assert str(late["A"].pushed_at) <= known["A"].pushed_by
+
+
+def test_a_clock_that_is_five_seconds_ahead_does_not_tear_a_chain_whose_commits_it_moved_up() -> None:
+    times = ["12:00:00", "12:00:05", "12:00:00", "12:00:00"]
+    known: dict[str, Place] = {}
+    for number, time in enumerate(times):
+        known |= place(Push(f"c{number}", f"c{number + 1}", f"2026-07-01T{time}Z"), known.get)
+    assert sorted(known, key=lambda commit: known[commit].sequence) == ["c0", "c1", "c2", "c3", "c4"]
