@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 from collections.abc import Callable
@@ -43,6 +44,16 @@ def print_json(data: object) -> None:
     sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False, default=_plain) + "\n")
 
 
+def said(value: object) -> str:
+    """A value of somebody's column in a sentence: text as it is, everything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=_plain)
+
+
+def printable(text: str) -> str:
+    """Text that cannot move the cursor, change colours or read backwards: what does is shown escaped, on one line."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
 def told(error: Exception) -> tuple[str, int] | None:
     """The line and exit code of an error that is expected to happen; None for one that is a bug."""
     if isinstance(error, CommandError):
@@ -74,6 +85,9 @@ _OTHERS: dict[str, Callable[[Exception], str]] = {
 
 
 def _plain(value: object) -> object:
+    """What DynamoDB has and JSON has not; bytes are base64, as in DynamoDB's own JSON."""
     if isinstance(value, Decimal):
         return int(value) if value == int(value) else float(value)
-    return str(value)
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return sorted(value, key=str) if isinstance(value, set) else str(value)

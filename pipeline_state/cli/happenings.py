@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline_state.cli.console import said
+
 GATE_SET = "gate set"
 """Kind of the entry of `gatestream gate set`."""
 
@@ -57,32 +59,33 @@ def _sender(kind: str, id_and_source: str) -> str:
 
 
 def _sentence(kind: str, what: Mapping[str, Any]) -> str:
+    told = {name: said(value) for name, value in what.items()}
     if kind in _SENTENCES:
-        return _SENTENCES[kind](what)
-    if "release" in what:
-        reason = what.get("reason")
-        place = f"{what['release']} {what.get('outcome')} in {what.get('environment')}"
-        return f"{place}: {reason}" if reason else place
-    if "name" in what:
+        return _SENTENCES[kind](told)
+    if "release" in told:
+        place = f"{told['release']} {told.get('outcome')} in {told.get('environment')}"
+        return f"{place}: {told['reason']}" if told.get("reason") else place
+    if "name" in told:
         provider = next((name for prefix, name in _PROVIDERS.items() if kind.startswith(prefix)), kind)
         event = kind.split(".")[2] if provider != kind else "result"
-        return f"{provider} {event.partition('-')[0].replace('_', ' ')} {what['name']}: {what.get('status')}"
-    return f"{kind} {_pairs(what)}".strip()
+        return f"{provider} {event.partition('-')[0].replace('_', ' ')} {told['name']}: {told.get('status')}"
+    return f"{kind} {_pairs(told)}".strip()
 
 
-def _gate_set(what: Mapping[str, Any]) -> str:
-    reason = what.get("reason")
-    status = _STATUSES.get(str(what.get("status")), what.get("status"))
-    return f"gate {what.get('gate')} set to {status}{f': {reason}' if reason else ''}"
+def _gate_set(what: Mapping[str, str]) -> str:
+    reason, status = what.get("reason"), what.get("status", "")
+    return f"gate {what.get('gate')} set to {_STATUSES.get(status, status)}{f': {reason}' if reason else ''}"
 
 
-_SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "com.github.push": lambda what: f"pushed to {what.get('branch')}{' by force' if what.get('forced') else ''}",
+def _pairs(what: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} = {value or 'empty'}" for name, value in what.items())
+
+
+_SENTENCES: Mapping[str, Callable[[Mapping[str, str]], str]] = {
+    "com.github.push": lambda what: (
+        f"pushed to {what.get('branch')}{' by force' if what.get('forced') == 'true' else ''}"
+    ),
     "claimed": lambda what: f"promoted to {what.get('environment')}, generation {what.get('generation')}",
     "edited by hand": lambda what: f"edited by hand: {_pairs(what)}",
     GATE_SET: _gate_set,
 }
-
-
-def _pairs(what: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} = {value if value != '' else 'empty'}" for name, value in what.items())

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline_state.cli.facts import Row
-from pipeline_state.cli.views import GATES, SHORT, decision_style, has_failed, minute, plain_table
+from pipeline_state.cli.views import GATES, SHORT, decision_style, has_failed, minute, plain_table, shown
 from pipeline_state.model.pipelines import DEPLOYED_TO
 
 _MARKS = {
@@ -90,7 +90,7 @@ class _Matrix:
         table = plain_table("commit", "pushed (UTC)", *(head for head, _ in columns))
         for at, row in enumerate(self.rows):
             time = minute(row.pushed_at) or "not yet"
-            table.add_row(Text(row.commit[:SHORT], "cyan"), time, *(cells[at] for _, cells in columns))
+            table.add_row(shown(row.commit[:SHORT], "cyan"), time, *(cells[at] for _, cells in columns))
         return table
 
     def legend(self) -> Iterator[Text]:
@@ -99,7 +99,7 @@ class _Matrix:
         for what, names, first in (("gates", gates, 1), ("environments", places, len(gates) + 1)):
             if names:
                 told = "  ".join(f"{number} {name}" for number, name in enumerate(names, first))
-                yield Text(f"{what}: {told}", "dim")
+                yield shown(f"{what}: {told}", "dim")
 
     def marks(self) -> Text:
         """What the marks of environments mean, of those that are there."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline_state.cli.console import USAGE, CommandError, make_console, print_json, told
+from pipeline_state.cli.console import USAGE, CommandError, make_console, print_json, printable, told
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -100,7 +100,8 @@ def common(function: Callable[..., int | None]) -> Callable[..., None]:
             line = told(error)
             if line is None:
                 raise
-            make_console(stderr=True).print(line[0], markup=False, soft_wrap=True, style="red")
+            text = "\n".join(map(printable, line[0].splitlines()))
+            make_console(stderr=True).print(text, markup=False, soft_wrap=True, style="red")
             raise typer.Exit(line[1]) from error
         raise typer.Exit(code or 0)
 

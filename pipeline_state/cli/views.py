@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pipeline_state.cli.console import printable
 from pipeline_state.cli.happenings import Told
 from pipeline_state.model.pipelines import Pipeline
 
@@ -40,7 +41,9 @@ def gates_table(status: Mapping[str, Any]) -> Table:
     for gate in status["gates"]:
         symbol, style = GATES[gate["status"]]
         evidence = [who(gate["by"]), moment(gate["at"]), gate["reason"]]
-        table.add_row(gate["name"], Text(f"{symbol} {gate['status']}", style), Text(" · ".join(filter(None, evidence))))
+        table.add_row(
+            gate["name"], Text(f"{symbol} {gate['status']}", style), shown(" · ".join(filter(None, evidence)))
+        )
     return table
 
 
@@ -50,30 +53,26 @@ def environments_table(status: Mapping[str, Any]) -> Table:
     names = {each["pipeline"] for each in status["environments"]}
     for each in status["environments"]:
         place = f"{each['pipeline']} {each['name']}" if len(names) > 1 else each["name"] or "all"
-        lines = [Text(each["reason"]), *filter(None, map(_release_line, each["releases"]))]
+        lines = [shown(each["reason"]), *filter(None, map(_release_line, each["releases"]))]
         table.add_row(place, Text(each["decision"], decision_style(each)), Group(*lines))
     return table
 
 
 def commit_view(status: Mapping[str, Any]) -> Group:
     """All of a status object."""
-    where = f" on {status['branch']}" if status["branch"] else ", on no branch that a push told of"
+    where = f" on {printable(status['branch'])}" if status["branch"] else ", on no branch that a push told of"
     head = Text.assemble((status["repo"], "bold"), " ", (status["commit"], "cyan"), where)
     return Group(head, Text(), gates_table(status), Text(), environments_table(status))
 
 
 def why_view(status: Mapping[str, Any]) -> Group:
     """One sentence an environment."""
-    names = {each["pipeline"] for each in status["environments"]}
-    return Group(
-        *(
-            Text.assemble(
-                (f"{each['pipeline']} " if len(names) > 1 else "") + (f"{each['name']}: " if each["name"] else ""),
-                (each["reason"], decision_style(each)),
-            )
-            for each in status["environments"]
-        )
-    )
+    several = len({each["pipeline"] for each in status["environments"]}) > 1
+    lines = []
+    for each in status["environments"]:
+        place = " ".join(filter(None, [each["pipeline"] if several else None, each["name"]]))
+        lines.append(Text.assemble(shown(f"{place}: " if place else ""), shown(each["reason"], decision_style(each))))
+    return Group(*lines)
 
 
 def heads_table(heads: Sequence[Mapping[str, Any]]) -> Table:
@@ -83,7 +82,7 @@ def heads_table(heads: Sequence[Mapping[str, Any]]) -> Table:
     for each in heads:
         name = each["pipeline"] if each["pipeline"] != last else ""
         last = each["pipeline"]
-        head = Text(each["head"][:SHORT], "cyan") if each["head"] else Text("none yet", "dim")
+        head = shown(each["head"][:SHORT], "cyan") if each["head"] else Text("none yet", "dim")
         symbol, style = HEADS.get(each["state"], ("", ""))
         state = Text(f"{symbol} {each['state'] or ''}".strip(), style)
         promoted = minute(each["promoted_at"])
@@ -96,8 +95,10 @@ def events_table(events: Sequence[Told]) -> Table:
     several = len({(event.repo, event.commit) for event in events}) > 1
     table = plain_table("time", *(["commit"] if several else []), "")
     for event in events:
-        about = [Text(f"{event.repo.rpartition('/')[2]}@{event.commit[:SHORT]}", "cyan")] if several else []
-        table.add_row(moment(event.time) or event.time, *about, Text.assemble(event.text, (_sender(event), "dim")))
+        about = [shown(f"{event.repo.rpartition('/')[2]}@{event.commit[:SHORT]}", "cyan")] if several else []
+        table.add_row(
+            moment(event.time) or event.time, *about, Text.assemble(shown(event.text), shown(_sender(event), "dim"))
+        )
     return table
 
 
@@ -129,6 +130,11 @@ def minute(time: str | None) -> str:
     return (moment(time) or "")[:16]
 
 
+def shown(text: str, style: str = "") -> Text:
+    """Text that somebody else wrote."""
+    return Text(printable(text), style)
+
+
 def who(by: str | None) -> str | None:
     """Somebody's name; of an ARN, what comes after account and service."""
     return by.split(":", 5)[-1] if by and by.startswith("arn:") else by
@@ -139,7 +145,7 @@ def plain_table(*heads: str, folding: int = 0) -> Table:
     table = _PlainTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for at, head in enumerate(heads, 1):
         wraps = at <= folding or at == len(heads)
-        table.add_column(Text(head), no_wrap=not wraps, overflow="fold" if wraps else "ellipsis")
+        table.add_column(shown(head), no_wrap=not wraps, overflow="fold" if wraps else "ellipsis")
     return table
 
 
@@ -147,7 +153,7 @@ class _PlainTable(Table):
     """A table whose cells say what they say: names of columns and branches may look like rich's markup."""
 
     def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
-        super().add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells), **options)
+        super().add_row(*(shown(cell) if isinstance(cell, str) else cell for cell in cells), **options)
 
 
 def _sender(event: Told) -> str:
@@ -177,4 +183,4 @@ def _release_line(release: Mapping[str, Any]) -> Text | None:
         moment(release["at"]),
     ]
     told = " · ".join(filter(None, [f"{release['namespace']}/{release['name']} {release['status']}", *facts]))
-    return Text(told, "dim" if release["status"] == "deployed" else "red")
+    return shown(told, "dim" if release["status"] == "deployed" else "red")

@@ -1,6 +1,7 @@
 """Tables fit 80 columns without cutting what they say."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 
@@ -192,6 +193,13 @@ def told(kind: str, source: str = "https://github.com/org/app", by: str = "", **
             "web failed in prod: no such chart",
         ),
         (told("something.new", size=3), "", "something.new size = 3"),
+        (
+            told(
+                "edited by hand", legal={"status": "TRUE", "level": Decimal("1.50")}, key=b"\0", done=True, tags={"b"}
+            ),
+            "",
+            'edited by hand: legal = {"status": "TRUE", "level": 1.5}, key = "AA==", done = true, tags = ["b"]',
+        ),
     ],
 )
 def test_an_entry_of_the_journal_is_a_sentence(event: Told, by: str, text: str) -> None:
@@ -202,6 +210,32 @@ def test_an_entry_of_the_journal_is_a_sentence(event: Told, by: str, text: str) 
 def test_who_only_claims_to_be_somebody_is_marked() -> None:
     entry = {"record": f"org/app#{SHA}", "entry": "2026-01-01T10:00:00Z#id#x", "kind": "edited by hand", "by": "eve"}
     assert "by eve (claimed)" in drawn(views.events_table([tell(entry)]), color_system=None)
+
+
+NASTY = "\x1b[2J\x1b]0;title\a\r\nnext\u202eline"
+ESCAPED = r"\x1b[2J\x1b]0;title\x07\r\nnext\u202eline"
+
+
+def test_what_others_wrote_controls_no_terminal() -> None:
+    about = {**STATUS, "branch": NASTY, "gates": [gate(NASTY, by=NASTY, at=NASTY, reason=NASTY)]}
+    about["environments"] = [environment(NASTY, reason=NASTY, releases=[{**release("failed"), "chart": NASTY}])]
+    row = {"pipeline": NASTY, "environment": NASTY, "head": NASTY, "branch": NASTY, "promoted_at": NASTY, "state": None}
+    events = [
+        told("edited by hand", by=NASTY, **{NASTY: NASTY}),
+        Told(NASTY, NASTY, NASTY, "", NASTY, NASTY, verified=True, what={}),
+    ]
+    views_of_it = [
+        views.commit_view(about),
+        views.why_view(about),
+        matrix.commits_table([Row(SHA, "", about)], 80),
+        views.heads_table([row]),
+        views.events_table(events[:1]),
+        views.events_table(events),
+    ]
+    for view in views_of_it:
+        text = drawn(view, 2000, color_system=None)
+        assert ESCAPED in text
+        assert text.replace("\n", "").isprintable()
 
 
 def test_an_arn_is_shown_by_its_last_part() -> None:
