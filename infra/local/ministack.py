@@ -65,6 +65,13 @@ def free_port() -> int:
             return port
 
 
+def try_port(port: int) -> None:
+    """Raises OSError when a server could not listen on that port; one that has just ended does not count."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((HOST, port))
+
+
 def is_ready(port: int) -> bool:
     """Whether MiniStack answers on that port."""
     connection = http.client.HTTPConnection(HOST, port, timeout=2)

@@ -4,10 +4,12 @@
 writes lies in its state folder, so that any number of stacks can run side by side.
 """
 
+import errno
 import fcntl
 import json
 import os
 import secrets
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -25,9 +27,11 @@ from infra.local.stack_info import StackInfo, StackOptions, where_outputs_say
 __all__ = [
     "DEFAULT_STATE_DIR",
     "NoStackError",
+    "OnAlreadyError",
     "StackError",
     "StackInfo",
     "StackOptions",
+    "command",
     "down",
     "read",
     "running",
@@ -51,6 +55,10 @@ class StackError(Exception):
 
 class NoStackError(StackError):
     """No local stack is on there."""
+
+
+class OnAlreadyError(StackError):
+    """A local stack is on there already."""
 
 
 def up(state_dir: Path, *, options: StackOptions | None = None, progress: Progress | None = None) -> StackInfo:
@@ -80,22 +88,27 @@ def read(state_dir: Path) -> StackInfo:
     try:
         info = StackInfo.from_json(json.loads(files.stack.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise NoStackError(f"no local stack in {state_dir}: start one with `gatestream up`") from None
+        raise NoStackError(f"no local stack in {state_dir}: start one with `{command('up', state_dir)}`") from None
     ended = sorted(set(files.processes()) - set(files.running()))
     if ended:
-        raise NoStackError(f"{' and '.join(ended)} of {state_dir} ended, see {files.log}: start again, `gatestream up`")
+        again = f"start again with `{command('up', state_dir)}`"
+        raise NoStackError(f"{' and '.join(ended)} of {state_dir} ended, see {files.log}: {again}")
     return info
 
 
 def down(state_dir: Path) -> bool:
     """Ends every process of the stack and forgets it; whether there was one. Its log and traces stay."""
     files = _Files(state_dir.absolute())
-    with process.uninterrupted():
-        processes = files.processes()
-        for pid in processes.values():
-            process.stop(pid, str(files.folder))
-        files.forget()
-    return bool(processes)
+    if not files.folder.is_dir():
+        return False
+    with process.uninterrupted(), files.locked():
+        return _end(files)
+
+
+def command(name: str, state_dir: Path) -> str:
+    """The command line that is about the stack in that folder."""
+    usual = state_dir.absolute() == DEFAULT_STATE_DIR
+    return f"gatestream {name}" if usual else f"gatestream {name} --state-dir {shlex.quote(str(state_dir))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +139,17 @@ class _Files:
     def running(self) -> dict[str, int]:
         return {name: pid for name, pid in self.processes().items() if process.is_running(pid, str(self.folder))}
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else starts or ends a stack here meanwhile."""
+        with (self.folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def is_on(self) -> bool:
+        """Whether there is a stack of which every part lives."""
+        return self.stack.exists() and self.processes() == self.running()
+
     def write_stack(self, info: StackInfo) -> None:
         """For the user's eyes only: the webhook secrets are in it."""
         partial = self.folder / "stack.json.partial"
@@ -151,8 +175,8 @@ class _Start:
 
     def run(self) -> StackInfo:
         """Starts both servers and packages meanwhile, then deploys into them."""
+        port = _free(self.options.port) if self.options.port else ministack.free_port()
         helm = tools.helm_and_kubectl() / "helm"
-        port = self.options.port or ministack.free_port()
         endpoint_url = f"http://{ministack.HOST}:{port}"
         self.progress(f"MiniStack on {endpoint_url}")
         environment = ministack.environment(self.files.folder, port=port, tools=helm.parent, auth=self.options.auth)
@@ -217,21 +241,43 @@ class _Start:
 def _start(start: _Start) -> StackInfo:
     files = start.files
     files.folder.mkdir(parents=True, exist_ok=True)
-    with (files.folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if files.running():
-            raise StackError(f"a local stack is on already in {files.folder}: end it with `gatestream down`")
-        files.forget()
+    with files.locked():
+        if files.is_on():
+            end = command("down", files.folder)
+            raise OnAlreadyError(f"a local stack is on already in {files.folder}: end it with `{end}`")
+        _end(files)  # what is left of one that died
         for path in (files.log, files.traces):
             path.unlink(missing_ok=True)
         try:
             return start.run()
         except (DeploymentError, PackageError, tools.ToolError) as error:
-            down(files.folder)
+            _end(files)
             raise StackError(f"{error}\nMiniStack's log is {files.log}") from error
         except BaseException:
-            down(files.folder)
+            _end(files)
             raise
+
+
+def _end(files: _Files) -> bool:
+    """Ends and forgets what is there, while it is locked; whether there was anything."""
+    with process.uninterrupted():
+        processes = files.processes()
+        for pid in processes.values():
+            process.stop(pid, str(files.folder))
+        files.forget()
+    return bool(processes)
+
+
+def _free(port: int) -> int:
+    """The port that was asked for. Raises StackError when it cannot be listened on."""
+    try:
+        ministack.try_port(port)
+    except OSError as error:
+        why = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+        raise StackError(
+            f"port {port} of {ministack.HOST} {why}: choose another one, or 0 for any that is free"
+        ) from error
+    return port
 
 
 def _fill_secret(client: Callable[[str], Any], arn: str) -> tuple[str, ...]:

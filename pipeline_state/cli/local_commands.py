@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,7 @@ from pipeline_state.cli.console import CommandError
 from pipeline_state.cli.options import Choice, common
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from rich.console import RenderableType
 
@@ -48,7 +49,7 @@ def up(
         kubeconfig = kubeconfigs.named(kubeconfig, kube_context, variable)
         options = local.StackOptions(kubeconfig=kubeconfig, kube_context=kube_context, charts_dir=charts, port=port)
         info = local.up(folder, options=options, progress=lambda text: choice.console.print(f"[dim]•[/] {text}"))
-    choice.show(info.to_json(), lambda: _up_view(info.to_json()))
+    choice.show(info.to_json(), lambda: _up_view(info.to_json(), partial(local.command, state_dir=folder)))
 
 
 def down(choice: Choice) -> None:
@@ -93,7 +94,7 @@ def _already_on(local: Any, folder: Path) -> Any:
         return None
 
 
-def _up_view(info: Mapping[str, Any]) -> RenderableType:
+def _up_view(info: Mapping[str, Any], command: Callable[[str], str]) -> RenderableType:
     from rich.table import Table
 
     grid = Table.grid(padding=(0, 2))
@@ -102,8 +103,8 @@ def _up_view(info: Mapping[str, Any]) -> RenderableType:
     for name in ("endpoint_url", "github_webhook_url", "circleci_webhook_url", "gates_table", "kubeconfig", "log"):
         grid.add_row(name.replace("_", " "), str(info[name]))
     grid.add_row("", "")
-    grid.add_row("next", "gatestream pipelines apply infra/local/example/pipelines.yaml")
-    grid.add_row("at the end", "gatestream down")
+    grid.add_row("next", command("pipelines apply infra/local/example/pipelines.yaml"))
+    grid.add_row("at the end", command("down"))
     return grid
 
 

@@ -209,6 +209,17 @@ def test_a_signal_at_any_moment_ends_everything(moment: str, number: signal.Sign
     assert demo.outside == []
 
 
+def test_a_second_demo_leaves_the_first_alone(demo: Demo) -> None:
+    demo.shows("recorded in DynamoDB")
+    command = [str(GATESTREAM), "demo", "--state-dir", str(demo.home / "state")]
+    second = subprocess.run(command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert second.returncode == 1
+    assert second.stderr.startswith("gatestream: another demo is running in ")
+    assert "--state-dir DIR" in second.stderr
+    shown = demo.ends()
+    assert demo.process.returncode == 0, shown
+
+
 def test_a_failure_half_way_is_told_and_ends_everything(demo: Demo) -> None:
     demo.shows("recorded in DynamoDB")
     ministack = int((demo.home / "state" / "ministack.pid").read_text(encoding="ascii"))

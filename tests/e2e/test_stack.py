@@ -93,7 +93,7 @@ def test_a_stack_stays_until_it_is_ended_from_another_process(tmp_path: Path) ->
     try:
         info = local_stack.read(tmp_path)
         assert info.client("dynamodb").describe_table(TableName=info.gates_table)["Table"]["TableStatus"] == "ACTIVE"
-        with pytest.raises(StackError, match="on already"):
+        with pytest.raises(StackError, match=f"on already .* `gatestream down --state-dir {tmp_path}`"):
             local_stack.up(tmp_path)
         assert local_stack.read(tmp_path) == info
     finally:
@@ -102,13 +102,27 @@ def test_a_stack_stays_until_it_is_ended_from_another_process(tmp_path: Path) ->
     assert not local_stack.down(tmp_path)
 
 
-def test_a_stack_that_cannot_start_leaves_nothing(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_told_before_anything_starts(tmp_path: Path) -> None:
+    steps: list[str] = []
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(StackError, match="in use"):
-            local_stack.up(tmp_path, options=StackOptions(port=taken.getsockname()[1]))
+        port = taken.getsockname()[1]
+        with pytest.raises(StackError, match=f"^port {port} of 127.0.0.1 is in use: choose another one"):
+            local_stack.up(tmp_path, options=StackOptions(port=port), progress=steps.append)
+    assert (steps, processes_of(tmp_path)) == ([], [])
+
+
+def test_a_stack_that_cannot_start_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "tmp").touch()  # where MiniStack wants a folder
+    with pytest.raises(StackError, match="ministack did not start"):
+        local_stack.up(tmp_path)
     assert processes_of(tmp_path) == []
+
+
+def test_a_command_about_a_stack_names_its_folder_unless_it_is_the_usual_one(tmp_path: Path) -> None:
+    assert local_stack.command("down", local_stack.DEFAULT_STATE_DIR) == "gatestream down"
+    assert local_stack.command("down", tmp_path / "a b") == f"gatestream down --state-dir '{tmp_path}/a b'"
 
 
 @pytest.mark.parametrize("moment", ["MiniStack", "template.yaml", "on"])
@@ -135,8 +149,22 @@ def test_a_stack_of_which_a_part_died_counts_as_ended(tmp_path: Path) -> None:
         pid = int((tmp_path / "cluster.pid").read_text(encoding="ascii"))
         os.kill(pid, signal.SIGKILL)
         assert becomes_true(lambda: not process.is_running(pid, str(tmp_path)))
-        with pytest.raises(NoStackError, match="cluster"):
+        with pytest.raises(NoStackError, match=f"^cluster of .* `gatestream up --state-dir {tmp_path}`$"):
             local_stack.read(tmp_path)
+
+
+def test_what_is_left_of_a_stack_that_died_does_not_hinder_the_next(tmp_path: Path) -> None:
+    first = local_stack.up(tmp_path)
+    try:
+        pid = int((tmp_path / "ministack.pid").read_text(encoding="ascii"))
+        os.kill(pid, signal.SIGKILL)
+        assert becomes_true(lambda: not process.is_running(pid, str(tmp_path)))
+        second = local_stack.up(tmp_path)
+        assert second.endpoint_url != first.endpoint_url
+        assert local_stack.read(tmp_path) == second
+    finally:
+        local_stack.down(tmp_path)
+    assert processes_of(tmp_path) == []
 
 
 def test_two_stacks_do_not_meet(stack: StackInfo, tmp_path: Path) -> None:

@@ -81,6 +81,9 @@ def _stack(stage: Stage, state_dir: Path, options: StackOptions) -> Iterator[Sta
             with stage.steps() as begin:
                 running = local_stack.running(state_dir, options=replace(options, charts_dir=CHARTS), progress=begin)
                 info = until_the_end.enter_context(running)
+        except local_stack.OnAlreadyError as error:
+            folder = "wait for its end, or give this one a folder of its own: --state-dir DIR"
+            raise CommandError(f"another demo is running in {_shortest(state_dir)}; {folder}") from error
         except local_stack.StackError as error:
             raise CommandError(str(error)) from error
         try:
