@@ -19,6 +19,10 @@ def test_its_pipelines_are_accepted() -> None:
     assert [environment.after for environment in pipeline.environments] == [(), ("staging",)]
 
 
+def test_nothing_is_left_to_fill_in() -> None:
+    assert "@@" not in README
+
+
 def test_every_command_it_names_exists() -> None:
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined] # a click Group
     named = set(re.findall(r"^ +(?:\.venv/bin/)?gatestream (?:--\S+ \S+ )*([a-z]+)", README, re.MULTILINE))
