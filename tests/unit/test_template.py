@@ -250,6 +250,15 @@ def test_every_queue_that_is_worked_off_has_an_alarm_on_its_age(queue: str) -> N
     assert target(alarm["Dimensions"][0]["Value"]) == queue
 
 
+def test_a_bug_that_costs_one_message_is_counted_from_the_logs() -> None:
+    filters = list(resources("AWS::Logs::MetricFilter").values())
+    watched = {one["LogGroupName"]["Ref"] for one in filters if one["FilterPattern"] == '"unexpected"'}
+    assert watched == {f"{name}Logs" for name in ("EventForwarder", "GateRecorder", "Promoter", "HelmInstaller")}
+    alarm = ALARMS["BugsAlarm"]
+    counted = {"MetricName": alarm["MetricName"], "MetricNamespace": alarm["Namespace"], "MetricValue": "1"}
+    assert [one["MetricTransformations"] for one in filters] == [[counted]] * len(filters)
+
+
 @pytest.mark.parametrize("metric", ["Errors", "Throttles"])
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_function_has_alarms(name: str, metric: str) -> None:
