@@ -7,18 +7,22 @@ import json
 import sys
 from collections.abc import Callable
 from decimal import Decimal
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from pipeline_state.faults import PermanentFault, TemporaryFault
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
 OK, NO, USAGE = 0, 1, 2
 """Exit codes: done; the answer is no, or it failed; the question or its input is wrong."""
 
 _PIPE_WIDTH = 160
-"""Columns where there is no terminal at all: wide enough that nothing is cut for grep."""
+"""Columns of drawings where there is no terminal at all."""
+
+UNLIMITED = 100_000
+"""Columns of what is not to be wrapped."""
 
 
 class CommandError(Exception):
@@ -41,7 +45,18 @@ def make_console(*, stderr: bool = False) -> Console:
 
 def print_json(data: object) -> None:
     """One JSON document on standard output."""
-    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False, default=_plain) + "\n")
+    whole = (sys.stdout.encoding or "").lower().startswith("utf")
+    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=not whole, default=_plain) + "\n")
+
+
+def unwrapped(view: RenderableType) -> str:
+    """What people see, for programs: a sentence is a line however long it is, and no line ends in blanks."""
+    from rich.console import Console
+
+    console = Console(width=UNLIMITED, file=StringIO(), color_system=None, highlight=False)
+    with console.capture() as shown:
+        console.print(view)
+    return "".join(f"{line.rstrip()}\n" for line in shown.get().splitlines())
 
 
 def said(value: object) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 try:
     import typer
 except ModuleNotFoundError as error:
@@ -9,8 +11,18 @@ except ModuleNotFoundError as error:
 
 from pipeline_state.cli import local_commands, pipelines_commands, record_commands, trace_commands, webhook_commands
 from pipeline_state.cli.options import before_the_command
+from pipeline_state.cli.output import guarded_output
 
-app = typer.Typer(
+
+class _Application(typer.Typer):
+    """All commands, and whatever typer itself prints about them."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        with guarded_output():
+            return super().__call__(*arguments, **options)
+
+
+app = _Application(
     name="gatestream",
     help="A commit is a row of gates: webhooks fill it, and when the last gate opens, Helm ships the commit.",
     no_args_is_help=True,

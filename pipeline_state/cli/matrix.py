@@ -10,6 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pipeline_state.cli.console import UNLIMITED
 from pipeline_state.cli.facts import Row
 from pipeline_state.cli.views import GATES, SHORT, decision_style, has_failed, minute, plain_table, shown
 from pipeline_state.model.pipelines import DEPLOYED_TO
@@ -28,8 +29,6 @@ _MARKS = {
     "NoPipeline": "?",
 }
 """A word of a decision as one character, where there is no room for words."""
-
-_UNLIMITED = 100_000
 
 _FIRST_COLUMNS, _MARKED_COLUMN = 33, 5
 """Columns of text that hash and time take, and a number with a mark below it, with what keeps them apart."""
@@ -59,7 +58,7 @@ def commits_table(rows: Sequence[Row], width: int) -> RenderableType:
 
 def _width(table: Table) -> int:
     """Columns of text it takes with nothing folded."""
-    return Console(width=_UNLIMITED).measure(table).maximum
+    return Console(width=UNLIMITED).measure(table).maximum
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline_state.cli.console import USAGE, CommandError, make_console, print_json, printable, told
+from pipeline_state.cli.console import (
+    UNLIMITED,
+    USAGE,
+    CommandError,
+    make_console,
+    print_json,
+    printable,
+    told,
+    unwrapped,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -81,7 +90,19 @@ class Choice:
         if self.as_json:
             print_json(data)
         else:
-            self.console.print(view())
+            self.say(view())
+
+    @property
+    def width(self) -> int:
+        """Columns there are for it."""
+        return self.console.width if self.console.is_terminal else UNLIMITED
+
+    def say(self, view: RenderableType) -> None:
+        """Tell people, or the programs that read for them."""
+        if self.console.is_terminal:
+            self.console.print(view)
+        else:
+            self.console.file.write(unwrapped(view))
 
 
 def common(function: Callable[..., int | None]) -> Callable[..., None]:

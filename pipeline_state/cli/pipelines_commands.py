@@ -41,7 +41,7 @@ def apply(
     changes = applying.plan(pipelines_file.read(file, applied))
     todo = [change for change in changes if not change.is_empty]
     if not choice.as_json:
-        choice.console.print(_changes_view(changes))
+        choice.say(_changes_view(changes))
     agreed = bool(todo) and (yes or (not choice.as_json and _agreed(len(todo))))
     if agreed:
         by = stack.identity()
@@ -50,7 +50,7 @@ def apply(
     if choice.as_json:
         choice.show([{**change.to_json(), "applied": agreed and change in todo} for change in changes], str)
     elif todo:
-        choice.console.print("Applied." if agreed else "Nothing was changed.")
+        choice.say("Applied." if agreed else "Nothing was changed.")
     return OK if agreed or not todo else NO
 
 

@@ -44,7 +44,7 @@ def status(choice: Choice, repo: MaybeRepo = "", commit: MaybeCommit = "", last:
         choice.show(heads, lambda: views.heads_table(heads))
     elif not commit:
         rows = facts.recent(repo, last, _now())
-        choice.show([row.status for row in rows], lambda: matrix.commits_table(rows, choice.console.width))
+        choice.show([row.status for row in rows], lambda: matrix.commits_table(rows, choice.width))
     else:
         about = facts.status_of(*facts.find_commit(repo, commit), _now())
         choice.show(about, lambda: views.commit_view(about))
@@ -79,7 +79,7 @@ def gate_set(
     notice = _write_gate(stack.identity(), (spelled, sha), name, status, reason)
     about = facts.status_of(spelled, sha, _now())
     if notice:
-        choice.console.print(notice, markup=False, style="yellow")
+        choice.say(views.shown(notice, "yellow"))
     choice.show(about, lambda: views.commit_view(about))
 
 

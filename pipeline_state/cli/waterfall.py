@@ -24,6 +24,8 @@ _STYLES = ("cyan", "green", "magenta", "blue", "yellow", "bright_cyan", "bright_
 _FOLD = "┊"
 _BAR, _POINT = "━", "╸"
 _DURATION_WIDTH = 11
+_WIDEST = 160
+"""Columns where there is no terminal to fill."""
 _NARROWEST_NAMES, _NARROWEST_BARS = 16, 12
 _LONG_PAUSE = 0.25
 """Of the time in which something happened: a pause beyond it is folded."""
@@ -77,10 +79,11 @@ class Waterfall:
         if not self.spans:
             yield Text("no spans")
             return
+        width = options.max_width if options.is_terminal else min(options.max_width, _WIDEST)
         rows = list(_tree(self.spans))
         labels = [_label(span, depth) for depth, span in rows]
-        names = min(max(map(len, labels)), max(_NARROWEST_NAMES, options.max_width * 2 // 5))
-        bars = max(_NARROWEST_BARS, options.max_width - names - _DURATION_WIDTH - 2)
+        names = min(max(map(len, labels)), max(_NARROWEST_NAMES, width * 2 // 5))
+        bars = max(_NARROWEST_BARS, width - names - _DURATION_WIDTH - 2)
         scale = _Scale(_stretches(self.spans), bars)
         styles = _styles(self.spans)
         for (_, span), label in zip(rows, labels, strict=True):
