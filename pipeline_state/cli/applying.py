@@ -96,6 +96,7 @@ def _sentences(old: Pipeline, new: Pipeline) -> list[str]:
     if old.shared != new.shared:
         gates = (f"{old.deployed_gate(each.name)} → {new.deployed_gate(each.name)}" for each in new.environments)
         found.append(f"{name} shares its repository {'now' if new.shared else 'no more'}: {', '.join(gates)}")
+        found.append(f"commits of {name} on their way stop where they are; push again what is to go on")
     environments, were = _named(new.environments), _named(old.environments)
     found += [f"environment {each} of {name} is new" for each in environments if each not in were]
     found += [f"environment {each} of {name} goes; what runs there stays" for each in were if each not in environments]

@@ -75,7 +75,7 @@ def show(
     choice.open()
     found = [load_definitions(repo)] if repo else sorted(all_definitions(), key=lambda each: each.repo.lower())
     found = [definitions for definitions in found if definitions.version]
-    if not found:
+    if not found and (as_yaml or not choice.as_json):
         about = f"{repo} has no pipelines" if repo else "there are no pipelines"
         raise CommandError(f"{about}; define some in pipelines.yaml and run `gatestream pipelines apply`")
     if as_yaml:
@@ -125,7 +125,7 @@ def _pipelines_view(found: Sequence[Definitions], by: dict[str, tuple[str, str]]
     for definitions in found:
         who, when = by[definitions.repo.lower()]
         for pipeline in definitions.pipelines:
-            version = f"version {definitions.version}, applied {moment(when)} by {who}"
+            version = f"version {definitions.version}, applied {moment(when)} UTC by {who}"
             head = Text.assemble((pipeline.name, "bold"), f"  {pipeline.repo}  ", (version, "dim"))
             parts += [head, environments_of(pipeline), Text()]
     return Group(*parts[:-1])

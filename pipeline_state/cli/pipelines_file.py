@@ -40,10 +40,10 @@ class PipelinesFileError(CommandError):
 
     @property
     def lines(self) -> list[str]:
-        """One line a problem: file, line, key, what is wrong and the fix."""
+        """One line a problem: file, line, key, what is wrong and the fix; no line where it is the whole file."""
         return [
-            f"{self.name}:{problem.line}: {problem.key + ': ' if problem.key else ''}{problem.text}"
-            for problem in self.problems
+            ": ".join(filter(None, [f"{self.name}:{each.line}" if each.line else self.name, each.key, each.text]))
+            for each in self.problems
         ]
 
 
@@ -53,10 +53,10 @@ def read(path: Path, applied: Iterable[Pipeline] = ()) -> tuple[Pipeline, ...]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise PipelinesFileError(
-            str(path), [Problem(1, "", f"cannot be read ({error.strerror}); name the file of definitions")]
+            str(path), [Problem(0, "", f"cannot be read ({error.strerror}); name the file of definitions")]
         ) from error
     except UnicodeDecodeError as error:
-        raise PipelinesFileError(str(path), [Problem(1, "", "is not UTF-8 text; save it as UTF-8")]) from error
+        raise PipelinesFileError(str(path), [Problem(0, "", "is not UTF-8 text; save it as UTF-8")]) from error
     return parse(text, str(path), applied)
 
 

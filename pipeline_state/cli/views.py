@@ -37,7 +37,7 @@ SHORT = 12
 
 def gates_table(status: Mapping[str, Any]) -> Table:
     """The gates of a status object, with who set them and why."""
-    table = plain_table("gate", "status", "")
+    table = plain_table("gate", "status", "by · time (UTC) · reason")
     for gate in status["gates"]:
         symbol, style = GATES[gate["status"]]
         evidence = [who(gate["by"]), moment(gate["at"]), gate["reason"]]
@@ -49,7 +49,7 @@ def gates_table(status: Mapping[str, Any]) -> Table:
 
 def environments_table(status: Mapping[str, Any]) -> Table:
     """What is decided about each environment of a status object, and why."""
-    table = plain_table("environment", "decision", "")
+    table = plain_table("environment", "decision", "reason · releases, times in UTC")
     names = {each["pipeline"] for each in status["environments"]}
     for each in status["environments"]:
         place = f"{each['pipeline']} {each['name']}" if len(names) > 1 else each["name"] or "all"
@@ -93,7 +93,7 @@ def heads_table(heads: Sequence[Mapping[str, Any]]) -> Table:
 def events_table(events: Sequence[Told]) -> Table:
     """What happened, newest last."""
     several = len({(event.repo, event.commit) for event in events}) > 1
-    table = plain_table("time", *(["commit"] if several else []), "")
+    table = plain_table("time (UTC)", *(["commit"] if several else []), "")
     for event in events:
         about = [shown(f"{event.repo.rpartition('/')[2]}@{event.commit[:SHORT]}", "cyan")] if several else []
         table.add_row(

@@ -26,7 +26,10 @@ _PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong in a file. line: from 1. key: its path, "pipelines[0].repo". text: what is wrong, and the fix."""
+    """One thing wrong in a file.
+
+    line: from 1; 0 for the whole file. key: its path, "pipelines[0].repo". text: what is wrong, and the fix.
+    """
 
     line: int
     key: str

@@ -235,7 +235,7 @@ def test_an_unknown_repository_is_recorded_and_why_says_that_it_has_no_pipeline(
         (("gate", "set", "No/such", "abcd", "legal", "maybe"), 2, "gatestream: 'maybe' is no value of a gate"),
         (("gate", "set", "No/such", "abcd", "deployed_to_x", "passed"), 2, "gatestream: deployed_to_x tells what"),
         (("pipelines", "show", "No/such"), 1, "gatestream: No/such has no pipelines"),
-        (("pipelines", "apply", "no.yaml"), 2, "no.yaml:1: cannot be read"),
+        (("pipelines", "apply", "no.yaml"), 2, "no.yaml: cannot be read"),
         (("webhook", "send", "github", "no.json"), 2, "gatestream: no.json cannot be read"),
         (("status", "--region", "eu-west-1"), 2, "gatestream: --region and --profile go with --stack"),
     ],
@@ -246,6 +246,20 @@ def test_what_cannot_be_done_is_one_line(
     refused = gatestream(*arguments, code=code)
     assert refused.stderr.startswith(told)
     assert refused.stderr.count("\n") == 1
+
+
+def test_no_pipelines_are_an_empty_list_in_json(gatestream: Terminal) -> None:
+    assert gatestream.json("pipelines", "show", "No/such") == []
+
+
+def test_what_is_read_by_programs_is_not_wrapped(gatestream: Terminal, way: Way, definitions: Path) -> None:
+    sha = pushed(gatestream, way, definitions)
+    reason = "not yet, " * 40 + "sorry"
+    gatestream("gate", "set", way.repo, sha, "approval", "failed", "--reason", reason)
+    for command in ("status", "events", "why"):
+        (line,) = [line for line in gatestream(command, way.repo, sha).stdout.splitlines() if "approval" in line][:1]
+        assert command == "why" or reason in line
+        assert line == line.rstrip()
 
 
 def test_some_digits_of_several_commits_are_too_few(gatestream: Terminal, way: Way, definitions: Path) -> None:
@@ -269,7 +283,7 @@ def test_without_a_stack_the_next_step_is_told(tmp_path: Path) -> None:
     command = [str(COMMAND), "status", "--state-dir", str(tmp_path / "none")]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 1
-    assert "start one with `gatestream up`" in done.stderr
+    assert f"start one with `gatestream up --state-dir {tmp_path}/none`" in done.stderr
 
 
 class TestDeployed:

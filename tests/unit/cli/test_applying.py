@@ -72,6 +72,10 @@ def test_a_changed_definition_has_a_diff_of_its_lines() -> None:
             replace(PIPELINE, environments=PIPELINE.environments[:1], shared=True),
             "org/app shares its repository now: deployed_to_staging → deployed_to_org/app_staging",
         ),
+        (
+            replace(PIPELINE, shared=True),
+            "commits of org/app on their way stop where they are; push again what is to go on",
+        ),
         (replace(PIPELINE, name="other"), "pipeline org/app goes: its commits are promoted no more"),
     ],
 )

@@ -238,6 +238,22 @@ def test_what_others_wrote_controls_no_terminal() -> None:
         assert text.replace("\n", "").isprintable()
 
 
+@pytest.mark.parametrize(
+    "view",
+    [
+        views.gates_table(STATUS),
+        views.environments_table(STATUS),
+        views.heads_table([head("deployed")]),
+        views.events_table([told("claimed")]),
+        matrix.commits_table([Row(SHA, "2026-01-01T10:00:00Z", dict(STATUS))], 80),
+    ],
+)
+def test_times_are_said_to_be_utc_once_at_the_head(view: RenderableType) -> None:
+    first, *others = drawn(view, color_system=None).splitlines()
+    assert "UTC" in first
+    assert "UTC" not in " ".join(others)
+
+
 def test_an_arn_is_shown_by_its_last_part() -> None:
     assert views.who("arn:aws:sts::123456789012:assumed-role/Deployers/mona") == "assumed-role/Deployers/mona"
     assert views.who("mona") == "mona"
