@@ -32,7 +32,8 @@ def test_every_command_it_names_exists() -> None:
 
 def test_every_output_and_parameter_it_names_is_in_the_template() -> None:
     outputs = set(re.findall(r"gatestream_output (\w+)", README))
-    parameters = set(re.findall(r"(?:--parameter-overrides |^   `|, `|` and `|; `)([A-Z][a-z]\w+)", README, re.MULTILINE))
+    before = r"(?:--parameter-overrides |^   `|, `|` and `|; `)"
+    parameters = set(re.findall(before + r"([A-Z][a-z]\w+)", README, re.MULTILINE))
     text = (ROOT / "template.yaml").read_text()
     assert {f"\n  {name}:" in text for name in outputs | parameters} == {True}
 
