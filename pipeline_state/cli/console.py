@@ -7,8 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from decimal import Decimal
-from io import StringIO
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from pipeline_state.faults import PermanentFault, TemporaryFault
 
@@ -49,11 +48,14 @@ def print_json(data: object) -> None:
     sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=not whole, default=_plain) + "\n")
 
 
-def unwrapped(view: RenderableType) -> str:
-    """What people see, for programs: a sentence is a line however long it is, and no line ends in blanks."""
+def unwrapped(view: RenderableType, file: IO[str]) -> str:
+    """What people see, for programs: a sentence is a line however long it is, and no line ends in blanks.
+
+    file: where it goes; lines are drawn with what its encoding has.
+    """
     from rich.console import Console
 
-    console = Console(width=UNLIMITED, file=StringIO(), color_system=None, highlight=False)
+    console = Console(width=UNLIMITED, file=file, color_system=None, highlight=False)
     with console.capture() as shown:
         console.print(view)
     return "".join(f"{line.rstrip()}\n" for line in shown.get().splitlines())

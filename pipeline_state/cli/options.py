@@ -102,7 +102,7 @@ class Choice:
         if self.console.is_terminal:
             self.console.print(view)
         else:
-            self.console.file.write(unwrapped(view))
+            self.console.file.write(unwrapped(view, self.console.file))
 
 
 def common(function: Callable[..., int | None]) -> Callable[..., None]:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,12 @@ def test_without_a_terminal_a_sentence_is_a_line_without_blanks_at_its_end() -> 
     reason = " ".join(["waits for a gate and another"] * 40)
     about = {**STATUS, "environments": [environment("staging", reason=reason), environment("production")]}
     for view in (views.why_view(about), views.commit_view(about)):
-        lines = unwrapped(view).splitlines()
+        lines = unwrapped(view, StringIO()).splitlines()
         assert [line for line in lines if line.endswith(" ")] == []
         assert len([line for line in lines if line.endswith(reason)]) == 1
-    assert unwrapped(Group(Text("a"), Text(), Text("b"))) == "a\n\nb\n"
+    assert unwrapped(Group(Text("a"), Text(), Text("b")), StringIO()) == "a\n\nb\n"
+
+
+def test_lines_are_drawn_with_what_the_encoding_has() -> None:
+    drawn = unwrapped(views.gates_table({"gates": []}), TextIOWrapper(BytesIO(), encoding="ascii"))
+    assert set(drawn.splitlines()[1]) <= {"-", " ", "+"}
