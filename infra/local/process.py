@@ -54,10 +54,11 @@ def stop(pid: int, mark: str) -> None:
     if not is_running(pid, mark):
         return
     family = [pid, *_descendants(pid)]
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        _signal(family, number)
-        if _wait_until_gone(family, _STOP_SECONDS):
-            return
+    _signal(family, signal.SIGTERM)
+    _wait_until_gone(family, _STOP_SECONDS)
+    left = [*filter(_alive, family), *_descendants(pid)]  # some were born meanwhile
+    _signal(left, signal.SIGKILL)
+    _wait_until_gone(left, _STOP_SECONDS)
 
 
 @contextmanager
@@ -94,13 +95,10 @@ def end_with_parent(parent: int) -> None:
     threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
 
 
-def _wait_until_gone(pids: list[int], seconds: float) -> bool:
+def _wait_until_gone(pids: list[int], seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while any(_alive(pid) for pid in pids):
-        if time.monotonic() > deadline:
-            return False
+    while any(_alive(pid) for pid in pids) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
-    return True
 
 
 def _alive(pid: int) -> bool:

@@ -30,6 +30,20 @@ with stack.running(Path(sys.argv[1]), progress=lambda step: print(step, flush=Tr
 """
 
 
+LATE = """
+import signal, subprocess, sys
+from pathlib import Path
+def end(*_):
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    Path(sys.argv[1], "child").write_text(str(child.pid))
+    sys.exit()
+signal.signal(signal.SIGTERM, end)
+Path(sys.argv[1], "ready").touch()
+while True:
+    signal.pause()
+"""
+
+
 def processes_of(state_dir: Path) -> list[int]:
     """Every process that got its environment from a stack, the functions' among them."""
     home = f"HOME={state_dir}\0".encode()
@@ -197,3 +211,13 @@ def test_a_function_sees_boto3_and_what_is_packaged(stack: StackInfo, name: str,
     )
     found = json.loads(functions.invoke(FunctionName=f"imports-{name}")["Payload"].read())
     assert (found and found["errorMessage"]) == answer
+
+
+def test_what_a_process_starts_while_it_ends_ends_with_it(tmp_path: Path) -> None:
+    (tmp_path / "late_mother.py").write_text(LATE, encoding="utf-8")
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    pid = process.start("late_mother", str(tmp_path), log=tmp_path / "log", environment=environment)
+    assert becomes_true((tmp_path / "ready").exists)
+    process.stop(pid, str(tmp_path))
+    child = Path("/proc", (tmp_path / "child").read_text(encoding="ascii"), "stat")
+    assert not child.exists() or child.read_text(encoding="ascii").rpartition(")")[2].split()[0] == "Z"
