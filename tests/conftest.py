@@ -4,7 +4,7 @@ import os
 
 import hypothesis
 
-from infra.local.tools import helm_and_kubectl
+from infra.local.tools import cache_dir, helm_and_kubectl
 
 hypothesis.settings.register_profile("dev", deadline=None)  # no deadline: cores are shared, time proves nothing
 hypothesis.settings.register_profile("ci", deadline=None, max_examples=200, print_blob=True)
@@ -15,6 +15,7 @@ def pytest_configure() -> None:
     os.environ["PATH"] = os.pathsep.join([str(helm_and_kubectl()), os.environ["PATH"]])
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
         os.environ.pop(name, None)
+    os.environ["KUBECACHEDIR"] = str(cache_dir() / "kubectl")  # kubectl's own place is the user's home
     os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}  # nothing signs as the user
 
 

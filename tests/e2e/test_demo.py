@@ -264,7 +264,7 @@ def test_on_a_terminal_a_cluster_of_the_environment_is_asked_about_first(own_clu
     os.close(here)
     os.close(there)
     assert question == f"KUBECONFIG names cluster {own_cluster.context}: install the demo there? [y/N]"
-    assert shown == ""
+    assert shown.strip() == ""  # Python itself may or may not have got to the blank after the question
     assert not (tmp_path / "state").exists()
 
 
