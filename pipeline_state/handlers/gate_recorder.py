@@ -29,7 +29,6 @@ from pipeline_state.table.snapshot import Reader, Snapshot
 if TYPE_CHECKING:
     from cloudevents.core.v1.event import CloudEvent
 
-
 KINDS = {
     "com.circleci.workflow-completed": SourceKind.CIRCLECI_WORKFLOW,
     "com.circleci.job-completed": SourceKind.CIRCLECI_JOB,
