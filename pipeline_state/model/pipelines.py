@@ -90,12 +90,43 @@ class Release:
         return cls(**data)
 
 
+class Policy(StrEnum):
+    """Which of several commits that are ready an environment takes."""
+
+    NEWEST = "newest"
+    """The newest; the ones before it are superseded."""
+
+    EVERY = "every"
+    """The oldest, once the commit before it has been deployed or has failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeWindow:
+    """A time that comes again and again, in which nothing is promoted to an environment.
+
+    cron: when it begins, in five fields. minutes: how long it lasts. timezone: the IANA name of the zone that cron and
+    exclude are meant in. exclude: days (YYYY-MM-DD) on which no window begins. reason: for those who have to wait.
+    """
+
+    cron: str
+    minutes: int
+    timezone: str = "UTC"
+    exclude: tuple[str, ...] = ()
+    reason: str = ""
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> FreezeWindow:
+        """The inverse of `asdict`."""
+        return cls(**{**data, "exclude": tuple(data["exclude"])})
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
     """One place a commit is deployed to.
 
     after: environments of the same pipeline that must have the commit first.
     gates: names of the gates it needs, declared in its pipeline.
+    soak: seconds that a commit must have been deployed, without failure, in each environment before this one.
     """
 
     name: str
@@ -103,6 +134,9 @@ class Environment:
     after: tuple[str, ...] = ()
     releases: tuple[Release, ...] = ()
     cluster: Cluster = field(default_factory=Cluster)
+    policy: Policy = Policy.NEWEST
+    soak: int = 0
+    freezes: tuple[FreezeWindow, ...] = ()
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Environment:
@@ -113,6 +147,9 @@ class Environment:
             after=tuple(data["after"]),
             releases=tuple(Release.from_dict(release) for release in data["releases"]),
             cluster=Cluster(**data["cluster"]),
+            policy=Policy(data.get("policy", Policy.NEWEST)),
+            soak=int(data.get("soak", 0)),
+            freezes=tuple(FreezeWindow.from_dict(window) for window in data.get("freezes", ())),
         )
 
 
