@@ -34,12 +34,15 @@ class Queue:
     url: str
     client: Callable[[], SQSClient]
 
-    def send(self, body: str, attributes: Attributes | None = None) -> None:
-        """Raises TemporaryFault when SQS does not take the message. In a FIFO queue each is a group of its own."""
+    def send(self, body: str, attributes: Attributes | None = None, deduplication_id: str = "") -> None:
+        """Raises TemporaryFault when SQS does not take the message. In a FIFO queue each is a group of its own.
+
+        deduplication_id: what a FIFO queue takes once in five minutes; the body unless given.
+        """
         message: dict[str, Any] = {"MessageBody": body, "MessageAttributes": attributes or {}}
         if self.url.endswith(".fifo"):
             digest = hashlib.sha256(body.encode()).hexdigest()
-            message |= {"MessageGroupId": digest, "MessageDeduplicationId": digest}
+            message |= {"MessageGroupId": digest, "MessageDeduplicationId": deduplication_id or digest}
         try:
             self.client().send_message(QueueUrl=self.url, **message)
         except (BotoCoreError, ClientError) as fault:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline_state.events.codec import attribute
 from pipeline_state.events.publish import Queue
 from pipeline_state.faults import PermanentFault, TemporaryFault
+from pipeline_state.handlers import dead_letters
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -21,11 +21,22 @@ if TYPE_CHECKING:
 _LONGEST_DELAY = 900
 """Seconds between two attempts."""
 
+_STREAM_ATTEMPTS = 3
+"""How often a change of a stream is tried that nothing but a bug is in the way of; the changes behind it wait."""
+
 _log = logging.getLogger(__name__)
 
 Record = Mapping[str, Any]
 Failures = dict[str, list[dict[str, str]]]
 Handle = Callable[[Sequence[Record]], Failures]
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """Why a record is to be tried again. is_bug: nobody foresaw it."""
+
+    reason: str
+    is_bug: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,46 +55,68 @@ class Batch:
     work: Callable[[Record], None]
     dead_letters: Queue
     attempts: int = 0
+    _bugs: Counter[str] = field(default_factory=Counter, init=False, repr=False, compare=False)
 
     def messages(self, records: Sequence[Record]) -> Failures:
         """A batch of an SQS queue."""
         return _failures(record["messageId"] for record in records if not self._is_settled(record))
 
     def changes(self, records: Sequence[Record]) -> Failures:
-        """A batch of a DynamoDB stream; Lambda begins again at the first that failed."""
+        """A batch of a DynamoDB stream; Lambda begins again at the first that failed, and all behind it wait.
+
+        So a change that keeps meeting a bug is given up here, early. What is temporary is left to the mapping: it
+        concerns the others as well.
+        """
         return _failures(
-            record["dynamodb"]["SequenceNumber"] for record in records if self._trouble(record, json.dumps(record))
+            record["dynamodb"]["SequenceNumber"] for record in records if not self._is_settled_change(record)
         )
 
     def _is_settled(self, record: Record) -> bool:
-        trouble = self._trouble(record, record["body"])
-        if not trouble or not 0 < self.attempts <= int(record["attributes"]["ApproximateReceiveCount"]):
-            return not trouble
-        try:
-            self._bury(record["body"], f"given up after {self.attempts} attempts: {trouble}")
-        except TemporaryFault:
+        trouble = self._trouble(record)
+        if trouble is None:
+            return True
+        is_last = 0 < self.attempts <= int(record["attributes"]["ApproximateReceiveCount"])
+        return is_last and self._is_given_up(record, self.attempts, trouble)
+
+    def _is_settled_change(self, record: Record) -> bool:
+        trouble, number = self._trouble(record), record["dynamodb"]["SequenceNumber"]
+        if trouble is None or not trouble.is_bug:
+            self._bugs.pop(number, None)
+            return trouble is None
+        self._bugs[number] += 1
+        if self._bugs[number] < _STREAM_ATTEMPTS or not self._is_given_up(record, _STREAM_ATTEMPTS, trouble):
             return False
+        self._bugs.pop(number)
         return True
 
-    def _trouble(self, record: Record, body: str) -> str:
-        """Why the record is to be tried again; empty when there is nothing left to do."""
+    def _trouble(self, record: Record) -> _Trouble | None:
+        """Why the record is to be tried again; None when there is nothing left to do."""
         try:
             try:
                 self.work(record)
             except PermanentFault as fault:
-                self._bury(body, fault.reason)
+                self._bury(record, fault.reason)
         except TemporaryFault as fault:
             _log.warning("to be tried again: %s", fault.reason)
-            return fault.reason
+            return _Trouble(fault.reason)
         except Exception as bug:  # noqa: BLE001 - one bad record never fails its batch
             _log.error("unexpected %s\n%s", type(bug).__name__, "".join(traceback.format_tb(bug.__traceback__)))
-            return f"unexpected {type(bug).__name__}; the function's log says where"
-        return ""
+            return _Trouble(f"unexpected {type(bug).__name__}; the function's log says where", is_bug=True)
+        return None
 
-    def _bury(self, body: str, reason: str) -> None:
+    def _is_given_up(self, record: Record, attempts: int, trouble: _Trouble) -> bool:
+        try:
+            self._bury(record, f"given up after {attempts} attempts: {trouble.reason}")
+        except TemporaryFault:
+            return False
+        return True
+
+    def _bury(self, record: Record, reason: str) -> None:
         """Raises TemporaryFault when the dead-letter queue takes nothing."""
         _log.error("given up: %s", reason)
-        self.dead_letters.send(body, {"reason": attribute(reason)})
+        # By the message's own id, since one that is sent here again may have to lie there again within five minutes.
+        once = str(record.get("messageId") or record.get("eventID", ""))
+        self.dead_letters.send(dead_letters.body_of(record), dead_letters.describe(record, reason), once)
 
 
 def backing_off(

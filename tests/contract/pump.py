@@ -165,11 +165,14 @@ class QueueMapping:
 
 
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:
+    attributes = message.get("MessageAttributes", {}).items()
     return {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],
         "body": message["Body"],
         "attributes": message["Attributes"],
-        "messageAttributes": message.get("MessageAttributes", {}),
+        "messageAttributes": {
+            name: {"stringValue": value["StringValue"], "dataType": value["DataType"]} for name, value in attributes
+        },
         "eventSource": "aws:sqs",
     }

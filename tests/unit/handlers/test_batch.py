@@ -15,12 +15,13 @@ class Letters:
     """A dead-letter queue that keeps what it is given, or takes nothing."""
 
     def __init__(self, *, takes: bool = True) -> None:
-        self.takes, self.sent = takes, list[dict[str, Any]]()
+        self.takes, self.sent, self.ids = takes, list[dict[str, Any]](), list[str]()
 
-    def send(self, body: str, attributes: Any = None) -> None:
+    def send(self, body: str, attributes: Any = None, deduplication_id: str = "") -> None:
         if not self.takes:
             raise TemporaryFault("SQS did not take it")
         self.sent.append({"body": body, "reason": attributes["reason"]["StringValue"]})
+        self.ids.append(deduplication_id)
 
 
 def batch(letters: Letters) -> Batch:
@@ -69,6 +70,41 @@ def test_what_no_retry_can_help_is_kept_whole_with_a_reason_that_sqs_takes() -> 
 
 def test_while_the_dead_letter_queue_takes_nothing_the_message_stays() -> None:
     assert failed(batch(Letters(takes=False)).messages(messages("permanent"))) == ["0 permanent"]
+
+
+def test_a_message_is_buried_once_for_each_time_it_was_sent() -> None:
+    letters = Letters()
+    batch(letters).messages(messages("fine", "permanent"))
+    assert letters.ids == ["1 permanent"]
+
+
+def test_a_change_that_keeps_meeting_a_bug_is_given_up_soon_so_that_those_behind_it_can_go_on() -> None:
+    letters = Letters()
+    told = batch(letters)
+    poison = changes("fine", "bug", "temporary")
+    assert [failed(told.changes(poison)) for _ in range(2)] == [["1 bug", "2 temporary"]] * 2
+    assert letters.sent == []
+    assert failed(told.changes(poison)) == ["2 temporary"]
+    assert [sent["reason"] for sent in letters.sent] == [
+        "given up after 3 attempts: unexpected ValueError; the function's log says where"
+    ]
+
+
+def test_a_bug_that_is_gone_the_next_time_leaves_all_attempts_to_the_next_one() -> None:
+    letters, answers = Letters(), iter(["bug", "bug", "fine", "bug", "bug"])
+
+    def sometimes(_: Record) -> None:
+        work({"body": next(answers)})
+
+    told = Batch(sometimes, letters)  # type: ignore[arg-type]
+    tries = [failed(told.changes(changes("x"))) for _ in range(5)]
+    assert tries == [["0 x"], ["0 x"], [], ["0 x"], ["0 x"]]
+    assert letters.sent == []
+
+
+def test_a_change_that_cannot_be_given_up_stays() -> None:
+    told = batch(Letters(takes=False))
+    assert [failed(told.changes(changes("bug"))) for _ in range(4)] == [["0 bug"]] * 4
 
 
 def test_a_bug_is_logged_by_its_place_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
