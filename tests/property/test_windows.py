@@ -1,0 +1,129 @@
+"""A freeze is what somebody with a clock on the wall and a list of the windows would see, minute by minute."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline_state.model.pipelines import FreezeWindow
+from pipeline_state.windows import MOST_JOINED, current_window
+
+MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
+LONGEST = 2 * DAY
+WATCHED = 6 * DAY
+
+CHANGES = [
+    ("UTC", date(2026, 2, 27)),
+    ("Asia/Kolkata", date(2028, 2, 28)),
+    ("Europe/Berlin", date(2026, 3, 29)),
+    ("Europe/Berlin", date(2026, 10, 25)),
+    ("America/New_York", date(2026, 3, 8)),
+    ("America/New_York", date(2026, 11, 1)),
+    ("Australia/Lord_Howe", date(2026, 4, 5)),  # by half an hour
+    ("Australia/Lord_Howe", date(2026, 10, 4)),
+    ("Antarctica/Troll", date(2026, 3, 29)),  # by two hours
+    ("Antarctica/Troll", date(2026, 10, 25)),
+    ("Africa/Cairo", date(2026, 4, 24)),  # at midnight, forwards
+    ("America/Havana", date(2025, 11, 2)),  # from one o'clock to midnight
+    ("Pacific/Apia", date(2011, 12, 30)),  # a day that never was
+]
+"""Zones, and days on which their clocks change (or do not)."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A window with its cron as sets, so that no cron is needed to follow it."""
+
+    window: FreezeWindow
+    minutes: frozenset[int]
+    hours: frozenset[int]
+    weekdays: frozenset[int]
+
+    def begins_at(self, wall: datetime) -> bool:
+        return (
+            wall.minute in self.minutes
+            and wall.hour in self.hours
+            and wall.isoweekday() % 7 in self.weekdays
+            and wall.date().isoformat() not in self.window.exclude
+        )
+
+
+def field(values: frozenset[int], every: int) -> str:
+    return "*" if len(values) == every else ",".join(map(str, sorted(values)))
+
+
+@st.composite
+def plans(draw: st.DrawFn, zone: str, around: date) -> Plan:
+    minutes = draw(st.frozensets(st.sampled_from([0, 1, 10, 30, 45, 59]), min_size=1, max_size=3))
+    hours = draw(st.frozensets(st.sampled_from([0, 1, 2, 3, 12, 23]), min_size=1, max_size=4) | ALL_HOURS)
+    weekdays = draw(st.frozensets(st.integers(0, 6), min_size=1, max_size=3) | ALL_DAYS)
+    days = draw(st.lists(st.integers(-2, 2), max_size=2, unique=True))
+    window = FreezeWindow(
+        cron=f"{field(minutes, 60)} {field(hours, 24)} * * {field(weekdays, 7)}",
+        minutes=draw(st.sampled_from([1, 29, 30, 60, 75, 600]) | st.integers(1, LONGEST // MINUTE)),
+        timezone=zone,
+        exclude=tuple((around + day * DAY).isoformat() for day in days),
+    )
+    return Plan(window, minutes, hours, weekdays)
+
+
+ALL_HOURS = st.just(frozenset(range(24)))
+ALL_DAYS = st.just(frozenset(range(7)))
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> tuple[list[Plan], datetime]:
+    """Windows of one or several zones, and the first moment that is watched."""
+    zone, around = draw(st.sampled_from(CHANGES))
+    zones = st.just(zone) | st.sampled_from([name for name, _ in CHANGES])
+    made = [draw(plans(draw(zones), around)) for _ in range(draw(st.integers(1, 3)))]
+    return made, datetime(around.year, around.month, around.day, tzinfo=UTC) - LONGEST - DAY
+
+
+def begins(plan: Plan, start: datetime) -> Iterator[int]:
+    """The minutes after the start, at which the clock on the wall shows a beginning, or jumps over one."""
+    zone = ZoneInfo(plan.window.timezone)
+    shown = (start - MINUTE).astimezone(zone).replace(tzinfo=None)
+    for at in range((WATCHED + LONGEST) // MINUTE):
+        before, shown = shown, (start + at * MINUTE).astimezone(zone).replace(tzinfo=None)
+        jumped = [shown - back * MINUTE for back in range(1, (shown - before) // MINUTE)]
+        if any(plan.begins_at(wall) for wall in [shown, *jumped]):
+            yield at
+
+
+@settings(max_examples=60, deadline=None)
+@given(scenes(), st.data())
+def test_a_freeze_is_what_a_watch_minute_by_minute_sees(
+    scene: tuple[list[Plan], datetime], data: st.DataObject
+) -> None:
+    made, start = scene
+    until: dict[int, set[FreezeWindow]] = {}
+    frozen = bytearray((WATCHED + 3 * LONGEST) // MINUTE)
+    begun: list[int] = []
+    for plan in made:
+        for at in begins(plan, start):
+            begun.append(at)
+            end = at + plan.window.minutes
+            frozen[at:end] = b"\1" * plan.window.minutes
+            until.setdefault(end, set()).add(plan.window)
+    edges = [at for at in range(1, len(frozen)) if frozen[at] != frozen[at - 1]]
+    moments = st.integers(LONGEST // MINUTE, WATCHED // MINUTE)
+    near = [at + by for at in edges for by in (-1, 0) if LONGEST // MINUTE <= at + by < WATCHED // MINUTE]
+    for at in data.draw(st.lists(st.sampled_from(near) | moments if near else moments, min_size=20, max_size=20)):
+        seconds = data.draw(st.sampled_from([0, 1, 59.999999]))
+        found = current_window([plan.window for plan in made], start + at * MINUTE + timedelta(seconds=seconds))
+        if not frozen[at]:
+            assert found is None
+            continue
+        assert found is not None
+        end = (found[0] - start) // MINUTE
+        assert start + end * MINUTE == found[0]
+        assert all(frozen[at : min(end, (WATCHED + LONGEST) // MINUTE)])
+        if end < (WATCHED + LONGEST) // MINUTE:  # else the watch ends before the freeze
+            assert found[1] in until[end]
+            steps = sum(at < begin <= end for begin in begun)
+            assert not frozen[end] or steps >= MOST_JOINED - 1
