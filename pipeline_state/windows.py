@@ -55,12 +55,12 @@ def cron_problem(cron: str) -> str | None:
     fields = len(cron.split())
     if fields != _FIELDS:
         seconds = "; seconds have no place here" if fields > _FIELDS else ""
-        return f"{cron!r} has {fields} field{'' if fields == 1 else 's'} instead of {_FIELDS}{seconds}; {form}"
+        return f"{cron[:80]!r} has {fields} field{'' if fields == 1 else 's'} instead of {_FIELDS}{seconds}; {form}"
     try:
         begins = any(CronSim(cron, _SAMPLES[0].replace(tzinfo=None)))
     except CronSimError as error:
-        return f"{cron!r} has a {str(error).removeprefix('Bad ')} that does not exist; {form}"
-    return None if begins else f"{cron!r} is a day that never comes; {form}"
+        return f"{cron[:80]!r} has a {str(error).removeprefix('Bad ')} that does not exist; {form}"
+    return None if begins else f"{cron[:80]!r} is a day that never comes; {form}"
 
 
 def zone_names() -> list[str]:

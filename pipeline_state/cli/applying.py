@@ -11,7 +11,8 @@ from typing import Any
 
 from pipeline_state.cli.console import CommandError
 from pipeline_state.cli.pipelines_file import to_file
-from pipeline_state.model.pipelines import Environment, Pipeline
+from pipeline_state.cli.pipelines_times import freeze_told, spelled
+from pipeline_state.model.pipelines import Environment, Pipeline, Policy
 from pipeline_state.model.times import format_time
 from pipeline_state.table.definitions import load_definitions, save_definitions
 from pipeline_state.table.snapshot import Definitions
@@ -112,8 +113,25 @@ def _environment_sentences(old: Environment, new: Environment) -> list[str]:
     found += [f"{new.name} needs the gate {gate} no more" for gate in _missing(old.gates, new.gates)]
     found += [f"{new.name} comes after {name} now" for name in _missing(new.after, old.after)]
     found += [f"{new.name} comes after {name} no more" for name in _missing(old.after, new.after)]
+    found += _rule_sentences(old, new)
     if (old.cluster, old.releases) != (new.cluster, new.releases):
         found.append(f"{new.name} installs differently, from its next promotion on")
+    return found
+
+
+def _rule_sentences(old: Environment, new: Environment) -> list[str]:
+    found = []
+    if old.policy != new.policy:
+        what = "every commit, in their order" if new.policy == Policy.EVERY else "the newest of several commits only"
+        found.append(f"{new.name} takes {what} now")
+    if old.soak != new.soak:
+        needed = f"for {spelled(new.soak)}" if new.soak else "any time"
+        found.append(f"{new.name} needs commits to soak {needed} {'now' if new.soak else 'no more'}")
+    old_freezes, freezes = ([freeze_told(window) for window in each.freezes] for each in (old, new))
+    found += [f"{new.name} is frozen {told} now" for told in _missing(freezes, old_freezes)]
+    found += [f"{new.name} is frozen {told} no more" for told in _missing(old_freezes, freezes)]
+    if old.freezes != new.freezes and set(old_freezes) == set(freezes):
+        found.append(f"{new.name} tells another reason for its freezes, or in another order")
     return found
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_state.cli.console import USAGE, CommandError
-from pipeline_state.cli.pipelines_rules import order_of, pipeline_name, rule_problems
+from pipeline_state.cli.pipelines_rules import order_of, pipeline_name, rule_problems, window_of
 from pipeline_state.cli.pipelines_schema import (
     EnvironmentEntry,
     GateEntry,
@@ -16,13 +16,16 @@ from pipeline_state.cli.pipelines_schema import (
     PipelinesFile,
     shape_problems,
 )
+from pipeline_state.cli.pipelines_times import spelled
 from pipeline_state.cli.yaml_lines import Problem, read_lines, to_yaml
 from pipeline_state.model.pipelines import (
     Cluster,
     Environment,
+    FreezeWindow,
     GateDefinition,
     GateSource,
     Pipeline,
+    Policy,
     Release,
     SourceKind,
 )
@@ -140,6 +143,9 @@ def _environment(entry: EnvironmentEntry, after: Sequence[str]) -> Environment:
         after=tuple(after),
         releases=tuple(Release(**release.model_dump()) for release in entry.releases),
         cluster=Cluster(**entry.cluster.model_dump()),
+        policy=entry.policy,
+        soak=entry.soak,
+        freezes=tuple(map(window_of, entry.freezes)),
     )
 
 
@@ -154,10 +160,28 @@ def _environment_entry(environment: Environment, before: list[str]) -> dict[str,
     return {
         "name": environment.name,
         **({"after": after} if after != before else {}),
-        **_present({"gates": list(environment.gates)}),
+        **_present(
+            {
+                "gates": list(environment.gates),
+                "policy": environment.policy.value if environment.policy != Policy.NEWEST else None,
+                "soak": spelled(environment.soak) if environment.soak else None,
+                "freezes": [_freeze_entry(window) for window in environment.freezes],
+            }
+        ),
         "cluster": _present({key: getattr(cluster, key) for key in keys}),
         "releases": [_release_entry(release) for release in environment.releases],
     }
+
+
+def _freeze_entry(window: FreezeWindow) -> dict[str, Any]:
+    entry = {
+        "cron": window.cron,
+        "duration": spelled(window.minutes * 60),
+        "timezone": window.timezone if window.timezone != "UTC" else None,
+        "exclude": list(window.exclude),
+        "reason": window.reason or None,
+    }
+    return _present(entry)
 
 
 def _release_entry(release: Release) -> dict[str, Any]:

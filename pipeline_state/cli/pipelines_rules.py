@@ -9,13 +9,18 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import Any
 
+from pydantic import ValidationError
+
+from pipeline_state.cli.pipelines_schema import FreezeEntry
 from pipeline_state.cli.yaml_lines import Loc
-from pipeline_state.model.pipelines import SourceKind
+from pipeline_state.model.pipelines import FreezeWindow, SourceKind
+from pipeline_state.windows import never_end
 
 Raw = Mapping[str, Any]
 Problems = Iterator[tuple[Loc, str]]
@@ -53,6 +58,11 @@ def order_of(environments: Sequence[Raw]) -> list[list[str]]:
     ]
 
 
+def window_of(freeze: FreezeEntry) -> FreezeWindow:
+    """The model's window for an entry under `freezes:`."""
+    return FreezeWindow(freeze.cron, freeze.duration, freeze.timezone, tuple(freeze.exclude), freeze.reason or "")
+
+
 def _gate_problems(loc: Loc, pipeline: Raw) -> Problems:
     gates = pipeline.get("gates")
     declared = list(gates) if isinstance(gates, Mapping) else []
@@ -79,6 +89,7 @@ def _environment_problems(loc: Loc, pipeline: Raw) -> Problems:
         cluster = environment.get("cluster")
         if isinstance(cluster, Mapping):
             yield from _cluster_problems((*place, "cluster"), cluster)
+        yield from _freeze_problems(place, environment)
         releases = list(_entries(environment, "releases", place))
         yield from _twice(releases, "release")
         for where, release in releases:
@@ -99,6 +110,24 @@ def _cluster_problems(loc: Loc, cluster: Raw) -> Problems:
     for key in ("region", "role"):
         if cluster.get(key) and not eks:
             yield (*loc, key), "goes with eks only; remove it"
+
+
+def _freeze_problems(loc: Loc, environment: Raw) -> Problems:
+    """A freeze that never ends is a mistake: `gatestream freeze` is for those that are meant."""
+    windows, endless = [], False
+    for place, entry in _entries(environment, "freezes", loc):
+        for day in _repeated(_texts(entry, "exclude")):
+            yield (*place, "exclude"), f"{day} is named twice; once is enough"
+        try:
+            windows.append(window_of(FreezeEntry.model_validate(entry)))
+        except ValidationError:
+            continue
+        # In UTC: that a night has an hour more once a year is no end.
+        if never_end([replace(windows[-1], timezone="UTC")]):
+            endless = True
+            yield (*place, "duration"), "lasts until it begins again, so that it never ends; make it shorter"
+    if not endless and len(windows) > 1 and never_end(windows):
+        yield (*loc, "freezes"), "leave no time between them in which anything is promoted; make one of them shorter"
 
 
 def _release_problems(loc: Loc, release: Raw) -> Problems:
@@ -138,6 +167,8 @@ def _order_problems(loc: Loc, pipeline: Raw) -> Problems:
     names = [environment.get("name") for _, environment in environments]
     order = order_of([environment for _, environment in environments])
     for (place, environment), after in zip(environments, order, strict=True):
+        if environment.get("soak") and not after:
+            yield (*place, "soak"), "is a time in the environments before this one, and there is none; remove it"
         if environment.get("after") is None:
             continue
         for name in after:

@@ -10,9 +10,10 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, WithJsonSchema
 
-from pipeline_state.cli.yaml_lines import Loc
+from pipeline_state.cli.pipelines_times import Cron, Day, Duration, Soak, Zone
+from pipeline_state.cli.yaml_lines import Loc, kind_of, quoted
 from pipeline_state.model.gates import NAMED_ATTRIBUTES, name_problem
-from pipeline_state.model.pipelines import DEPLOYED_TO
+from pipeline_state.model.pipelines import DEPLOYED_TO, Policy
 
 Checked = TypeVar("Checked")
 
@@ -164,6 +165,16 @@ class ReleaseEntry(_Entry):
     timeout: Seconds = Field(300, description="How long the release may take to be ready: seconds, or 90s, 5m")
 
 
+class FreezeEntry(_Entry):
+    """A time that comes again and again, in which nothing is promoted to the environment."""
+
+    cron: Cron = Field(description='When it begins: minute, hour, day-of-month, month, day-of-week, "0 17 * * FRI"')
+    duration: Duration = Field(description="How long it lasts: 30m, 12h, 2d")
+    timezone: Zone = Field("UTC", description="The IANA name of the time zone that cron and exclude are meant in")
+    exclude: list[Day] = Field(default_factory=list, description="Days on which it does not begin: 2026-12-24")
+    reason: Text | None = Field(None, description="What to tell those who have to wait")
+
+
 class EnvironmentEntry(_Entry):
     """One place that commits are deployed to."""
 
@@ -172,6 +183,15 @@ class EnvironmentEntry(_Entry):
     after: list[EnvironmentName] | None = Field(
         None, description="Environments that must have the commit first; unless given, the one before it in this list"
     )
+    policy: Policy = Field(
+        Policy.NEWEST,
+        description="newest: of several commits that are ready, the newest alone. every: each of them, in their order",
+    )
+    soak: Soak = Field(
+        0,
+        description="How long a commit must have been in each environment before without failure: seconds, or 30m, 2h",
+    )
+    freezes: list[FreezeEntry] = Field(default_factory=list, description="When nothing is promoted to it")
     cluster: ClusterEntry = Field(description="The cluster its releases live in")
     releases: Annotated[list[ReleaseEntry], Field(min_length=1)] = Field(description="What is installed there")
 
@@ -247,7 +267,9 @@ def _sentence(  # noqa: PLR0911 - one return for each kind of mistake
         case "value_error":
             return str(limits["error"])
         case "string_type" if isinstance(given, bool | int | float):
-            return f"is {_kind(given)}, not text; put it in quotes"
+            return f"is {kind_of(given)}, not text; put it in quotes"
+        case "enum":
+            return f"{quoted(given)} cannot be used; write {str(limits['expected']).replace(chr(39), '')}"
         case "too_short":
             return "is empty; it needs at least one entry"
         case "greater_than_equal" | "less_than_equal":
@@ -259,7 +281,7 @@ def _sentence(  # noqa: PLR0911 - one return for each kind of mistake
         "model_type": "keys with values",
         "int_type": "whole seconds, or text as 90s or 5m",
     }
-    return f"is {_kind(given)}; it must be {wanted.get(kind, problem['msg'])}"
+    return f"is {kind_of(given)}; it must be {wanted.get(kind, problem['msg'])}"
 
 
 def _unknown_key(loc: Loc, schema: Mapping[str, Any]) -> str:
@@ -284,15 +306,3 @@ def _properties(loc: Loc, schema: Mapping[str, Any]) -> Mapping[str, Any]:
 def _resolved(here: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
     first = here["anyOf"][0] if "anyOf" in here else here
     return schema["$defs"][first["$ref"].rpartition("/")[2]] if "$ref" in first else first
-
-
-def _kind(value: object) -> str:
-    if value is None:
-        return "empty"
-    if isinstance(value, bool):
-        return f"the truth value {str(value).lower()}"
-    if isinstance(value, int | float):
-        return f"the number {value}"
-    if isinstance(value, str | list):
-        return "text" if isinstance(value, str) else "a list"
-    return "keys with values"

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from pipeline_state.cli.console import printable
 from pipeline_state.cli.happenings import Told
-from pipeline_state.model.pipelines import Pipeline
+from pipeline_state.model.pipelines import Environment, Pipeline, Policy
 
 GATES = {"passed": ("✓", "green"), "failed": ("✗", "red"), "pending": ("·", "yellow")}
 """Symbol and colour of a gate's status."""
@@ -103,15 +103,25 @@ def events_table(events: Sequence[Told]) -> Table:
 
 
 def environments_of(pipeline: Pipeline) -> Table:
-    """A pipeline's environments: what each needs and installs."""
+    """A pipeline's environments: what each needs and installs, and what holds it up."""
     openers = {gate.name: gate.source for gate in pipeline.gates}
-    table = plain_table("environment", "after", "gates", "installs")
+    table = plain_table("environment", "after", "gates", "installs · when")
     for environment in pipeline.environments:
         gates = [f"{name} ({source.name})" if (source := openers.get(name)) else name for name in environment.gates]
         releases = [f"{each.namespace}/{each.name} from {each.chart}" for each in environment.releases]
-        places = Text("\n".join([*releases, f"on {environment.cluster.name}"]))
+        places = Text("\n".join([*releases, f"on {environment.cluster.name}", *_rules(environment)]))
         table.add_row(environment.name, ", ".join(environment.after), Text("\n".join(gates)), places)
     return table
+
+
+def _rules(environment: Environment) -> list[str]:
+    from pipeline_state.cli.pipelines_times import freeze_told, spelled  # with pydantic, which nothing else here needs
+
+    return [
+        *(["every commit, in their order"] if environment.policy == Policy.EVERY else []),
+        *([f"after a soak of {spelled(environment.soak)}"] if environment.soak else []),
+        *(f"frozen {freeze_told(window)}" for window in environment.freezes),
+    ]
 
 
 def diff_view(lines: Sequence[str]) -> Text:

@@ -171,6 +171,24 @@ def _shown(loc: Loc) -> str:
     return text.removeprefix(".")
 
 
+def quoted(value: object) -> str:
+    """A scalar as it stands in the file, shortened; anything else by its kind."""
+    return repr(value[:80]) if isinstance(value, str) else kind_of(value)
+
+
+def kind_of(value: object) -> str:
+    """What a piece of data is, in words."""
+    if value is None:
+        return "empty"
+    if isinstance(value, bool):
+        return f"the truth value {str(value).lower()}"
+    if isinstance(value, int | float):
+        return f"the number {value}"
+    if isinstance(value, str | list):
+        return "text" if isinstance(value, str) else "a list"
+    return "keys with values"
+
+
 def read_lines(text: str) -> Document:
     """The document in a text, with its problems."""
     document = Document()

@@ -9,9 +9,11 @@ from pipeline_state.model.pipelines import (
     DEPLOYED_TO,
     Cluster,
     Environment,
+    FreezeWindow,
     GateDefinition,
     GateSource,
     Pipeline,
+    Policy,
     Release,
     SourceKind,
 )
@@ -40,6 +42,16 @@ CLUSTERS = (
 )
 
 
+FREEZES = st.builds(
+    FreezeWindow,
+    cron=st.sampled_from(["0 17 * * FRI", "30 2 24-26 12 *", "*/30 0-3 * JAN,7 1#2"]),
+    minutes=st.integers(1, 29) | st.just(60 * 24),
+    timezone=st.sampled_from(["UTC", "Europe/Berlin", "America/New_York"]),
+    exclude=st.lists(st.dates().map(str), max_size=2, unique=True).map(tuple),
+    reason=st.just("") | TEXT,
+)
+
+
 def releases(namespace: str) -> st.SearchStrategy[tuple[Release, ...]]:
     release = st.builds(
         Release,
@@ -61,7 +73,10 @@ def environments(draw: st.DrawFn, gates: list[str], prefix: str) -> tuple[Enviro
         Environment(
             name=name,
             gates=tuple(draw(subset)),
-            after=tuple(draw(st.lists(st.sampled_from(names[:at]), unique=True))) if at else (),
+            after=(after := tuple(draw(st.lists(st.sampled_from(names[:at]), unique=True))) if at else ()),
+            policy=draw(st.sampled_from(Policy)),
+            soak=draw(st.integers(0, 30 * 24 * 60 * 60)) if after else 0,
+            freezes=tuple(draw(st.lists(FREEZES, max_size=2))),
             releases=draw(releases(f"{prefix}-{at}")),
             cluster=draw(CLUSTERS),
         )
