@@ -59,8 +59,8 @@ def cron_problem(cron: str) -> str | None:
     try:
         begins = any(CronSim(cron, _SAMPLES[0].replace(tzinfo=None)))
     except CronSimError as error:
-        return f"{cron[:80]!r} has a {str(error).removeprefix('Bad ')} that does not exist; {form}"
-    return None if begins else f"{cron[:80]!r} is a day that never comes; {form}"
+        return f"{cron[:80]!r} cannot be used, there is no such {str(error).removeprefix('Bad ')}; {form}"
+    return None if begins else f"{cron[:80]!r} cannot be used, such a day never comes; {form}"
 
 
 def zone_names() -> list[str]:

@@ -123,15 +123,15 @@ def _rule_sentences(old: Environment, new: Environment) -> list[str]:
     found = []
     if old.policy != new.policy:
         what = "every commit, in their order" if new.policy == Policy.EVERY else "the newest of several commits only"
-        found.append(f"{new.name} takes {what} now")
+        found.append(f"{new.name} now takes {what}")
     if old.soak != new.soak:
-        needed = f"for {spelled(new.soak)}" if new.soak else "any time"
-        found.append(f"{new.name} needs commits to soak {needed} {'now' if new.soak else 'no more'}")
+        needs = f"now needs commits to soak for {spelled(new.soak)}" if new.soak else "needs commits to soak no more"
+        found.append(f"{new.name} {needs}")
     old_freezes, freezes = ([freeze_told(window) for window in each.freezes] for each in (old, new))
-    found += [f"{new.name} is frozen {told} now" for told in _missing(freezes, old_freezes)]
-    found += [f"{new.name} is frozen {told} no more" for told in _missing(old_freezes, freezes)]
+    found += [f"{new.name} is now frozen {told}" for told in _missing(freezes, old_freezes)]
+    found += [f"{new.name} is no more frozen {told}" for told in _missing(old_freezes, freezes)]
     if old.freezes != new.freezes and set(old_freezes) == set(freezes):
-        found.append(f"{new.name} tells another reason for its freezes, or in another order")
+        found.append(f"{new.name} tells another reason for a freeze")
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date
 from difflib import get_close_matches
 from typing import Annotated
@@ -70,11 +71,15 @@ def _zone(value: str) -> str:
     names = zone_names()
     if value in names:
         return value
-    cities = {name.rpartition("/")[2].lower(): name for name in names}
-    known = {**cities, **{name.lower(): name for name in names}}
-    near = get_close_matches(value.lower().replace(" ", "_"), known, n=1)
-    hint = f"did you mean {known[near[0]]}?" if near else "write an IANA name such as Europe/Berlin"
-    raise ValueError(f"{value[:80]!r} is no time zone; {hint}")
+    raise ValueError(f"{value[:80]!r} is no time zone; {_near_zone(value, names)}")
+
+
+def _near_zone(value: str, names: Sequence[str]) -> str:
+    """The hint for a name that is misspelled, or a city's alone; abbreviations such as CEST are near to wrong ones."""
+    places = [name for name in names if "/" in name and not name.startswith("Etc/")]
+    known = {name.rpartition("/")[2].lower(): name for name in places} | {name.lower(): name for name in places}
+    near = get_close_matches(value.lower().replace(" ", "_"), known, n=1, cutoff=0.8)
+    return f"did you mean {known[near[0]]}?" if near else "write an IANA name such as Europe/Berlin"
 
 
 def _day(value: object) -> str:

@@ -163,7 +163,8 @@ def _name(key: Node) -> object:
 def _syntax_problem(error: Exception) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     said = getattr(error, "problem", None) or str(error)
-    return Problem(mark.line + 1 if mark else 1, "", f"is not YAML: {said}")
+    hint = "; put text that starts with * in quotes" if said.startswith("expected alphabetic or numeric") else ""
+    return Problem(mark.line + 1 if mark else 1, "", f"is not YAML: {said}{hint}")
 
 
 def _shown(loc: Loc) -> str:
@@ -173,6 +174,8 @@ def _shown(loc: Loc) -> str:
 
 def quoted(value: object) -> str:
     """A scalar as it stands in the file, shortened; anything else by its kind."""
+    if value is None:
+        return "an empty value"
     return repr(value[:80]) if isinstance(value, str) else kind_of(value)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline_state.cli import pipelines_file
 from pipeline_state.cli.applying import Change
-from pipeline_state.model.pipelines import Cluster, GateSource, Pipeline, SourceKind
+from pipeline_state.model.pipelines import Cluster, FreezeWindow, GateSource, Pipeline, Policy, SourceKind
 from pipeline_state.table.snapshot import Definitions
 
 TEXT = """
@@ -25,6 +25,7 @@ pipelines:
         releases: [{name: web, namespace: production, chart: charts/web}]
 """
 (PIPELINE,) = pipelines_file.parse(TEXT)
+WEEKEND = FreezeWindow("0 17 * * FRI", 63 * 60, "Europe/Berlin", ("2026-12-25",), "nobody is there")
 
 
 def change(*after: Pipeline, before: tuple[Pipeline, ...] = (PIPELINE,)) -> Change:
@@ -63,6 +64,12 @@ def test_a_changed_definition_has_a_diff_of_its_lines() -> None:
         ),
         (with_production(gates=("legal",)), "production needs the gate legal now"),
         (with_production(after=()), "production comes after staging no more"),
+        (with_production(policy=Policy.EVERY), "production now takes every commit, in their order"),
+        (with_production(soak=5400), "production now needs commits to soak for 90m"),
+        (
+            with_production(freezes=(WEEKEND,)),
+            'production is now frozen at "0 17 * * FRI" (Europe/Berlin) for 63h, not on 2026-12-25',
+        ),
         (with_production(cluster=Cluster(eks="prod")), "production installs differently, from its next promotion on"),
         (
             replace(PIPELINE, gates=(replace(PIPELINE.gates[0], source=GateSource(SourceKind.GITHUB_CHECK, "b")),)),
@@ -81,3 +88,18 @@ def test_a_changed_definition_has_a_diff_of_its_lines() -> None:
 )
 def test_each_change_is_told_in_a_sentence(after: Pipeline, sentence: str) -> None:
     assert sentence in change(after).sentences
+
+
+def test_rules_that_go_are_told_as_well() -> None:
+    before = with_production(policy=Policy.EVERY, soak=60, freezes=(WEEKEND,))
+    assert change(PIPELINE, before=(before,)).sentences == [
+        "production now takes the newest of several commits only",
+        "production needs commits to soak no more",
+        'production is no more frozen at "0 17 * * FRI" (Europe/Berlin) for 63h, not on 2026-12-25',
+    ]
+
+
+def test_another_reason_for_a_freeze_is_told() -> None:
+    before = with_production(freezes=(WEEKEND,))
+    after = with_production(freezes=(replace(WEEKEND, reason="holidays"),))
+    assert change(after, before=(before,)).sentences == ["production tells another reason for a freeze"]

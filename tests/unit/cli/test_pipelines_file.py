@@ -1,5 +1,6 @@
 """Every refusal names file, line, key and the fix, and all of a file are told at once."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from pipeline_state.cli import pipelines_file
 from pipeline_state.cli.pipelines_file import PipelinesFileError
-from pipeline_state.model.pipelines import Cluster, GateSource, Pipeline, SourceKind
+from pipeline_state.model.pipelines import Cluster, FreezeWindow, GateSource, Pipeline, Policy, SourceKind
 
 WHOLE = """\
 pipelines:
@@ -66,6 +67,48 @@ def test_a_file_becomes_the_models_pipelines() -> None:
     assert (production.releases[0].version, production.releases[0].image_tag) == ("1.2.3", "app.image.tag")
 
 
+def test_policy_soak_and_freezes_of_an_environment_are_read() -> None:
+    rules = """policy: every
+        soak: 30m
+        freezes:
+          - cron: "0 17 * * FRI"
+            duration: 63h
+            timezone: Europe/Berlin
+            exclude: [2026-12-25, "2027-01-01"]
+            reason: nobody is there at the weekend
+          - {cron: 0 0 24 12 *, duration: 3d}"""
+    (pipeline,) = pipelines_file.parse(with_rules(rules))
+    staging, production = pipeline.environments
+    assert (staging.policy, staging.soak, staging.freezes) == (Policy.NEWEST, 0, ())
+    assert (production.policy, production.soak) == (Policy.EVERY, 1800)
+    reason = "nobody is there at the weekend"
+    assert production.freezes == (
+        FreezeWindow("0 17 * * FRI", 63 * 60, "Europe/Berlin", ("2026-12-25", "2027-01-01"), reason),
+        FreezeWindow("0 0 24 12 *", 3 * 24 * 60),
+    )
+    assert Pipeline.from_dict(json.loads(json.dumps(pipeline.to_dict()))) == pipeline
+
+
+@pytest.mark.parametrize("soak, seconds", [("0", 0), ("90", 90), ("90s", 90), ("2h", 7200), ("30d", 2_592_000)])
+def test_a_soak_is_seconds_or_has_a_unit(soak: str, seconds: int) -> None:
+    (pipeline,) = pipelines_file.parse(with_rules(f"soak: {soak}"))
+    assert pipeline.environments[1].soak == seconds
+
+
+def test_rules_are_written_in_their_largest_unit_and_left_out_where_they_are_as_ever() -> None:
+    rules = with_freeze(duration="2880m", timezone="UTC", exclude="[]").replace(
+        "        freezes:", "        policy: newest\n        soak: 5400\n        freezes:"
+    )
+    text = pipelines_file.to_file(pipelines_file.parse(rules))
+    assert "    soak: 90m\n    freezes:\n    - cron: 0 17 * * FRI\n      duration: 2d\n    cluster:" in text
+    assert "policy" not in text
+
+
+def test_a_freeze_that_leaves_an_hour_a_week_is_none_that_never_ends() -> None:
+    (pipeline,) = pipelines_file.parse(with_freeze(duration="167h"))
+    assert pipeline.environments[1].freezes[0].minutes == 167 * 60
+
+
 def test_pipelines_on_one_repository_share_it() -> None:
     entry = WHOLE.removeprefix("pipelines:\n")
     second = entry.replace("- repo: myOrg/myApp", "- name: api\n    repo: myOrg/myApp").replace(
@@ -106,6 +149,20 @@ def test_anchors_and_merged_keys_are_understood() -> None:
 
 
 STAGING, PRODUCTION = "pipelines[0].environments[0]", "pipelines[0].environments[1]"
+FREEZE = f"{PRODUCTION}.freezes[0]"
+CRON = 'write minute, hour, day-of-month, month and day-of-week, as in "0 17 * * FRI"'
+
+
+def with_rules(rules: str) -> str:
+    return changed("      - name: production\n", f"      - name: production\n        {rules}\n")
+
+
+def with_freeze(**keys: str | None) -> str:
+    """The weekend's freeze of production, its first key on line 20."""
+    entry = {"cron": '"0 17 * * FRI"', "duration": "63h", **keys}
+    lines = "\n            ".join(f"{key}: {value}" for key, value in entry.items() if value is not None)
+    return with_rules(f"freezes:\n          - {lines}")
+
 
 REFUSALS = {
     "a key nobody knows": (
@@ -207,6 +264,12 @@ REFUSALS = {
         "pipelines[0].gates.branch",
         "'branch' is an attribute of every record, not a gate; choose another name",
     ),
+    "a gate named like the repository's attribute": (
+        changed("      approval_from_legal:\n", "      repo:\n").replace("approval_from_legal]", "repo]"),
+        7,
+        "pipelines[0].gates.repo",
+        "'repo' is an attribute of every record, not a gate; choose another name",
+    ),
     "a gate with a leading underscore": (
         changed("      approval_from_legal:\n", "      _legal:\n").replace("approval_from_legal]", "_legal]"),
         7,
@@ -256,6 +319,16 @@ REFUSALS = {
         19,
         f"{PRODUCTION}.after",
         "stagin is no environment of this pipeline; did you mean staging?",
+    ),
+    "three environments in a circle": (
+        changed("      - name: staging\n", "      - name: staging\n        after: [canary]\n")
+        + "      - {name: canary, cluster: {eks: c}, releases: [{name: web, namespace: c, chart: charts/web}]}\n",
+        10,
+        f"{STAGING}.after",
+        (
+            "goes round in a circle (staging after canary, canary after production, production after staging); "
+            "one of them must come first: after: []"
+        ),
     ),
     "environments after each other": (
         changed("      - name: staging\n", "      - name: staging\n        after: [production]\n"),
@@ -310,6 +383,22 @@ REFUSALS = {
             "another name or namespace"
         ),
     ),
+    "one release installed by two pipelines": (
+        WHOLE + WHOLE.removeprefix("pipelines:\n").replace("- repo: myOrg/myApp", "- repo: myOrg/other"),
+        38,
+        "pipelines[1].environments[0].releases[0].name",
+        (
+            "web in namespace staging of the same cluster is installed by staging of myOrg/myApp already; choose "
+            "another name or namespace"
+        ),
+    ),
+    "two pipelines of one name on two repositories": (
+        changed("  - repo: myOrg/myApp\n", "  - name: x\n    repo: myOrg/myApp\n")
+        + WHOLE.removeprefix("pipelines:\n").replace("- repo: myOrg/myApp", "- name: x\n    repo: myOrg/other"),
+        28,
+        "pipelines[1].name",
+        "x is the name of another pipeline of this file; give this one a name of its own",
+    ),
     "two pipelines of one name": (
         WHOLE + WHOLE.removeprefix("pipelines:\n").replace("name: web", "name: api"),
         27,
@@ -333,6 +422,170 @@ REFUSALS = {
         3,
         "pipelines[1].environments[0].name",
         "the gate deployed_to_x_y_z is that of another pipeline's environment; rename one",
+    ),
+    "a policy nobody knows": (
+        with_rules("policy: newst"),
+        19,
+        f"{PRODUCTION}.policy",
+        "'newst' cannot be used; write newest or every",
+    ),
+    "a policy that is a list": (
+        with_rules("policy: [every]"),
+        19,
+        f"{PRODUCTION}.policy",
+        "a list cannot be used; write newest or every",
+    ),
+    "a soak in words": (
+        with_rules("soak: a week"),
+        19,
+        f"{PRODUCTION}.soak",
+        "'a week' cannot be used; write whole seconds, or text as 90s, 30m, 2h or 1d",
+    ),
+    "a soak that is a truth value": (
+        with_rules("soak: on"),
+        19,
+        f"{PRODUCTION}.soak",
+        "the truth value true cannot be used; write whole seconds, or text as 90s, 30m, 2h or 1d",
+    ),
+    "an empty soak": (
+        with_rules("soak:"),
+        19,
+        f"{PRODUCTION}.soak",
+        "an empty value cannot be used; write whole seconds, or text as 90s, 30m, 2h or 1d",
+    ),
+    "a soak beyond a month": (
+        with_rules("soak: 721h"),
+        19,
+        f"{PRODUCTION}.soak",
+        "'721h' cannot be used; 30d is the longest",
+    ),
+    "a soak with nothing before": (
+        with_rules("soak: 30m").replace("        soak: 30m", "        after: []\n        soak: 30m"),
+        20,
+        f"{PRODUCTION}.soak",
+        "is a time in the environments before this one, and there is none; remove it",
+    ),
+    "a soak in the first environment": (
+        changed("      - name: staging\n", "      - name: staging\n        soak: 60\n"),
+        10,
+        f"{STAGING}.soak",
+        "is a time in the environments before this one, and there is none; remove it",
+    ),
+    "a cron with seconds": (
+        with_freeze(cron='"0 0 17 * * FRI"'),
+        20,
+        f"{FREEZE}.cron",
+        f"'0 0 17 * * FRI' has 6 fields instead of 5; seconds have no place here; {CRON}",
+    ),
+    "a cron by name": (
+        with_freeze(cron='"@weekly"'),
+        20,
+        f"{FREEZE}.cron",
+        f"'@weekly' has 1 field instead of 5; {CRON}",
+    ),
+    "a cron with an hour that no day has": (
+        with_freeze(cron='"0 24 * * FRI"'),
+        20,
+        f"{FREEZE}.cron",
+        f"'0 24 * * FRI' cannot be used, there is no such hour; {CRON}",
+    ),
+    "a cron in the form of EventBridge": (
+        with_freeze(cron='"0 17 ? * FRI"'),
+        20,
+        f"{FREEZE}.cron",
+        f"'0 17 ? * FRI' cannot be used, there is no such day-of-month; {CRON}",
+    ),
+    "a cron of a day that no month has": (
+        with_freeze(cron='"0 0 */31 2 MON#5"'),
+        20,
+        f"{FREEZE}.cron",
+        f"'0 0 */31 2 MON#5' cannot be used, such a day never comes; {CRON}",
+    ),
+    "a cron that YAML takes for an alias": (
+        with_freeze(cron="* 17 * * FRI"),
+        20,
+        "",
+        "is not YAML: expected alphabetic or numeric character, but found ' '; put text that starts with * in quotes",
+    ),
+    "a freeze without a duration": (
+        with_freeze(duration=None),
+        20,
+        f"{FREEZE}.duration",
+        "is missing; add `duration: …` (How long it lasts: 30m, 12h, 2d)",
+    ),
+    "a duration without a unit": (
+        with_freeze(duration="12"),
+        21,
+        f"{FREEZE}.duration",
+        "the number 12 cannot be used; write how long it lasts as 30m, 12h or 2d",
+    ),
+    "a duration of nothing": (
+        with_freeze(duration="0h"),
+        21,
+        f"{FREEZE}.duration",
+        "'0h' cannot be used; 1m is the shortest and 90d the longest",
+    ),
+    "a duration beyond three months": (
+        with_freeze(cron='"0 0 1 1 *"', duration="91d"),
+        21,
+        f"{FREEZE}.duration",
+        "'91d' cannot be used; 1m is the shortest and 90d the longest",
+    ),
+    "a freeze that lasts until it begins again": (
+        with_freeze(duration="7d"),
+        21,
+        f"{FREEZE}.duration",
+        "lasts until it begins again, so that it never ends; make it shorter",
+    ),
+    "freezes that follow each other for ever": (
+        with_freeze(cron='"0 0 * * 1-5"', duration="1d").replace(
+            "        freezes:\n", '        freezes:\n          - {cron: "0 0 * * SAT", duration: 2d}\n'
+        ),
+        19,
+        f"{PRODUCTION}.freezes",
+        "leave no time between them in which anything is promoted; make one of them shorter",
+    ),
+    "a time zone that is misspelled": (
+        with_freeze(timezone="Europe/Berln"),
+        22,
+        f"{FREEZE}.timezone",
+        "'Europe/Berln' is no time zone; did you mean Europe/Berlin?",
+    ),
+    "a time zone that is a city": (
+        with_freeze(timezone="new york"),
+        22,
+        f"{FREEZE}.timezone",
+        "'new york' is no time zone; did you mean America/New_York?",
+    ),
+    "a time zone that is half a year's": (
+        with_freeze(timezone="CEST"),
+        22,
+        f"{FREEZE}.timezone",
+        "'CEST' is no time zone; write an IANA name such as Europe/Berlin",
+    ),
+    "a day that no calendar has": (
+        with_freeze(exclude="[2026-12-24, 2026-02-29]"),
+        22,
+        f"{FREEZE}.exclude[1]",
+        "'2026-02-29' is no day of the calendar; write it as 2026-12-24",
+    ),
+    "a day without dashes": (
+        with_freeze(exclude="[20261224]"),
+        22,
+        f"{FREEZE}.exclude[0]",
+        "the number 20261224 is no day of the calendar; write it as 2026-12-24",
+    ),
+    "a day excluded twice": (
+        with_freeze(exclude='[2026-12-24, "2026-12-24"]'),
+        22,
+        f"{FREEZE}.exclude",
+        "2026-12-24 is named twice; once is enough",
+    ),
+    "a freeze's key nobody knows": (
+        with_freeze(zone="UTC"),
+        22,
+        f"{FREEZE}.zone",
+        "is not known; did you mean timezone?",
     ),
     "no cluster": (
         changed("        cluster: {context: local}\n", ""),

@@ -54,8 +54,37 @@ def test_what_the_command_takes_the_schema_takes(definition: tuple[Pipeline, ...
     ],
 )
 def test_what_the_schema_refuses_the_command_refuses(entry: str) -> None:
-    environments = "environments: [{name: e, cluster: {eks: c}, releases: [{name: r, namespace: n, chart: c}]}]"
+    environments = "environments: [{name: e, cluster: {eks: c}, releases: [{name: r, namespace: ns, chart: c}]}]"
+    pipelines_file.parse(f"pipelines: [{{repo: a/b, {environments}}}]")
     text = f"pipelines: [{entry[:-1]}, {environments}}}]"
+    refused_by_both(text)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "policy: all",
+        "soak: -1",
+        "soak: 1w",
+        "soak: 2592001",
+        "freezes: [{cron: 0 17 * * FRI}]",
+        "freezes: [{duration: 1h}]",
+        "freezes: [{cron: 0 0 17 * * FRI, duration: 1h}]",
+        "freezes: [{cron: 0 17 * * FRI, duration: 0h}]",
+        "freezes: [{cron: 0 17 * * FRI, duration: 60}]",
+        "freezes: [{cron: 0 17 * * FRI, duration: 60s}]",
+        "freezes: [{cron: 0 17 * * FRI, duration: 1h, exclude: [24.12.]}]",
+        "freezes: [{cron: 0 17 * * FRI, duration: 1h, until: x}]",
+    ],
+)
+def test_what_the_schema_refuses_of_policies_soak_times_and_freezes_the_command_refuses(rule: str) -> None:
+    release = "releases: [{name: r, namespace: ns, chart: c}]"
+    first, last = (f"{{name: {name}, cluster: {{eks: {name}}}, {release}" for name in ("e", "f"))
+    pipelines_file.parse(f"pipelines: [{{repo: a/b, environments: [{first}}}, {last}}}]}}]")
+    refused_by_both(f"pipelines: [{{repo: a/b, environments: [{first}}}, {last}, {rule}}}]}}]")
+
+
+def refused_by_both(text: str) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(read_lines(text).data, json_schema())
     with pytest.raises(PipelinesFileError):
