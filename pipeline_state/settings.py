@@ -12,7 +12,7 @@ class MissingSettingError(Exception):
     """A setting the function cannot do without is absent; the message names the environment variable."""
 
 
-_NUMBERS = ("sample_rate", "install_attempts", "receive_attempts")
+_NUMBERS = ("sample_rate", "install_attempts", "receive_attempts", "retention_days")
 _FOR_HELM = ("PATH", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
@@ -23,6 +23,7 @@ class Settings:
     trace_file and local_kubeconfig exist on the local stack only. sample_rate 1 keeps every trace; N keeps one in N.
     install_attempts is how often a promotion is tried while AWS or the cluster cannot be reached.
     receive_attempts is how often the function's queue hands out a message before it gives up; 0 for a stream.
+    retention_days is how long records and journal are kept that nothing needs any more; 0 keeps them for good.
     helm_environment is what a Helm process inherits; the rest of the environment is not its business.
     charts_dir is where bundled charts lie: "charts" beside the installer's app.py unless set.
     """
@@ -42,12 +43,14 @@ class Settings:
     installs_queue_url: str = ""
     github_secrets_arn: str = ""
     circleci_secrets_arn: str = ""
+    github_redelivery_arn: str = ""
     honeycomb_key_arn: str = ""
     honeycomb_dataset: str = "gatestream"
     honeycomb_api_host: str = "https://api.honeycomb.io"
     sample_rate: int = 1
     install_attempts: int = 5
     receive_attempts: int = 0
+    retention_days: int = 0
     trace_file: str = ""
     local_kubeconfig: str = ""
     charts_dir: str = ""

@@ -46,13 +46,10 @@ def find_commit(repo: str, prefix: str) -> tuple[str, str]:
 
 def decisions_of(snapshot: Snapshot, now: datetime) -> list[tuple[Pipeline | None, Decision]]:
     """What decide() says of every environment of the commit's repository."""
-    definitions = snapshot.definitions
-    decided: list[tuple[Pipeline | None, Decision]] = []
-    for pipeline in definitions.pipelines or (None,):
-        states = snapshot.states.get(pipeline.name, {}) if pipeline else {}
-        decisions = decide(snapshot.record, states, pipeline, definitions.declared, now)
-        decided += [(pipeline, decision) for decision in decisions]
-    return decided
+    pipelines = snapshot.definitions.pipelines
+    if not pipelines:
+        return [(None, decision) for decision in decide(snapshot.record, {}, None, frozenset(), now)]
+    return [(pipeline, decision) for pipeline in pipelines for decision in snapshot.decisions(pipeline, now)]
 
 
 def gates_of(snapshot: Snapshot, now: datetime) -> list[Gate]:

@@ -155,7 +155,12 @@ class GateRecorder:
 def handler() -> Handle:
     """What answers a batch of the GateEvents queue, put together from the settings. Raises MissingSettingError."""
     settings = read_settings(
-        "gates_table", "journal_table", "pipelines_table", "gate_events_queue_url", "dead_letter_queue_url"
+        "gates_table",
+        "environments_table",
+        "journal_table",
+        "pipelines_table",
+        "gate_events_queue_url",
+        "dead_letter_queue_url",
     )
     clients = Clients(settings)
     start_tracing("gate_recorder", settings, lambda: clients("secretsmanager"))

@@ -19,12 +19,12 @@ from pipeline_state.events.codec import decode, encode
 from pipeline_state.events.publish import Publisher, Queue
 from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.handlers.batch import Batch, Failures, Record, backing_off
-from pipeline_state.model.promotion import Promotion
+from pipeline_state.model.promotion import Action, Promotion
 from pipeline_state.model.times import format_time, parse_time
 from pipeline_state.settings import Settings, read_settings
 from pipeline_state.startup import Clients, start_tracing, utc_now
 from pipeline_state.table import leases
-from pipeline_state.table.leases import Busy, Finished, Overtaken
+from pipeline_state.table.leases import Barred, Busy, Finished, Overtaken
 from pipeline_state.table.models import connect, tables_of
 
 if TYPE_CHECKING:
@@ -85,6 +85,10 @@ class HelmInstaller:
             self._publish(deployment.superseded(promotion, at=self.now(), by=lease.generation))
             self._resume(promotion, lease.parked)
             return
+        if isinstance(lease, Barred):
+            tracing.add_field("parked", lease.why)
+            leases.park(promotion, encode(event).body)
+            return
         self._carry_out(promotion, owner, seconds, is_last_attempt=is_last_attempt)
 
     def _lease(self, promotion: Promotion, event: CloudEvent, owner: str, seconds: float) -> leases.Lease:
@@ -133,6 +137,8 @@ class HelmInstaller:
             self._publish(deployment.failed(promotion, at=at, reason=outcome["reason"]))
             return
         action: deployment.Action = "deployed" if outcome["action"] == "deployed" else "upgraded"
+        if promotion.action is Action.ROLLBACK:
+            action = "rolledback"
         told = deployment.deployed(
             promotion, at=at, action=action, revision=int(outcome["revision"]), chart=outcome["chart"]
         )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
 from pipeline_state.model.decision import (
@@ -16,32 +16,17 @@ from pipeline_state.model.decision import (
     NotACandidate,
     Promote,
     Promoted,
+    Queued,
+    Soaking,
     Superseded,
     Wait,
 )
+from pipeline_state.model.environments import EnvironmentState
 from pipeline_state.model.gates import Gate, GateStatus, read_gate
 from pipeline_state.model.order import Place
-from pipeline_state.model.pipelines import DEPLOYED_TO, Environment, Pipeline
+from pipeline_state.model.pipelines import DEPLOYED_TO, Environment, Pipeline, Policy
 from pipeline_state.model.record import Claim, Record
-from pipeline_state.model.times import parse_time
-
-
-@dataclass(frozen=True, slots=True)
-class EnvironmentState:
-    """What the Environments table knows of one environment.
-
-    generation: raised by every claim; 0 before the first. head, sequence: the commit last claimed and its place.
-    frozen_by, frozen_until (RFC 3339 or empty): a freeze, if any. held_by: who pinned it, if anybody.
-    """
-
-    pipeline: str
-    name: str
-    generation: int = 0
-    head: str = ""
-    sequence: int = -1
-    frozen_by: str = ""
-    frozen_until: str = ""
-    held_by: str = ""
+from pipeline_state.model.times import format_time, parse_time
 
 
 def declared_gates(pipelines: Iterable[Pipeline]) -> frozenset[str]:
@@ -55,18 +40,35 @@ def decide(
     pipeline: Pipeline | None,
     declared: frozenset[str],
     now: datetime,
+    waiting: Sequence[Record] = (),
 ) -> list[Decision]:
     """One decision for each environment of the pipeline, in the pipeline's order.
 
     environments: by name; one that is missing has never had a commit. declared: `declared_gates` of the repository.
+    waiting: other commits that may go before it where every commit has its turn; elsewhere they do not matter.
     """
     if pipeline is None:
         return [NoPipeline("", record.repo)]
-    gates = {name: read_gate(name, value, now) for name, value in record.gates.items()}
-    return [
-        _decide_one(record, gates, environments.get(environment.name), pipeline, environment, declared, now)
-        for environment in pipeline.environments
-    ]
+    case = _Case(record, pipeline, declared, now)
+    others = [_Case(other, pipeline, declared, now) for other in waiting if other.commit != record.commit]
+    decisions = []
+    for environment in pipeline.environments:
+        state = environments.get(environment.name) or EnvironmentState(pipeline.name, environment.name)
+        decisions.append(_decide_one(case, environment, state, others))
+    return decisions
+
+
+def on_request(
+    record: Record, pipeline: Pipeline, environment: Environment, declared: frozenset[str], now: datetime
+) -> Promote | Blocked | Wait | NotACandidate:
+    """Whether a commit may go to an environment because a person says so, whatever is there and whatever closes it.
+
+    Its gates are to be open all the same.
+    """
+    case = _Case(record, pipeline, declared, now)
+    if isinstance(case.candidate, str):
+        return NotACandidate(environment.name, case.candidate, bool(record.problems))
+    return case.closed(environment) or _promote(case, environment)
 
 
 def required_gates(
@@ -96,41 +98,110 @@ def candidate_place(record: Record, pipeline: Pipeline) -> tuple[str, Place] | s
     return max(touching.items(), key=lambda item: item[1].sequence)
 
 
-def _decide_one(  # noqa: PLR0911 - one return for each decision, in the order in which they take precedence
-    record: Record,
-    gates: Mapping[str, Gate],
-    state: EnvironmentState | None,
-    pipeline: Pipeline,
-    environment: Environment,
-    declared: frozenset[str],
-    now: datetime,
-) -> Decision:
-    name = environment.name
-    state = state or EnvironmentState(pipeline.name, name)
-    claim = record.claims.get(pipeline.key_of(name))
-    candidate = candidate_place(record, pipeline)
+class _Case:
+    """One commit before one pipeline, with what all of its environments ask of it read once."""
+
+    def __init__(self, record: Record, pipeline: Pipeline, declared: frozenset[str], now: datetime) -> None:
+        self.record, self.pipeline, self.declared, self.now = record, pipeline, declared, now
+        self.candidate = candidate_place(record, pipeline)
+        self.gates = {name: read_gate(name, value, now) for name, value in record.gates.items()}
+
+    @property
+    def sequence(self) -> int:
+        """Its place in the order; below all others where it has none."""
+        return -1 if isinstance(self.candidate, str) else self.candidate[1].sequence
+
+    def required(self, environment: Environment) -> tuple[str, ...]:
+        return required_gates(self.gates, self.pipeline, environment, self.declared)
+
+    def closed(self, environment: Environment) -> Blocked | Wait | None:
+        """The required gates that are not passed."""
+        found = [self.gates.get(name) or Gate(name, GateStatus.PENDING) for name in self.required(environment)]
+        if failed := tuple(gate for gate in found if gate.status is GateStatus.FAILED):
+            return Blocked(environment.name, failed)
+        if missing := tuple(gate for gate in found if gate.status is GateStatus.PENDING):
+            return Wait(environment.name, missing)
+        return None
+
+    def soaking(self, environment: Environment) -> Soaking | Wait | None:
+        """What is left of the time that it has to have been deployed in the environments before."""
+        if not environment.soak:
+            return None
+        gates = [self.gates[self.pipeline.deployed_gate(name)] for name in environment.after]
+        since = {gate: parse_time(gate.at) for gate in gates}
+        if timeless := tuple(replace(gate, note=_NO_TIME) for gate, at in since.items() if at is None):
+            return Wait(environment.name, timeless)
+        until = max((at for at in since.values() if at), default=self.now) + timedelta(seconds=environment.soak)
+        return Soaking(environment.name, format_time(until)) if self.now < until else None
+
+
+_NO_TIME = "it does not say since when, and the soak time counts from there"
+
+
+def _decide_one(case: _Case, environment: Environment, state: EnvironmentState, others: Iterable[_Case]) -> Decision:
+    """The first that applies: what is past, then its gates, its turn, and at last whether the way is free."""
+    return (
+        _past(case, environment, state)
+        or case.closed(environment)
+        or case.soaking(environment)
+        or _queued(case, environment, state, others)
+        or _barred(environment, state, case.now)
+        or _promote(case, environment)
+    )
+
+
+def _past(
+    case: _Case, environment: Environment, state: EnvironmentState
+) -> Promoted | Superseded | NotACandidate | None:
+    """What has been decided about it for good, or until it is pushed again."""
+    name, candidate = environment.name, case.candidate
+    claim = case.record.claims.get(case.pipeline.key_of(name))
     overtaken = claim is not None and claim.generation < state.generation
     if claim and not (_pushed_again(candidate, claim) and (claim.published or overtaken)):
-        deployed = gates.get(pipeline.deployed_gate(name))
+        deployed = case.gates.get(case.pipeline.deployed_gate(name))
         if overtaken and (deployed is None or deployed.status is GateStatus.PENDING):
             return Superseded(name, state.head)
-        return Promoted(name, claim.at, claim.generation, claim.published, deployed)
+        then = state.head if overtaken and state.head != case.record.commit else ""
+        barred = _barred(environment, state, case.now) if state.parked and not overtaken else None
+        return Promoted(name, claim.at, claim.generation, claim.published, deployed, then, barred)
     if isinstance(candidate, str):
-        return NotACandidate(name, candidate)
-    branch, place = candidate
-    if place.sequence <= state.sequence:
-        return Superseded(name, state.head)
-    required = required_gates(gates, pipeline, environment, declared)
-    found = [gates.get(gate) or Gate(gate, GateStatus.PENDING) for gate in required]
-    if failed := tuple(gate for gate in found if gate.status is GateStatus.FAILED):
-        return Blocked(name, failed)
-    if missing := tuple(gate for gate in found if gate.status is GateStatus.PENDING):
-        return Wait(name, missing)
+        return NotACandidate(name, candidate, bool(case.record.problems))
+    if case.sequence <= state.sequence:
+        return Superseded(name, state.newest or state.head)
+    return None
+
+
+def _queued(case: _Case, environment: Environment, state: EnvironmentState, others: Iterable[_Case]) -> Queued | None:
+    """Whom it has to let go first where every commit has its turn.
+
+    Commits that a failed gate blocks let others pass.
+    """
+    if environment.policy is not Policy.EVERY:
+        return None
+    if not state.is_finished:
+        return Queued(environment.name, state.head, under_way=True)
+    before = [other for other in others if state.sequence < other.sequence < case.sequence]
+    before = [other for other in before if _takes_its_turn(other, environment, state)]
+    nearest = max(before, key=lambda other: other.sequence, default=None)
+    return Queued(environment.name, nearest.record.commit, under_way=False) if nearest else None
+
+
+def _takes_its_turn(case: _Case, environment: Environment, state: EnvironmentState) -> bool:
+    return _past(case, environment, state) is None and not isinstance(case.closed(environment), Blocked)
+
+
+def _barred(environment: Environment, state: EnvironmentState, now: datetime) -> Held | Frozen | None:
     if state.held_by:
-        return Held(name, state.held_by)
-    if _frozen(state, now):
-        return Frozen(name, state.frozen_until, state.frozen_by)
-    return Promote(name, branch, place.sequence, required)
+        return Held(environment.name, state.held_by, state.held_reason)
+    freeze = state.freeze(now)
+    return Frozen(environment.name, freeze.until, freeze.by, freeze.reason) if freeze else None
+
+
+def _promote(case: _Case, environment: Environment) -> Promote:
+    if isinstance(case.candidate, str):
+        raise TypeError(f"{case.record.commit} has no place: {case.candidate}")
+    branch, place = case.candidate
+    return Promote(environment.name, branch, place.sequence, case.required(environment))
 
 
 def _pushed_again(candidate: tuple[str, Place] | str, claim: Claim) -> bool:
@@ -142,11 +213,6 @@ def _pushed_again(candidate: tuple[str, Place] | str, claim: Claim) -> bool:
         return False
     pushed, claimed = parse_time(candidate[1].pushed_at), parse_time(claim.pushed_at)
     return pushed is not None and claimed is not None and pushed > claimed
-
-
-def _frozen(state: EnvironmentState, now: datetime) -> bool:
-    until = parse_time(state.frozen_until)
-    return bool(state.frozen_by) and (until is None or now < until)
 
 
 def _touches(place: Place, patterns: Sequence[str]) -> bool:

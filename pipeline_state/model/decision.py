@@ -47,24 +47,31 @@ class Promote(_About):
 class Promoted(_About):
     """Claimed already.
 
-    at: RFC 3339. deployed: the gate that tells how the deployment went, once it is there.
+    at: RFC 3339. deployed: the gate that tells how the deployment went, once it is there. then: the commit that was
+    promoted there after it; empty while it is the last. barred: what its installation waits for, if it does.
     """
 
     at: str
     generation: int
     published: bool
     deployed: Gate | None
+    then: str = ""
+    barred: Frozen | Held | None = None
 
     @property
     def sentence(self) -> str:
         gate = self.deployed
+        if self.barred and (gate is None or gate.status == "pending"):
+            return f"promoted to {self.environment} at {self.at}, but {self.barred.state}"
         if gate is None or gate.status == "pending":
             reason = f": {gate.reason}" if gate and gate.reason else ""
             return f"promoted to {self.environment} at {self.at}; not deployed yet{reason}"
         if gate.status == "failed":
-            reason = f"{gate.reason or 'no reason given'}; push a commit to try again"
-            return f"promoted to {self.environment} at {self.at}, but the deployment failed: {reason}"
-        return f"deployed to {self.environment} at {gate.at or 'an unknown time'}"
+            reason = gate.reason or "no reason given"
+            again = "" if self.then else "; push a commit, or try this one again with `gatestream redeploy`"
+            return f"promoted to {self.environment} at {self.at}, but the deployment failed: {reason}{again}"
+        then = f", followed by {self.then[:12]}" if self.then else ""
+        return f"deployed to {self.environment} at {gate.at or 'an unknown time'}{then}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +100,33 @@ class Blocked(_About):
 
 
 @dataclass(frozen=True, slots=True)
+class Soaking(_About):
+    """It has to have been deployed in the environments before for a while: until a time (RFC 3339)."""
+
+    until: str
+
+    @property
+    def sentence(self) -> str:
+        return f"soaks until {self.until} before it goes to {self.environment}"
+
+
+@dataclass(frozen=True, slots=True)
+class Queued(_About):
+    """The environment takes every commit in order, and another one goes first.
+
+    behind: that commit. under_way: whether it is being deployed; otherwise it is still to be promoted.
+    """
+
+    behind: str
+    under_way: bool
+
+    @property
+    def sentence(self) -> str:
+        doing = "which is being deployed" if self.under_way else "which goes first"
+        return f"ready, but queued for {self.environment} behind {self.behind[:12]}, {doing}"
+
+
+@dataclass(frozen=True, slots=True)
 class Superseded(_About):
     """The environment already has the same or a newer push."""
 
@@ -109,10 +143,17 @@ class Frozen(_About):
 
     until: str
     by: str
+    reason: str = ""
+
+    @property
+    def state(self) -> str:
+        """What the environment is."""
+        frozen = f"{self.environment} is frozen until {self.until or 'unfrozen'} by {self.by or 'somebody'}"
+        return f"{frozen}: {self.reason}" if self.reason else frozen
 
     @property
     def sentence(self) -> str:
-        return f"ready, but {self.environment} is frozen until {self.until or 'unfrozen'} by {self.by or 'somebody'}"
+        return f"ready, but {self.state}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +161,25 @@ class Held(_About):
     """The environment is pinned to what runs there."""
 
     by: str
+    reason: str = ""
+
+    @property
+    def state(self) -> str:
+        """What the environment is."""
+        held = f"{self.environment} is held by {self.by or 'somebody'}"
+        return f"{held}: {self.reason}" if self.reason else held
 
     @property
     def sentence(self) -> str:
-        return f"ready, but {self.environment} is held by {self.by or 'somebody'}"
+        return f"ready, but {self.state}"
 
 
 @dataclass(frozen=True, slots=True)
 class NotACandidate(_About):
-    """The commit can never go there as it is."""
+    """The commit can never go there as it is. can_be_mended: whether only somebody's edit of its record is in the way."""
 
     why: str
+    can_be_mended: bool = False
 
     @property
     def sentence(self) -> str:
@@ -148,4 +197,6 @@ class NoPipeline(_About):
         return f"{self.repo} has no pipeline; define one and run `gatestream pipelines apply`"
 
 
-Decision = Promote | Promoted | Wait | Blocked | Superseded | Frozen | Held | NotACandidate | NoPipeline
+Decision = (
+    Promote | Promoted | Wait | Blocked | Soaking | Queued | Superseded | Frozen | Held | NotACandidate | NoPipeline
+)

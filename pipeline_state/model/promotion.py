@@ -6,9 +6,22 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any
 
-from pipeline_state.model.pipelines import Cluster, Release
+from pipeline_state.model.pipelines import Cluster, FreezeWindow, Release
+
+AUTOMATIC = "gatestream"
+"""Who promotes what nobody asked for by name."""
+
+
+class Action(StrEnum):
+    """What kind of promotion it is."""
+
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+    REDEPLOY = "redeploy"
+    OVERRIDE = "override"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +32,8 @@ class Promotion:
     commit: 40 hex. sequence: the commit's place in the order of pushes on its branch.
     environment_key: `Pipeline.key_of(environment)`. releases: the names of all
         releases of the environment, this one among them.
-    by: "gatestream", or the person who asked for it.
+    by: "gatestream", or the person who asked for it. reason: theirs.
+    override: whether it goes ahead although the environment is frozen. freezes: windows in which it does not otherwise.
     traceparent: the W3C trace context of whoever speaks about the promotion now; empty when there is none.
     """
 
@@ -36,8 +50,17 @@ class Promotion:
     release: Release
     cluster: Cluster
     releases: tuple[str, ...]
-    by: str = "gatestream"
+    by: str = AUTOMATIC
+    action: Action = Action.PROMOTE
+    reason: str = ""
+    override: bool = False
+    freezes: tuple[FreezeWindow, ...] = ()
     traceparent: str = ""
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether a person wanted exactly this, so that an environment that is held takes it."""
+        return self.by != AUTOMATIC
 
     @property
     def lock(self) -> str:
@@ -52,7 +75,7 @@ class Promotion:
         """Plain JSON data, all of it but the trace context, which travels as an attribute of the event."""
         data = asdict(self)
         del data["traceparent"]
-        return data | {"releases": list(self.releases)}
+        return data | {"releases": list(self.releases), "freezes": list(data["freezes"])}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], traceparent: str = "") -> Promotion:
@@ -75,6 +98,10 @@ class Promotion:
             cluster=Cluster(**_known(Cluster, data["cluster"])),
             releases=tuple(data["releases"]),
             by=data["by"],
+            action=Action(data.get("action", Action.PROMOTE)),
+            reason=data.get("reason", ""),
+            override=bool(data.get("override", False)),
+            freezes=tuple(FreezeWindow.from_dict(window) for window in data.get("freezes", ())),
             traceparent=traceparent,
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline_state.model.gates import is_gate
 from pipeline_state.model.order import Place
+from pipeline_state.model.promotion import AUTOMATIC
 
 CLAIM = "_claim_"
 WRITTEN = "_set_"
@@ -23,6 +24,8 @@ class Claim:
     generation: the environment's, raised by this very claim. promotions: event ids by release name.
     published: whether their publication has been confirmed.
     pushed_at: when the push it was claimed for had happened (RFC 3339), by `Place.pushed_by`.
+    by: "gatestream", or the person who asked for it. told_at: when it was last published (RFC 3339).
+    repeats: how often it was published again since nothing came of it.
     """
 
     environment_key: str
@@ -31,6 +34,9 @@ class Claim:
     promotions: Mapping[str, str]
     published: bool
     pushed_at: str | None = None
+    by: str = AUTOMATIC
+    told_at: str | None = None
+    repeats: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +88,22 @@ def _claim(environment_key: str, value: object) -> Claim | None:
     generation, at, promotions = value.get("generation"), value.get("at"), value.get("promotions")
     if not (isinstance(generation, int | Decimal) and isinstance(at, str) and isinstance(promotions, Mapping)):
         return None
-    pushed_at = value.get("pushed_at")
-    published = bool(value.get("published"))
+    repeats = value.get("repeats")
     return Claim(
-        environment_key, int(generation), at, promotions, published, pushed_at if isinstance(pushed_at, str) else None
+        environment_key=environment_key,
+        generation=int(generation),
+        at=at,
+        promotions=promotions,
+        published=bool(value.get("published")),
+        pushed_at=_text(value.get("pushed_at")),
+        by=_text(value.get("by")) or AUTOMATIC,
+        told_at=_text(value.get("told_at")),
+        repeats=int(repeats) if isinstance(repeats, int | Decimal) else 0,
     )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _places(value: object, problems: list[str]) -> dict[str, Place]:

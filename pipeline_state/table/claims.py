@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pynamodb.exceptions import DoesNotExist, PynamoDBException
 from pynamodb.expressions.operand import Path
 
 from pipeline_state.faults import PermanentFault
-from pipeline_state.model.decide import EnvironmentState
 from pipeline_state.model.decision import Promote
-from pipeline_state.model.pipelines import Pipeline
-from pipeline_state.model.promotion import Promotion, promotion_id
+from pipeline_state.model.environments import EnvironmentState
+from pipeline_state.model.pipelines import Environment, Pipeline
+from pipeline_state.model.promotion import AUTOMATIC, Action, Promotion, promotion_id
 from pipeline_state.model.record import BRANCHES, CLAIM
 from pipeline_state.model.times import format_time
-from pipeline_state.table import journal
+from pipeline_state.table import journal, waiting
+from pipeline_state.table.deployments import deployment_item
 from pipeline_state.table.journal import Happening
 from pipeline_state.table.models import (
     SCHEMA,
     EnvironmentItem,
     GateRecord,
     PipelinesItem,
+    Raw,
     all_of,
     as_read,
     at,
@@ -32,37 +35,77 @@ from pipeline_state.table.models import (
     to_raw,
 )
 from pipeline_state.table.results import with_note
-from pipeline_state.table.snapshot import Snapshot
+from pipeline_state.table.snapshot import CLOSING, Snapshot
 from pipeline_state.table.transaction import Transaction, fault
 
+if TYPE_CHECKING:
+    from pynamodb.expressions.update import Action as Update
 
-def claim(snapshot: Snapshot, pipeline: Pipeline, decision: Promote, now: datetime) -> list[Promotion]:
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Who wants a promotion, and what is special about it.
+
+    by: "gatestream", or the person who asked for it by name. pinned: what was installed when the commit was there
+    before, one promotion for each release, to be installed again as it was; empty takes the definition as it is.
+    override: whether it goes ahead although the environment is frozen. holds: whether the environment is held from then
+    on, in the person's name and for their reason.
+    """
+
+    by: str = AUTOMATIC
+    action: Action = Action.PROMOTE
+    reason: str = ""
+    override: bool = False
+    holds: bool = False
+    pinned: tuple[Promotion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A claim about to be made, with what it is made from."""
+
+    snapshot: Snapshot
+    pipeline: Pipeline
+    environment: Environment
+    state: EnvironmentState
+    decision: Promote
+    order: Order
+    moment: str
+
+    @property
+    def generation(self) -> int:
+        return self.state.generation + 1
+
+    @property
+    def raw(self) -> Raw:
+        """The environment's item as it was read."""
+        return self.snapshot.environments.get((self.pipeline.name, self.environment.name), {})
+
+
+def claim(
+    snapshot: Snapshot, pipeline: Pipeline, decision: Promote, now: datetime, order: Order | None = None
+) -> list[Promotion]:
     """Claim an environment for a commit; what is to be published, one promotion a release.
 
     All or nothing, on condition that every required gate still has the value that was read (I1), that the environment
-    is as it was read (I3), and that the definitions are. Raises RefusedError otherwise, and TemporaryFault and
-    PermanentFault.
+    is as it was read (I3), and, unless what is installed is pinned, that the definitions are. Raises RefusedError
+    otherwise, and TemporaryFault and PermanentFault.
     """
-    state = snapshot.state(pipeline.name, decision.environment)
-    promotions = _promotions(snapshot, pipeline, decision, state.generation + 1)
-    moment = format_time(now)
-    claimed = {
-        "generation": state.generation + 1,
-        "at": moment,
-        "promotions": {promotion.release.name: promotion.id for promotion in promotions},
-        "published": False,
-        "pushed_at": snapshot.record.branches[decision.branch].pushed_by,
-    }
+    environment = pipeline.environment(decision.environment)
+    if environment is None:
+        raise LookupError(f"{pipeline.name} has no environment {decision.environment}")
+    state = snapshot.state(pipeline, environment, now)
+    it = _Claim(snapshot, pipeline, environment, state, decision, order or Order(), format_time(now))
+    promotions = _promotions(it)
     transaction = Transaction()
-    definitions = at("version") == to_raw(snapshot.definitions.version)
-    transaction.check("pipelines", PipelinesItem, snapshot.repo.lower(), definitions)
-    _claim_record(transaction, snapshot, pipeline, decision, claimed)
-    _move_head(transaction, state, decision, snapshot.commit, moment)
-    deployment = _deployment_item(pipeline.name, decision.environment, state.generation + 1)
-    told = {"repo": snapshot.repo, "commit": snapshot.commit, "at": moment}
-    kept = {**told, "promotions": json.dumps([promotion.to_dict() for promotion in promotions])}
-    transaction.update("deployment", deployment, set_all(kept), at("pipeline").does_not_exist())
-    journal.append(transaction, _happening(snapshot, pipeline, decision, claimed))
+    if not it.order.pinned:
+        definitions = at("version") == to_raw(snapshot.definitions.version)
+        transaction.check("pipelines", PipelinesItem, snapshot.repo.lower(), definitions)
+    _claim_record(transaction, it, promotions)
+    _move_head(transaction, it, promotions)
+    _keep_deployment(transaction, it, promotions)
+    waiting.note(transaction, snapshot.repo, snapshot.commit, f"{decision.environment}-{it.generation}")
+    journal.append(transaction, _happening(it))
     transaction.commit()
     return promotions
 
@@ -72,7 +115,7 @@ def claimed_promotions(pipeline: str, environment: str, generation: int) -> list
 
     Raises TemporaryFault, and PermanentFault when there was no such claim.
     """
-    item = _deployment_item(pipeline, environment, generation)
+    item = deployment_item(pipeline, environment, generation)
     try:
         item.refresh(consistent_read=True)
     except DoesNotExist as error:
@@ -83,92 +126,131 @@ def claimed_promotions(pipeline: str, environment: str, generation: int) -> list
     return [Promotion.from_dict(data) for data in json.loads(to_plain(item.raw)["promotions"])]
 
 
-def mark_published(repo: str, commit: str, environment_key: str, generation: int) -> None:
-    """Note that a claim's promotions are published; a claim that is gone is left alone. Raises TemporaryFault."""
-    path = Path([CLAIM + environment_key, "published"])
-    same = Path([CLAIM + environment_key, "generation"]) == to_raw(generation)
+def mark_published(first: Promotion, now: datetime, repeats: int = 0) -> None:
+    """Note that a claim's promotions are published, by the first of them; a claim that is gone is left alone.
+
+    repeats: how often they have been published once more because nothing came of them. Raises TemporaryFault.
+    """
+    name = CLAIM + first.environment_key
+    told = {"published": True, "told_at": format_time(now)} | ({"repeats": repeats} if repeats else {})
+    marks: list[Update] = [Path([name, key]).set(to_raw(value)) for key, value in told.items()]
+    same = Path([name, "generation"]) == to_raw(first.generation)
     try:
-        GateRecord(repo, commit).update([path.set(to_raw(True))], condition=same)  # noqa: FBT003 - a plain value
+        GateRecord(first.repo, first.commit).update(marks, condition=same)
     except PynamoDBException as error:
         if error.cause_response_code != "ConditionalCheckFailedException":
             raise fault(error) from error
 
 
-def _promotions(snapshot: Snapshot, pipeline: Pipeline, decision: Promote, generation: int) -> list[Promotion]:
-    environment = pipeline.environment(decision.environment)
-    if environment is None:
-        raise LookupError(f"{pipeline.name} has no environment {decision.environment}")
+def _promotions(it: _Claim) -> list[Promotion]:
+    """One for each release: of the definition as it is, or as it was when the commit was there before."""
+    pinned = it.order.pinned
+    releases = tuple(each.release for each in pinned) if pinned else it.environment.releases
     return [
         Promotion(
-            id=promotion_id(pipeline.name, snapshot.commit, environment.name, release.name, generation),
-            repo=snapshot.repo,
-            commit=snapshot.commit,
-            branch=decision.branch,
-            sequence=decision.sequence,
-            pipeline=pipeline.name,
-            pipeline_version=pipeline.version,
-            environment=environment.name,
-            environment_key=pipeline.key_of(environment.name),
-            generation=generation,
+            id=promotion_id(it.pipeline.name, it.snapshot.commit, it.environment.name, release.name, it.generation),
+            repo=it.snapshot.repo,
+            commit=it.snapshot.commit,
+            branch=it.decision.branch,
+            sequence=it.decision.sequence,
+            pipeline=it.pipeline.name,
+            pipeline_version=pinned[0].pipeline_version if pinned else it.pipeline.version,
+            environment=it.environment.name,
+            environment_key=it.pipeline.key_of(it.environment.name),
+            generation=it.generation,
             release=release,
-            cluster=environment.cluster,
-            releases=tuple(each.name for each in environment.releases),
+            cluster=pinned[0].cluster if pinned else it.environment.cluster,
+            releases=tuple(each.name for each in releases),
+            by=it.order.by,
+            action=it.order.action,
+            reason=it.order.reason,
+            override=it.order.override,
+            freezes=it.environment.freezes,
         )
-        for release in environment.releases
+        for release in releases
     ]
 
 
-def _claim_record(
-    transaction: Transaction, snapshot: Snapshot, pipeline: Pipeline, decision: Promote, claimed: Mapping[str, Any]
-) -> None:
+def _claim_record(transaction: Transaction, it: _Claim, promotions: Sequence[Promotion]) -> None:
     """The claim on the record, which stands for the gates having been passed at that moment.
 
-    A commit that has been there before, and was pushed again since, is not deployed there again yet.
+    A commit that has been there before is not deployed there again yet.
     """
-    name, gate = CLAIM + pipeline.key_of(decision.environment), pipeline.deployed_gate(decision.environment)
-    values: dict[str, Any] = {name: claimed}
-    if name in snapshot.item:
-        pending = {"status": "", "at": claimed["at"], "by": "gatestream", "generation": claimed["generation"]}
+    name, gate = CLAIM + promotions[0].environment_key, it.pipeline.deployed_gate(it.environment.name)
+    claimed: dict[str, Any] = {
+        "generation": it.generation,
+        "at": it.moment,
+        "promotions": {promotion.release.name: promotion.id for promotion in promotions},
+        "published": False,
+        "pushed_at": it.snapshot.record.branches[it.decision.branch].pushed_by,
+        **_told(it.order),
+    }
+    values = {name: claimed}
+    if name in it.snapshot.item:
+        pending = {"status": "", "at": it.moment, "by": "gatestream", "generation": it.generation}
         values |= with_note(gate, pending)
-    unchanged = [as_read(snapshot.item, column) for column in (name, BRANCHES, *decision.required)]
-    transaction.update("record", GateRecord(snapshot.repo, snapshot.commit), set_all(values), all_of(unchanged))
+    unchanged = [as_read(it.snapshot.item, column) for column in (name, BRANCHES, *it.decision.required)]
+    record = GateRecord(it.snapshot.repo, it.snapshot.commit)
+    transaction.update("record", record, set_all(values), all_of(unchanged))
 
 
-def _move_head(transaction: Transaction, state: EnvironmentState, decision: Promote, commit: str, moment: str) -> None:
-    """The environment's head, forward only; generation, freeze and hold must be what the decision was made from."""
-    moved = {
-        "generation": state.generation + 1,
-        "head": commit,
-        "sequence": decision.sequence,
-        "branch": decision.branch,
-        "promoted_at": moment,
+def _move_head(transaction: Transaction, it: _Claim, promotions: Sequence[Promotion]) -> None:
+    """The environment's head; its latest place ever moves forward only, also where somebody goes back."""
+    moved: dict[str, Any] = {
+        "_schema": SCHEMA,
+        "repo": it.snapshot.repo,
+        "generation": it.generation,
+        "head": it.snapshot.commit,
+        "branch": it.decision.branch,
+        "promoted_at": it.moment,
+        "releases": [promotion.release.name for promotion in promotions],
     }
-    seen = {
-        "generation": state.generation or None,
-        "frozen_by": state.frozen_by or None,
-        "frozen_until": state.frozen_until or None,
-        "held_by": state.held_by or None,
+    if it.decision.sequence > it.state.sequence:
+        moved |= {"sequence": it.decision.sequence, "newest": it.snapshot.commit}
+    if it.order.holds:
+        moved |= {"held_by": it.order.by, "held_reason": it.order.reason}
+    conditions = [as_read(it.raw, name) for name in ("generation", *CLOSING)]
+    item = EnvironmentItem(it.pipeline.name, it.environment.name)
+    transaction.update("environment", item, set_all(moved), all_of(conditions))
+
+
+def _keep_deployment(transaction: Transaction, it: _Claim, promotions: Sequence[Promotion]) -> None:
+    """What was promoted, whole: to be published from, and to go back to."""
+    kept = {
+        "repo": it.snapshot.repo,
+        "commit": it.snapshot.commit,
+        "at": it.moment,
+        "promotions": json.dumps([promotion.to_dict() for promotion in promotions]),
+        **_told(it.order),
     }
-    conditions = [at(name) == to_raw(value) if value else at(name).does_not_exist() for name, value in seen.items()]
-    item = EnvironmentItem(state.pipeline, state.name)
-    transaction.update("environment", item, set_all({"_schema": SCHEMA, **moved}), all_of(conditions))
+    item = deployment_item(it.pipeline.name, it.environment.name, it.generation)
+    transaction.update("deployment", item, set_all(kept), at("pipeline").does_not_exist())
 
 
-def _deployment_item(pipeline: str, environment: str, generation: int) -> EnvironmentItem:
-    return EnvironmentItem(pipeline, f"{environment}#deployment#{generation:010d}")
+def _told(order: Order) -> dict[str, str]:
+    """Who wanted it and why; nothing where nobody asked."""
+    asked = {"by": order.by, "action": order.action.value, "reason": order.reason}
+    return {name: value for name, value in asked.items() if value} if order.by != AUTOMATIC else {}
 
 
-def _happening(snapshot: Snapshot, pipeline: Pipeline, decision: Promote, claimed: Mapping[str, Any]) -> Happening:
-    source = f"/gatestream/pipelines/{pipeline.name}"
-    environment, generation = decision.environment, claimed["generation"]
+def _happening(it: _Claim) -> Happening:
+    what: Mapping[str, Any] = {
+        "pipeline": it.pipeline.name,
+        "environment": it.environment.name,
+        "generation": it.generation,
+        "pipeline_version": it.pipeline.version,
+        **_told(it.order),
+    }
     return Happening(
-        repo=snapshot.repo,
-        commit=snapshot.commit,
-        time=claimed["at"],
-        id=f"{environment}-{generation}",
-        source=source,
+        repo=it.snapshot.repo,
+        commit=it.snapshot.commit,
+        time=it.moment,
+        id=f"{it.environment.name}-{it.generation}",
+        source=f"/gatestream/pipelines/{it.pipeline.name}",
         kind="claimed",
-        by="gatestream",
+        by=it.order.by,
         verified=True,
-        what={"pipeline": pipeline.name, "environment": environment, "generation": generation},
+        written_at=it.moment,
+        what=what,
+        is_kept=True,
     )

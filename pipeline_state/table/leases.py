@@ -7,22 +7,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pynamodb.exceptions import DoesNotExist, PynamoDBException
 
+from pipeline_state.faults import TemporaryFault
 from pipeline_state.model.promotion import Promotion
-from pipeline_state.table.models import EnvironmentItem, Raw, at, set_all, to_plain, to_raw
-from pipeline_state.table.transaction import fault
+from pipeline_state.table.models import EnvironmentItem, Raw, all_of, as_read, at, set_all, to_plain, to_raw
+from pipeline_state.table.retry import ATTEMPTS, step_aside
+from pipeline_state.table.snapshot import (
+    CLOSING,
+    DONE,
+    EVERYTHING,
+    LEASED_UNTIL,
+    PARKED,
+    read_environments,
+    read_state,
+    with_windows,
+)
+from pipeline_state.table.transaction import ConflictError, fault
 
 if TYPE_CHECKING:
     from pynamodb.expressions.condition import Condition
     from pynamodb.expressions.update import Action
 
 
-_LEASE, _HOLDER, _DEADLINE = "lease:", "lease_generation:", "lease_until:"
-_DONE, _OUTCOME, _PARKED = "done:", "outcome:", "parked:"
+_LEASE, _HOLDER, _OUTCOME = "lease:", "lease_generation:", "outcome:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +73,43 @@ class Busy:
     same: bool
 
 
-Lease = Taken | Overtaken | Finished | Busy
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """The environment has been closed since the claim: the promotion waits until it is open again. why: a sentence."""
+
+    why: str
+
+
+Lease = Taken | Overtaken | Finished | Busy | Barred
 
 
 def take(promotion: Promotion, owner: str, now: float, until: float) -> Lease:
-    """Take a release's lease for a promotion, in one conditional write; on refusal, why. Times in epoch seconds.
+    """Take a release's lease for a promotion, if the environment is open to it; or else why not.
 
-    Raises TemporaryFault. A call that is sent twice, since its answer got lost, takes it all the same.
+    Times in epoch seconds. It is looked at first, then written on condition that nobody has closed it meanwhile, nor
+    claimed it, nor taken the lease. Raises TemporaryFault. A call that is sent twice, since its answer got lost, takes it
+    all the same.
     """
-    release = promotion.release.name
-    free = at(_LEASE + release).does_not_exist() | (at(_DEADLINE + release) < to_raw(int(now)))
-    mine = at(_LEASE + release) == to_raw(owner)
-    unfinished = at(_DONE + release).does_not_exist() | (at(_DONE + release) < to_raw(promotion.generation))
-    newest = at("generation") == to_raw(promotion.generation)
-    held = {_LEASE + release: owner, _HOLDER + release: promotion.generation, _DEADLINE + release: int(until)}
-    taken = _update(promotion, set_all(held), newest & unfinished & (free | mine))
-    return _refusal(promotion, now) if taken is None else Taken()
+    for _ in range(ATTEMPTS):
+        try:
+            if lease := _attempt(promotion, owner, now, until):
+                return lease
+        except ConflictError:
+            step_aside()
+    raise TemporaryFault("others keep changing the environment", delay_seconds=2)
+
+
+def _attempt(promotion: Promotion, owner: str, now: float, until: float) -> Lease | None:
+    """None where somebody else changed the environment between the look and the write."""
+    key, release = (promotion.pipeline, promotion.environment), promotion.release.name
+    found = read_environments([key, EVERYTHING])
+    raw = found.get(key, {})
+    refused = _refusal(promotion, raw, found.get(EVERYTHING, {}), owner, now)
+    if refused:
+        return refused
+    held = {_LEASE + release: owner, _HOLDER + release: promotion.generation, LEASED_UNTIL + release: int(until)}
+    unchanged = [as_read(raw, name) for name in ("generation", *CLOSING, DONE + release, _LEASE + release)]
+    return None if _update(promotion, set_all(held), all_of(unchanged)) is None else Taken()
 
 
 def finish(promotion: Promotion, owner: str, outcome: Mapping[str, Any]) -> str | None:
@@ -86,13 +119,13 @@ def finish(promotion: Promotion, owner: str, outcome: Mapping[str, Any]) -> str 
     somebody else by its deadline is left to them, with what is parked; then the answer is None.
     """
     release = promotion.release.name
-    done = {_DONE + release: promotion.generation, _OUTCOME + release: json.dumps(outcome)}
+    done = {DONE + release: promotion.generation, _OUTCOME + release: json.dumps(outcome)}
     after = _update(promotion, [*set_all(done), *_freed(release)], at(_LEASE + release) == to_raw(owner))
     if after is None:  # lost, or done already by a call whose answer got lost
         after = _read(promotion)
         if any(after.get(name) != to_raw(value) for name, value in done.items()):
             return None
-    return str(to_plain(after).get(_PARKED + release, ""))
+    return str(to_plain(after).get(PARKED + release, ""))
 
 
 def give_back(promotion: Promotion, owner: str) -> None:
@@ -107,12 +140,17 @@ def park(promotion: Promotion, event: str) -> None:
     Raises TemporaryFault.
     """
     newest = at("generation") == to_raw(promotion.generation)
-    _update(promotion, set_all({_PARKED + promotion.release.name: event}), newest)
+    _update(promotion, set_all({PARKED + promotion.release.name: event}), newest)
+
+
+def parked_event(raw: Raw, release: str) -> str:
+    """The event parked for a release in an Environments item; empty when there is none."""
+    return str(to_plain(raw).get(PARKED + release, ""))
 
 
 def unpark(promotion: Promotion, event: str) -> None:
     """Forget a parked event once it is published again. Raises TemporaryFault."""
-    name = _PARKED + promotion.release.name
+    name = PARKED + promotion.release.name
     _update(promotion, [at(name).remove()], at(name) == to_raw(event))
 
 
@@ -129,19 +167,33 @@ def _update(promotion: Promotion, actions: Sequence[Action], condition: Conditio
 
 
 def _freed(release: str) -> list[Action]:
-    return [at(name + release).remove() for name in (_LEASE, _HOLDER, _DEADLINE)]
+    return [at(name + release).remove() for name in (_LEASE, _HOLDER, LEASED_UNTIL)]
 
 
-def _refusal(promotion: Promotion, now: float) -> Lease:
-    """Why a lease was refused, read after the fact."""
-    state, release, mine = to_plain(_read(promotion)), promotion.release.name, promotion.generation
-    until = int(state.get(_DEADLINE + release, 0))
-    parked = None if _LEASE + release in state and until >= int(now) else state.get(_PARKED + release)
-    if int(state.get(_DONE + release, 0)) == mine:
-        return Finished(json.loads(state[_OUTCOME + release]), parked)
-    if int(state.get("generation", 0)) != mine:
-        return Overtaken(int(state.get("generation", 0)), parked)
-    return Busy(until, same=int(state.get(_HOLDER + release, 0)) == mine)
+def _refusal(promotion: Promotion, raw: Raw, stop: Raw, owner: str, now: float) -> Lease | None:
+    """Why a promotion does not get its release's lease from an environment as it was read; None if it does."""
+    item, release, mine = to_plain(raw), promotion.release.name, promotion.generation
+    until = int(item.get(LEASED_UNTIL + release, 0))
+    is_held = _LEASE + release in item and until >= int(now)
+    parked = None if is_held else item.get(PARKED + release)
+    if int(item.get(DONE + release, 0)) == mine:
+        return Finished(json.loads(item[_OUTCOME + release]), parked)
+    if int(item.get("generation", 0)) != mine:
+        return Overtaken(int(item.get("generation", 0)), parked)
+    if is_held and item[_LEASE + release] != owner:
+        return Busy(until, same=int(item.get(_HOLDER + release, 0)) == mine)
+    return bar(promotion, raw, stop, datetime.fromtimestamp(now, UTC))
+
+
+def bar(promotion: Promotion, raw: Raw, stop: Raw, now: datetime) -> Barred | None:
+    """What closed it after the claim. What a person asked for goes where it is held, too; an override, everywhere."""
+    state = read_state(promotion.pipeline, promotion.environment, raw)
+    if state.held_by and not promotion.is_asked_for:
+        return Barred(f"{state.name} is held by {state.held_by}")
+    stopped = read_state(*EVERYTHING, stop).freezes
+    state = with_windows(replace(state, freezes=(*state.freezes, *stopped)), promotion.freezes, now)
+    freeze = None if promotion.override else state.freeze(now)
+    return Barred(f"{state.name} is frozen until {freeze.until or 'unfrozen'} by {freeze.by}") if freeze else None
 
 
 def _read(promotion: Promotion) -> Raw:

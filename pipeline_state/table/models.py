@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Context, Decimal
 from functools import reduce
 from operator import and_
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 """Version of the items; raised when their form changes, while older forms stay readable."""
+
+EXPIRES_AT = "_expires_at"
+"""The attribute that template.yaml names to DynamoDB's time to live: epoch seconds."""
 
 
 _DIGITS = Context(prec=38, Emin=-200, Emax=200)
@@ -58,6 +62,7 @@ Raw = Mapping[str, Any]
 class Tables:
     """Where the tables are.
 
+    retention_days: how long records and journal are kept that nothing needs any more; 0 keeps them for good.
     endpoint_url and the keys: of a local stack or a person's profile; on AWS the environment and the role give them.
     """
 
@@ -66,6 +71,7 @@ class Tables:
     journal: str = ""
     pipelines: str = ""
     region: str = "us-east-1"
+    retention_days: int = 0
     endpoint_url: str | None = None
     access_key: str | None = None
     secret_key: str | None = None
@@ -109,7 +115,7 @@ class GateRecord(_OpenItem):
 
 
 class EnvironmentItem(_OpenItem):
-    """An environment's head and leases; and beside it, one item a deployment."""
+    """An environment's head and leases; beside it, one item a deployment; and all that waits, in one partition."""
 
     pipeline = UnicodeAttribute(hash_key=True)
     environment = UnicodeAttribute(range_key=True)
@@ -153,10 +159,12 @@ def tables_of(settings: Settings) -> Tables:
         journal=settings.journal_table,
         pipelines=settings.pipelines_table,
         region=settings.aws_region,
+        retention_days=settings.retention_days,
     )
 
 
 _shared: list[Connection] = []
+_retention: list[int] = []
 
 
 def connect(tables: Tables) -> None:
@@ -169,6 +177,7 @@ def connect(tables: Tables) -> None:
         aws_session_token=tables.session_token,
     )
     _shared[:] = [shared]
+    _retention[:] = [tables.retention_days]
     for name, model in MODELS.items():
         if not getattr(tables, name):
             continue  # a function that is not given a table does not use it
@@ -184,6 +193,12 @@ def connect(tables: Tables) -> None:
 def connection() -> Connection:
     """The connection that transactions over several tables go through."""
     return _shared[0]
+
+
+def expiring(moment: datetime) -> dict[str, int]:
+    """The attributes that have DynamoDB delete an item, so many days after a moment; none where all is kept."""
+    days = _retention[0]
+    return {EXPIRES_AT: int(moment.timestamp()) + days * 86_400} if days else {}
 
 
 def at(name: str) -> Path:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pipeline_state.model.decide import candidate_place
 from pipeline_state.model.order import NO_COMMIT, Place, Push, place
-from pipeline_state.model.record import BRANCHES, LAST_WRITE, read_record
-from pipeline_state.table import journal
+from pipeline_state.model.record import BRANCHES, CLAIM, LAST_WRITE, Record, read_record
+from pipeline_state.model.times import parse_time
+from pipeline_state.table import journal, waiting
 from pipeline_state.table.journal import Happening
-from pipeline_state.table.models import SCHEMA, GateRecord, Raw, as_read, at, set_all, to_plain, to_raw
+from pipeline_state.table.models import SCHEMA, GateRecord, Raw, as_read, at, expiring, set_all, to_plain, to_raw
 from pipeline_state.table.retry import until_unopposed
 from pipeline_state.table.snapshot import Reader, Snapshot
 from pipeline_state.table.transaction import Transaction
@@ -35,13 +37,15 @@ def record_push(reader: Reader, branch: str, push: Push, happening: Happening, t
         known = _Places(reader, snapshot, branch, asked={push.after, *before})
         moved = place(push, known)
         transaction = Transaction()
-        journal.append(transaction, replace(happening, repo=snapshot.repo))
+        journal.append(transaction, replace(happening, repo=snapshot.repo, is_kept=is_claimed(snapshot.item)))
         for commit in sorted({push.after, *moved}):
             item = known.items.get(commit, {})
             actions = _placed(item, branch, moved[commit]) if commit in moved else []
-            actions += about_record(snapshot, happening, trace_of(snapshot.repo, commit))
+            actions += about_record(snapshot, item, happening, trace_of(snapshot.repo, commit))
             label = f"record of {commit[:12]}"
             transaction.update(label, GateRecord(snapshot.repo, commit), actions, as_read(item, BRANCHES))
+            if commit in moved and _is_candidate(snapshot, commit, item, branch, moved[commit]):
+                waiting.note(transaction, snapshot.repo, commit, happening.id)
         transaction.commit()
         return snapshot
 
@@ -63,6 +67,16 @@ class _Places:
         return read_record(to_plain(item)).branches.get(self._branch) if item else None
 
 
+def _is_candidate(snapshot: Snapshot, commit: str, item: Raw, branch: str, new: Place) -> bool:
+    """Whether its new place makes a commit one that some pipeline takes, so that it waits from now on."""
+    record = read_record(to_plain(item)) if item else Record(snapshot.repo, commit)
+    before = record.branches.get(branch)
+    if before and before.sequence == new.sequence:
+        return False
+    placed = replace(record, branches={**record.branches, branch: new})
+    return any(isinstance(candidate_place(placed, pipeline), tuple) for pipeline in snapshot.definitions.pipelines)
+
+
 def _placed(item: Raw, branch: str, new: Place) -> list[Action]:
     branches = {name: old.to_dict() for name, old in read_record(to_plain(item)).branches.items()} if item else {}
     values: dict[str, Any] = {BRANCHES: {**branches, branch: new.to_dict()}}
@@ -72,11 +86,22 @@ def _placed(item: Raw, branch: str, new: Place) -> list[Action]:
     return set_all(values)
 
 
-def about_record(snapshot: Snapshot, happening: Happening, trace: str, besides: Collection[str] = ()) -> list[Action]:
+def about_record(
+    snapshot: Snapshot, item: Raw, happening: Happening, trace: str, besides: Collection[str] = ()
+) -> list[Action]:
     """What every record says of itself, and its declared gates as empty columns, where they are not there yet.
 
-    Our own writes leave a trace that tells them from people's in the stream.
+    item: the record as it was read. Our own writes leave a trace that tells them from people's in the stream. One that
+    was never promoted leaves by age.
     """
     absent = {"_schema": SCHEMA, "honeycomb_trace": trace, **dict.fromkeys(sorted(snapshot.definitions.declared), "")}
+    written = parse_time(happening.written_at)
+    if written and not is_claimed(item):
+        absent |= expiring(written)
     kept = [at(name).set(at(name) | to_raw(value)) for name, value in absent.items() if name not in besides]
     return [*kept, *set_all({LAST_WRITE: {"event": happening.id, "at": happening.written_at}})]
+
+
+def is_claimed(item: Raw) -> bool:
+    """Whether the commit of a record was ever promoted."""
+    return any(name.startswith(CLAIM) for name in item)

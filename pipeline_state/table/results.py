@@ -13,7 +13,7 @@ from pipeline_state.model.results import ReleaseResult, Result, counts, deployed
 from pipeline_state.table import journal
 from pipeline_state.table.journal import Happening
 from pipeline_state.table.models import GateRecord, Raw, all_of, as_read, at, set_all, to_plain, to_raw
-from pipeline_state.table.pushes import TraceOf, about_record
+from pipeline_state.table.pushes import TraceOf, about_record, is_claimed
 from pipeline_state.table.retry import RepeatedError, until_unopposed
 from pipeline_state.table.snapshot import Reader, Snapshot
 from pipeline_state.table.transaction import RefusedError, Transaction
@@ -142,11 +142,13 @@ def _write(
 ) -> None:
     """Gate values and the journal's entry together, on condition that the gates are as they were read."""
     transaction = Transaction()
-    journal.append(transaction, replace(happening, repo=snapshot.repo))
+    journal.append(transaction, replace(happening, repo=snapshot.repo, is_kept=is_claimed(snapshot.item)))
     written: dict[str, Any] = {}
     for gate, value in values.items():
         written |= with_note(gate, value, **more)
-    about = about_record(snapshot, happening, trace_of(snapshot.repo, snapshot.commit), besides=set(values))
+    about = about_record(
+        snapshot, snapshot.item, happening, trace_of(snapshot.repo, snapshot.commit), besides=set(values)
+    )
     conditions = [as_read(snapshot.item, name) for name in written]
     transaction.update(
         "record",

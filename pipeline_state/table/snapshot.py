@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +13,29 @@ from pynamodb.exceptions import TransactGetError
 from pynamodb.transactions import TransactGet
 
 from pipeline_state.faults import PermanentFault
-from pipeline_state.model.decide import EnvironmentState, declared_gates
-from pipeline_state.model.pipelines import Pipeline
+from pipeline_state.model.decide import decide, declared_gates
+from pipeline_state.model.decision import Decision
+from pipeline_state.model.environments import EnvironmentState, Freeze
+from pipeline_state.model.pipelines import Environment, FreezeWindow, Pipeline, Policy
 from pipeline_state.model.record import Record, read_record
+from pipeline_state.model.times import format_time
+from pipeline_state.table import waiting
 from pipeline_state.table.models import EnvironmentItem, GateRecord, PipelinesItem, Raw, connection, to_plain
 from pipeline_state.table.transaction import fault
+from pipeline_state.windows import current_window
 
 if TYPE_CHECKING:
     from pynamodb.models import Model
 
+
+EVERYTHING = ("#everything", "stop")
+"""The key of the item that stops all environments at once; no pipeline's name begins with #."""
+
+CLOSING = ("frozen_by", "frozen_until", "held_by")
+"""The attributes by which people close an environment."""
+
+DONE, LEASED_UNTIL, PARKED = "done:", "lease_until:", "parked:"
+"""What an environment's attributes about one of its releases begin with."""
 
 _MOST_ITEMS = 100
 """Of one TransactGetItems, by the API reference."""
@@ -45,14 +60,16 @@ class Snapshot:
     """One commit, as the tables had it at one moment.
 
     items: raw Gates items by commit, of the commits that were asked for and exist.
-    states: by pipeline, then environment.
+    environments: raw Environments items by pipeline and environment, and the one that stops everything.
+    waiting: other commits on their way, where the turn of each counts.
     """
 
     repo: str
     commit: str
     items: Mapping[str, Raw]
     definitions: Definitions
-    states: Mapping[str, Mapping[str, EnvironmentState]]
+    environments: Mapping[tuple[str, str], Raw] = field(default_factory=dict)
+    waiting: tuple[Record, ...] = ()
 
     @property
     def item(self) -> Raw:
@@ -64,9 +81,25 @@ class Snapshot:
         """The commit's own record; one without anything when there is none."""
         return read_record(to_plain(self.item)) if self.item else Record(self.repo, self.commit)
 
-    def state(self, pipeline: str, environment: str) -> EnvironmentState:
-        """The environment's state; that of one that never had a commit when there is none."""
-        return self.states.get(pipeline, {}).get(environment) or EnvironmentState(pipeline, environment)
+    def of(self, commit: str) -> Snapshot:
+        """The same moment, for another of the commits that were read."""
+        return replace(self, commit=commit)
+
+    def state(self, pipeline: Pipeline, environment: Environment, now: datetime) -> EnvironmentState:
+        """The environment's state at a time, what its definition and a stop of everything do to it included.
+
+        Raises PermanentFault where its numbers are none.
+        """
+        state = read_state(
+            pipeline.name, environment.name, self.environments.get((pipeline.name, environment.name), {})
+        )
+        stopped = read_state(*EVERYTHING, self.environments.get(EVERYTHING, {})).freezes
+        return with_windows(replace(state, freezes=(*state.freezes, *stopped)), environment.freezes, now)
+
+    def decisions(self, pipeline: Pipeline, now: datetime) -> list[Decision]:
+        """What is decided about the commit at a time. Raises PermanentFault where an environment cannot be read."""
+        states = {each.name: self.state(pipeline, each, now) for each in pipeline.environments}
+        return decide(self.record, states, pipeline, self.definitions.declared, now, self.waiting)
 
 
 class Reader:
@@ -82,7 +115,8 @@ class Reader:
     def read(self, repo: str, commit: str, *others: str, environments: bool = True) -> Snapshot:
         """A commit of a repository, whatever its casing, and other commits beside it.
 
-        environments: whether the states of its environments are wanted. Raises TemporaryFault.
+        environments: whether the states of its environments are wanted, and what waits for them where each commit has
+        its turn. Raises TemporaryFault.
         """
         guess = self._remembered.get(repo.lower(), Definitions(repo))
         while True:
@@ -96,7 +130,18 @@ class Reader:
             guess = definitions
         self._remembered[repo.lower()] = definitions
         items = {key[1]: raw for key, raw in zip(keys, found[1:], strict=False) if raw}
-        return Snapshot(definitions.repo, commit, items, definitions, _states(found[1 + len(keys) :]))
+        raws = zip((key for _, key in wanted), found[1 + len(keys) :], strict=True)
+        states = {(pipeline, environment): raw for (pipeline, environment), raw in raws if raw}
+        in_turn = environments and any(map(_has_turns, definitions.pipelines))
+        return Snapshot(
+            definitions.repo, commit, items, definitions, states, _waiting(definitions.repo) if in_turn else ()
+        )
+
+
+def read_environments(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Raw]:
+    """Items of the Environments table at one moment, by key; what is not there is left out. Raises TemporaryFault."""
+    found = _get([(EnvironmentItem, key) for key in keys])
+    return {key: raw for key, raw in zip(keys, found, strict=True) if raw}
 
 
 def read_definitions(repo: str, raw: Raw | None) -> Definitions:
@@ -112,30 +157,66 @@ def read_definitions(repo: str, raw: Raw | None) -> Definitions:
         raise PermanentFault(f"the pipelines of {repo} cannot be read ({type(error).__name__}); {mend}") from error
 
 
-def read_state(raw: Raw) -> EnvironmentState:
-    """The environment in an Environments item. Raises PermanentFault where its numbers are none."""
+def read_state(pipeline: str, name: str, raw: Raw) -> EnvironmentState:
+    """The environment in an Environments item; in an empty one, an environment that never had a commit.
+
+    Raises PermanentFault where its numbers are none.
+    """
     item = to_plain(raw)
-    if nonsense := [name for name in ("generation", "sequence") if not isinstance(item.get(name, 0), Decimal | int)]:
-        wrong = " and ".join(nonsense)
-        raise PermanentFault(f"{wrong} of {item['environment']} of {item['pipeline']}: not a number; restore it")
+    if nonsense := [key for key in ("generation", "sequence") if not isinstance(item.get(key, 0), Decimal | int)]:
+        raise PermanentFault(f"{' and '.join(nonsense)} of {name} of {pipeline}: not a number; restore it")
+    releases = item.get("releases")
+    by = str(item.get("frozen_by", ""))
+    freeze = Freeze(by, str(item.get("frozen_until", "")), str(item.get("frozen_reason", "")))
     return EnvironmentState(
-        pipeline=item["pipeline"],
-        name=item["environment"],
+        pipeline=pipeline,
+        name=name,
         generation=int(item.get("generation", 0)),
         head=str(item.get("head", "")),
         sequence=int(item.get("sequence", -1)),
-        frozen_by=str(item.get("frozen_by", "")),
-        frozen_until=str(item.get("frozen_until", "")),
+        newest=str(item.get("newest") or item.get("head", "")),
+        releases=tuple(map(str, releases)) if isinstance(releases, list) else (),
+        done=_numbers(item, DONE),
+        leased=_numbers(item, LEASED_UNTIL),
+        parked=tuple(sorted(name.removeprefix(PARKED) for name in item if name.startswith(PARKED))),
+        freezes=(freeze,) if by else (),
         held_by=str(item.get("held_by", "")),
+        held_reason=str(item.get("held_reason", "")),
     )
 
 
+def with_windows(state: EnvironmentState, windows: Sequence[FreezeWindow], now: datetime) -> EnvironmentState:
+    """The state with the freeze of the window that a time lies in, if there is one."""
+    found = current_window(windows, now) if windows else None
+    if found is None:
+        return state
+    end, window = found
+    return replace(state, freezes=(*state.freezes, Freeze("pipelines.yaml", format_time(end), window.reason)))
+
+
+def _numbers(item: Mapping[str, Any], prefix: str) -> dict[str, int]:
+    """The whole numbers of the attributes that begin so; what people have made of others is left out."""
+    return {
+        name.removeprefix(prefix): int(value)
+        for name, value in item.items()
+        if name.startswith(prefix) and isinstance(value, Decimal)
+    }
+
+
+def _has_turns(pipeline: Pipeline) -> bool:
+    return any(environment.policy is Policy.EVERY for environment in pipeline.environments)
+
+
+def _waiting(repo: str) -> tuple[Record, ...]:
+    found = waiting.records(repo, [each.commit for each in waiting.of_repo(repo)])
+    return tuple(read_record(to_plain(raw)) for raw in found.values())
+
+
 def _environment_keys(definitions: Definitions) -> list[tuple[type[Model], tuple[str, ...]]]:
-    return [
-        (EnvironmentItem, (pipeline.name, environment.name))
-        for pipeline in definitions.pipelines
-        for environment in pipeline.environments
+    keys = [
+        (pipeline.name, environment.name) for pipeline in definitions.pipelines for environment in pipeline.environments
     ]
+    return [(EnvironmentItem, key) for key in (*keys, EVERYTHING)]
 
 
 def _get(*groups: Iterable[tuple[type[Model], tuple[str, ...]]]) -> list[Raw | None]:
@@ -155,12 +236,3 @@ def _get(*groups: Iterable[tuple[type[Model], tuple[str, ...]]]) -> list[Raw | N
 def _raw(future: Any) -> Raw | None:
     model = future._model  # noqa: SLF001 - asking politely raises where there is no item
     return model.raw if model else None
-
-
-def _states(raws: Iterable[Raw | None]) -> dict[str, dict[str, EnvironmentState]]:
-    states: dict[str, dict[str, EnvironmentState]] = {}
-    for raw in raws:
-        if raw:
-            state = read_state(raw)
-            states.setdefault(state.pipeline, {})[state.name] = state
-    return states

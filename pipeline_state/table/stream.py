@@ -1,4 +1,4 @@
-"""What a record of the Gates table's stream tells.
+"""What a record of a table's stream tells: Gates, whose changes are of commits, and Environments, where the way opens.
 
 Our own writes of a gate leave a note of the value beside it; a gate that changed without one is somebody's edit.
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_StreamRecord.html
@@ -13,9 +13,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipeline_state.model.gates import is_gate
-from pipeline_state.model.record import BRANCHES, LAST_WRITE, WRITTEN
+from pipeline_state.model.record import BRANCHES, CLAIM, LAST_WRITE, WRITTEN
 from pipeline_state.model.times import parse_time
 from pipeline_state.table.models import Raw, to_plain
+from pipeline_state.table.snapshot import CLOSING, DONE, EVERYTHING
+from pipeline_state.table.waiting import ASKED, PARTITION
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,42 @@ def read_change(record: Mapping[str, Any]) -> Change:
         id=str(record["eventID"]),
         at=_written_at(new, float(told["ApproximateCreationDateTime"]), precise=LAST_WRITE in changed and not edits),
         edits=edits,
-        matters=bool(new) and (bool(gates) or _places(old) != _places(new)),
+        matters=bool(new) and (bool(gates) or _places(old) != _places(new) or _is_asked_for(changed, new)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A change of the Environments table after which commits may go on.
+
+    repo: whose; empty means everybody's. commit: the one that somebody asks for; empty means all that wait there.
+    """
+
+    repo: str
+    commit: str
+
+
+def read_opening(record: Mapping[str, Any]) -> Opening | None:
+    """The opening in a stream record of the Environments table; None for any other change there."""
+    told = record["dynamodb"]
+    old, new = _image(told.get("OldImage", {})), _image(told.get("NewImage", {}))
+    keys = to_plain(told["Keys"])
+    key = (keys["pipeline"], keys["environment"])
+    changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
+    if key == EVERYTHING:
+        return Opening("", "") if changed & {*CLOSING} else None
+    image = to_plain({name: value for name, value in new.items() if name in {"repo", "commit"}})
+    repo, commit = str(image.get("repo", "")), str(image.get("commit", ""))
+    if key[0] == PARTITION:
+        return Opening(repo, commit) if ASKED in changed and repo and commit else None
+    is_opened = bool(changed & {*CLOSING}) or any(name.startswith(DONE) for name in changed)
+    return Opening(repo, "") if is_opened and repo and "#" not in key[1] else None
+
+
+def _is_asked_for(changed: Collection[str], new: Raw) -> bool:
+    """Whether a person has claimed something for the commit, which is still to be published."""
+    claims = (new.get(name, {}).get("M", {}) for name in changed if name.startswith(CLAIM))
+    return any("by" in claim and not claim.get("published", {}).get("BOOL") for claim in claims)
 
 
 def _places(image: Raw) -> Raw:

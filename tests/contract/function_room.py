@@ -16,6 +16,7 @@ from pipeline_state.events.publish import Publisher, Queue
 from pipeline_state.handlers.batch import Batch, Handle
 from pipeline_state.handlers.gate_recorder import GateRecorder
 from pipeline_state.handlers.promoter import Promoter
+from pipeline_state.handlers.promotion import Promotions
 from pipeline_state.startup import utc_now
 from pipeline_state.table.models import connection
 from pipeline_state.table.snapshot import Reader
@@ -50,12 +51,11 @@ class FunctionRoom:
         recorder = GateRecorder(Reader(), utc_now).record
         self.recorder = QueueMapping(self.sqs, self.events, Batch(recorder, self.dead(self.dead_events)).messages)
         streams = ministack.client(endpoint, "dynamodbstreams")
-        arn = self.tables.client.describe_table(TableName=self.tables.tables.names["gates"])["Table"]["LatestStreamArn"]
-        self._stream = Stream(streams, arn)
+        self._streams = [Stream(streams, self._stream_arn(table)) for table in ("gates", "environments")]
 
     def new_promoter(self) -> Handle:
         """A promoter in a process of its own."""
-        promoter = Promoter(Reader(), Publisher(self.sns), self.promotions, utc_now)
+        promoter = Promoter(Promotions(Reader(), Publisher(self.sns), self.promotions, utc_now), utc_now)
         return Batch(promoter.consider, self.dead(self.dead_changes)).changes
 
     def dead(self, url: str) -> Queue:
@@ -109,8 +109,17 @@ class FunctionRoom:
     # what goes on
 
     def changes(self) -> list[dict[str, Any]]:
-        """What the stream shows of this repository since the last look."""
-        return [each for each in self._stream.read() if each["dynamodb"]["Keys"]["repo"]["S"] == self.repo]
+        """What the streams show of this repository since the last look."""
+        return [each for stream in self._streams for each in stream.read() if self._is_mine(each["dynamodb"])]
+
+    def _is_mine(self, told: Mapping[str, Any]) -> bool:
+        shown = {**told.get("OldImage", {}), **told.get("NewImage", {}), **told["Keys"]}
+        return bool(shown.get("repo", {}).get("S") == self.repo)
+
+    def _stream_arn(self, table: str) -> str:
+        described = self.tables.client.describe_table(TableName=self.tables.tables.names[table])
+        arn: str = described["Table"]["LatestStreamArn"]
+        return arn
 
     def promote(self, *, times: int = 1) -> StreamMapping:
         """The stream's changes through the promoter, so often."""

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from infra.local import ministack
-from pipeline_state.model.decide import decide
 from pipeline_state.model.decision import Decision, Promote
+from pipeline_state.model.environments import EnvironmentState
 from pipeline_state.model.order import NO_COMMIT, Push
 from pipeline_state.model.pipelines import (
     Cluster,
@@ -98,7 +98,7 @@ class LocalTables:
                     for key, kind in zip(KEYS[table], ("HASH", "RANGE"), strict=False)
                 ],
                 BillingMode="PAY_PER_REQUEST",
-                **({"StreamSpecification": STREAM} if table == "gates" else {}),
+                **({"StreamSpecification": STREAM} if table in {"gates", "environments"} else {}),
             )
         self._connection: object = None
 
@@ -173,7 +173,9 @@ class TableRoom:
         return claimed_promotions(self.named("shop"), environment, generation)
 
     def mark(self, commit: str, environment: str, generation: int) -> None:
-        mark_published(self.repo, commit, environment, generation)
+        first = self.claimed(environment, generation)[0]
+        assert (first.commit, first.environment) == (commit, environment)
+        mark_published(first, self.now)
 
     # what is there
 
@@ -189,6 +191,13 @@ class TableRoom:
 
     def record(self, commit: str) -> Record:
         return self.snapshot(commit).record
+
+    def state(self, environment: str = "staging") -> EnvironmentState:
+        snapshot = self.snapshot(A)
+        pipeline = snapshot.definitions.pipelines[0]
+        found = pipeline.environment(environment)
+        assert found
+        return snapshot.state(pipeline, found, self.now)
 
     def order(self, commits: Iterable[str], branch: str = "main") -> str:
         """The first letters of the commits, oldest first."""
@@ -236,12 +245,7 @@ class TableRoom:
 
 def decisions_of(snapshot: Snapshot, now: datetime) -> list[Decision]:
     """What the promoter decides on what it has read."""
-    declared = snapshot.definitions.declared
-    return [
-        decision
-        for each in snapshot.definitions.pipelines
-        for decision in decide(snapshot.record, snapshot.states.get(each.name, {}), each, declared, now)
-    ]
+    return [decision for each in snapshot.definitions.pipelines for decision in snapshot.decisions(each, now)]
 
 
 def raw(values: dict[str, Any]) -> dict[str, Any]:

@@ -172,7 +172,7 @@ def test_a_promoter_finds_what_an_earlier_one_claimed_and_marks_it_published(roo
     room.define(pipeline(branches=("release",)))
     name = definitions.pipelines[0].name
     assert claimed_promotions(name, "staging", 1) == claimed
-    mark_published(room.repo, A, "staging", 1)
+    room.mark(A, "staging", 1)
     assert room.record(A).claims["staging"].published
 
 
@@ -183,9 +183,12 @@ def test_a_claim_somebody_made_up_is_a_permanent_fault(room: TableRoom) -> None:
 
 @pytest.mark.parametrize("claim", [None, "nonsense", {"generation": 2}], ids=["gone", "nonsense", "a later one"])
 def test_a_mark_leaves_another_claim_alone(room: TableRoom, claim: object) -> None:
+    room.define(pipeline())
+    room.ready()
+    room.promote(A)
     room.edit(A, _claim_staging=claim, kept="TRUE")
     before = room.item(A)
-    mark_published(room.repo, A, "staging", 1)
+    room.mark(A, "staging", 1)
     assert room.item(A) == before
 
 
@@ -235,8 +238,7 @@ def test_a_snapshot_has_more_environments_than_one_transaction_reads(room: Table
     room.ready()
     room.promote(A, names[0])
     room.promote(A, names[-1])
-    states = room.snapshot(A).states[room.named("shop")]
-    assert {name: state.generation for name, state in states.items()} == {names[0]: 1, names[-1]: 1}
+    assert [name for name in names if room.state(name).generation] == [names[0], names[-1]]
 
 
 def test_a_reader_that_remembers_old_pipelines_reads_again(room: TableRoom) -> None:
@@ -246,7 +248,7 @@ def test_a_reader_that_remembers_old_pipelines_reads_again(room: TableRoom) -> N
     production = Environment("production", (), (), (WEB,), LOCAL)
     room.define(pipeline(production, gates=(BUILD, LEGAL)))
     room.promote(A, "production")
-    assert list(room.snapshot(A).states[room.named("shop")]) == ["production"]
+    assert room.state("production").generation == 1
 
 
 def test_a_snapshot_of_nothing_is_a_record_without_anything(room: TableRoom) -> None:
@@ -259,4 +261,4 @@ def test_an_environment_edited_into_nonsense_is_a_permanent_fault(room: TableRoo
     room.define(pipeline())
     room.edit_environment(**{column: "nonsense"})
     with pytest.raises(PermanentFault, match="staging"):
-        room.snapshot(A)
+        room.decisions(A)

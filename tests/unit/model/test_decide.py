@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from pipeline_state.model.decide import EnvironmentState, candidate_place, decide, declared_gates, required_gates
+from pipeline_state.model.decide import candidate_place, decide, declared_gates, required_gates
 from pipeline_state.model.decision import Decision, Promote, Promoted, Wait
+from pipeline_state.model.environments import EnvironmentState, Freeze
 from pipeline_state.model.order import Place
 from pipeline_state.model.pipelines import Environment, GateDefinition, Pipeline
 from pipeline_state.model.record import Claim, Record
@@ -105,32 +106,32 @@ CASES: dict[str, tuple[Record, EnvironmentState | None, str, str]] = {
     ),
     "it is frozen": (
         record(),
-        state(frozen_by="ann"),
+        state(freezes=(Freeze("ann"),)),
         "Frozen",
         "ready, but staging is frozen until unfrozen by ann",
     ),
     "it is frozen until later": (
         record(),
-        state(frozen_by="ann", frozen_until=AFTER),
+        state(freezes=(Freeze("ann", AFTER),)),
         "Frozen",
         f"ready, but staging is frozen until {AFTER} by ann",
     ),
     "it was frozen until now": (
         record(),
-        state(frozen_by="ann", frozen_until="2026-07-01T12:00:00Z"),
+        state(freezes=(Freeze("ann", "2026-07-01T12:00:00Z"),)),
         "Promote",
         "goes to staging now: its one required gate is passed",
     ),
     "it is frozen until nobody knows when": (
         record(),
-        state(frozen_by="ann", frozen_until="Monday"),
+        state(freezes=(Freeze("ann", "Monday"),)),
         "Frozen",
         "ready, but staging is frozen until Monday by ann",
     ),
     "it is held": (record(), state(held_by="ben"), "Held", "ready, but staging is held by ben"),
     "it is held and frozen": (
         record(),
-        state(held_by="ben", frozen_by="ann"),
+        state(held_by="ben", freezes=(Freeze("ann"),)),
         "Held",
         "ready, but staging is held by ben",
     ),

@@ -1,0 +1,245 @@
+"""Promoting: look, decide, claim, publish, mark; for one commit, or for all that wait in a repository."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from pipeline_state import tracing
+from pipeline_state.events.codec import decode
+from pipeline_state.events.deployment import promoted, read_promotion
+from pipeline_state.events.publish import Publisher
+from pipeline_state.faults import PermanentFault, TemporaryFault
+from pipeline_state.model.decision import Decision, Promote, Promoted
+from pipeline_state.model.gates import GateStatus
+from pipeline_state.model.pipelines import Environment, Pipeline, Policy
+from pipeline_state.model.promotion import Promotion
+from pipeline_state.model.times import parse_time
+from pipeline_state.table import leases, waiting
+from pipeline_state.table.claims import claim, claimed_promotions, mark_published
+from pipeline_state.table.retry import ATTEMPTS, step_aside
+from pipeline_state.table.snapshot import EVERYTHING, Reader, Snapshot
+from pipeline_state.table.transaction import ConflictError, RefusedError
+
+OVERDUE = timedelta(minutes=30)
+"""After so long without a result a promotion is published once more: twice the time that an installation may take."""
+
+REPEATS = 3
+"""How often, before it is left to a person."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Outcome:
+    """What was found and done.
+
+    counts: by name, `waiting`, `promoted`, `published` (claims that nobody had announced), `repeated` (promotions
+    without a result), `resumed` (parked ones), `stuck` (repeated in vain). faults: of single commits; they did not keep
+    the others from moving on.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    faults: list[PermanentFault | TemporaryFault] = field(default_factory=list)
+
+    def add(self, other: Outcome) -> None:
+        """Take another one into this."""
+        self.counts += other.counts
+        self.faults += other.faults
+
+    def raise_fault(self) -> None:
+        """Raise one of the faults, if there is one; first those that a retry may help."""
+        for fault in sorted(self.faults, key=lambda each: isinstance(each, PermanentFault)):
+            raise fault
+
+
+@dataclass(frozen=True, slots=True)
+class Promotions:
+    """Moves commits on.
+
+    topic_arn: of the promotions' FIFO topic. now: the current time, aware.
+    """
+
+    reader: Reader
+    publisher: Publisher
+    topic_arn: str
+    now: Callable[[], datetime]
+
+    def promote(self, repo: str, commit: str) -> Outcome:
+        """Take one commit wherever it can go. Raises TemporaryFault and PermanentFault.
+
+        Decides and acts until nobody's concurrent write has come between.
+        """
+        found = Outcome()
+        for _ in range(ATTEMPTS):
+            try:
+                snapshot = self.reader.read(repo, commit)
+                is_old = [
+                    self._act(snapshot, pipeline, decision, found)
+                    for pipeline in snapshot.definitions.pipelines
+                    for decision in self._decide(snapshot, pipeline)
+                ]
+            except RefusedError:
+                continue
+            except ConflictError:
+                step_aside()
+                continue
+            if not any(is_old):
+                return found
+        raise TemporaryFault(f"others keep changing what {repo}@{commit[:12]} depends on", delay_seconds=1)
+
+    def promote_waiting(self, repo: str) -> Outcome:
+        """Take what waits in a repository wherever it can go: the newest first, or the oldest where each has its turn.
+
+        Raises TemporaryFault and PermanentFault.
+        """
+        commits = [each.commit for each in waiting.of_repo(repo)]
+        return self.promote_among(self.look(repo, commits)) if commits else Outcome()
+
+    def look(self, repo: str, commits: Iterable[str]) -> list[Snapshot]:
+        """Commits that wait, each as it is now, newest first; those without a record are left out.
+
+        Raises TemporaryFault and PermanentFault.
+        """
+        records = waiting.records(repo, commits)
+        if not records:
+            return []
+        snapshot = self.reader.read(repo, next(iter(records)))
+        whole = replace(snapshot, items={**records, **snapshot.items})
+        return sorted((whole.of(commit) for commit in records), key=_place, reverse=True)
+
+    def promote_among(self, snapshots: list[Snapshot]) -> Outcome:
+        """Act on what has been looked at, newest first. Each commit that can move is looked at once more for that."""
+        found = Outcome(Counter(waiting=len(snapshots)))
+        for snapshot in {each.commit: each for each in self._movable(snapshots)}.values():
+            found.add(self._promote_one(snapshot))
+        if snapshots:
+            self._resume_all(snapshots[0], found)
+        return found
+
+    def _promote_one(self, snapshot: Snapshot) -> Outcome:
+        repo, commit = snapshot.repo, snapshot.commit
+        try:
+            with tracing.message_span("check for promotion", parent=tracing.trace_of(repo, commit)):
+                return self.promote(repo, commit)
+        except (PermanentFault, TemporaryFault) as fault:
+            _log.warning("%s@%s: %s", repo, commit[:12], fault.reason)
+            return Outcome(faults=[fault])
+
+    def _movable(self, snapshots: list[Snapshot]) -> Iterator[Snapshot]:
+        """All that have a claim left half done, and for each environment one to promote."""
+        decided = [(each, pipeline, self._decisions(each, pipeline)) for each, pipeline in _cases(snapshots)]
+        for snapshot, _, decisions in decided:
+            if any(self._is_unfinished(snapshot, decision) for decision in decisions):
+                yield snapshot
+        ready: dict[tuple[str, str], list[Snapshot]] = {}
+        for snapshot, pipeline, decisions in decided:
+            for decision in decisions:
+                if isinstance(decision, Promote):
+                    ready.setdefault((pipeline.name, decision.environment), []).append(snapshot)
+        for (name, environment), candidates in ready.items():
+            first = _takes_oldest(candidates[0], name, environment)
+            yield candidates[-1 if first else 0]
+
+    def _is_unfinished(self, snapshot: Snapshot, decision: Decision) -> bool:
+        return isinstance(decision, Promoted) and (not decision.published or self._is_overdue(snapshot, decision))
+
+    def _is_overdue(self, snapshot: Snapshot, decision: Promoted) -> bool:
+        """Whether a promotion was published, is the environment's last, waits for nothing, and still has no result."""
+        gate = decision.deployed
+        if decision.then or decision.barred or (gate and gate.status is not GateStatus.PENDING):
+            return False
+        claims = snapshot.record.claims.values()
+        told = [each.told_at for each in claims if each.generation == decision.generation and each.at == decision.at]
+        since = parse_time(told[0] if told else None) or parse_time(decision.at)
+        return since is not None and self.now() - since > OVERDUE
+
+    def _decisions(self, snapshot: Snapshot, pipeline: Pipeline) -> list[Decision]:
+        return snapshot.decisions(pipeline, self.now())
+
+    def _decide(self, snapshot: Snapshot, pipeline: Pipeline) -> list[Decision]:
+        decisions = self._decisions(snapshot, pipeline)
+        for decision in decisions:
+            tracing.add_field(f"decision.{pipeline.key_of(decision.environment)}", decision.kind)
+        return decisions
+
+    def _act(self, snapshot: Snapshot, pipeline: Pipeline, decision: Decision, found: Outcome) -> bool:
+        """Whether an earlier claim had to be seen to first, so that there may be more to decide."""
+        if isinstance(decision, Promote):
+            with tracing.span("claim", environment=decision.environment):
+                promotions = claim(snapshot, pipeline, decision, self.now())
+            self._publish(promotions)
+            found.counts["promoted"] += 1
+            return False
+        if not isinstance(decision, Promoted):
+            return False
+        if not decision.published:
+            # A claim that nobody marked: its promoter may have died before publishing. The ids are the same.
+            self._publish(claimed_promotions(pipeline.name, decision.environment, decision.generation))
+            found.counts["published"] += 1
+            return True
+        if self._is_overdue(snapshot, decision):
+            self._repeat(snapshot, pipeline, decision, found)
+        return False
+
+    def _repeat(self, snapshot: Snapshot, pipeline: Pipeline, decision: Promoted, found: Outcome) -> None:
+        """Publish once more what came to nothing: the installer's lease sees to it that it is installed once."""
+        repeats = snapshot.record.claims[pipeline.key_of(decision.environment)].repeats
+        if repeats >= REPEATS:
+            found.counts["stuck"] += 1
+            return
+        promotions = claimed_promotions(pipeline.name, decision.environment, decision.generation)
+        self._publish(promotions, repeats + 1)
+        found.counts["repeated"] += 1
+
+    def _publish(self, promotions: list[Promotion], repeats: int = 0) -> None:
+        """One message a release, then the mark. A repetition wants another deduplication id than what it repeats."""
+        for promotion in promotions:
+            with tracing.span("send event", release=promotion.release.name, environment=promotion.environment):
+                context = tracing.current() or tracing.trace_of(promotion.repo, promotion.commit)
+                event = promoted(replace(promotion, traceparent=context.traceparent), at=self.now())
+                again = f"{promotion.id}-again-{repeats}" if repeats else ""
+                self.publisher.publish_ordered(event, self.topic_arn, group=promotion.lock, deduplication_id=again)
+        mark_published(promotions[0], self.now(), repeats)
+
+    def _resume_all(self, snapshot: Snapshot, found: Outcome) -> None:
+        """Publish again what was parked in environments that are open again and that nobody is working on."""
+        now = self.now()
+        for pipeline, environment in _environments(snapshot):
+            state = snapshot.state(pipeline, environment, now)
+            for release in state.parked:
+                if state.leased.get(release, 0) < now.timestamp():
+                    self._resume(snapshot, (pipeline.name, environment.name), release, found)
+
+    def _resume(self, snapshot: Snapshot, key: tuple[str, str], release: str, found: Outcome) -> None:
+        text = leases.parked_event(snapshot.environments[key], release)
+        event = decode(text)
+        promotion = read_promotion(event)
+        stopped, raw = snapshot.environments.get(EVERYTHING, {}), snapshot.environments[key]
+        if leases.bar(promotion, raw, stopped, self.now()):
+            return
+        again = f"{event.get_id()}-resumed-{int(self.now().timestamp())}"
+        self.publisher.publish_ordered(event, self.topic_arn, group=promotion.lock, deduplication_id=again)
+        leases.unpark(promotion, text)
+        found.counts["resumed"] += 1
+
+
+def _cases(snapshots: Iterable[Snapshot]) -> Iterator[tuple[Snapshot, Pipeline]]:
+    return ((snapshot, pipeline) for snapshot in snapshots for pipeline in snapshot.definitions.pipelines)
+
+
+def _environments(snapshot: Snapshot) -> Iterator[tuple[Pipeline, Environment]]:
+    return ((each, environment) for each in snapshot.definitions.pipelines for environment in each.environments)
+
+
+def _takes_oldest(snapshot: Snapshot, name: str, environment: str) -> bool:
+    found = (each for pipeline, each in _environments(snapshot) if (pipeline.name, each.name) == (name, environment))
+    return any(each.policy is Policy.EVERY for each in found)
+
+
+def _place(snapshot: Snapshot) -> int:
+    """The latest place on any branch; below all others where it has none."""
+    return max((place.sequence for place in snapshot.record.branches.values()), default=-1)

@@ -1,0 +1,122 @@
+"""The repair loop: whatever waits is looked at again, whether or not anything has woken the promoter."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pipeline_state.events.publish import Publisher
+from pipeline_state.faults import PermanentFault, TemporaryFault
+from pipeline_state.handlers.promotion import Outcome, Promotions
+from pipeline_state.model.decision import Decision, NoPipeline, NotACandidate, Promoted, Superseded
+from pipeline_state.model.gates import GateStatus
+from pipeline_state.settings import read_settings
+from pipeline_state.startup import Clients, start_tracing, utc_now
+from pipeline_state.table import retention, waiting
+from pipeline_state.table.models import connect, tables_of
+from pipeline_state.table.pushes import is_claimed
+from pipeline_state.table.snapshot import Reader, Snapshot
+from pipeline_state.table.waiting import Waiting
+
+_RESERVE = 15.0
+"""Seconds of the invocation that are left when no other repository is begun."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeper:
+    """Looks at everything that waits. now: the current time, aware."""
+
+    promotions: Promotions
+    now: Callable[[], datetime]
+
+    def sweep(self, seconds_left: Callable[[], float]) -> dict[str, Any]:
+        """Move on what can move, finish what was left half done, and strike off what is settled; what there was.
+
+        seconds_left: of the invocation. The repositories come in a random order, so that each has its turn even where
+        the time is never enough for all. Raises TemporaryFault when nothing could be looked at.
+        """
+        found = Outcome()
+        repos: dict[str, list[Waiting]] = {}
+        for each in waiting.everywhere():
+            repos.setdefault(each.repo, []).append(each)
+        left = list(repos)
+        random.shuffle(left)
+        while left and seconds_left() > _RESERVE:
+            repo = left.pop()
+            try:
+                self._sweep_repo(repo, repos[repo], found)
+            except (PermanentFault, TemporaryFault) as fault:
+                found.faults.append(fault)
+                _log.warning("%s: %s", repo, fault.reason)
+        report = {**found.counts, "faults": len(found.faults), "repositories_left": len(left)}
+        _log.info("swept %s", json.dumps(report, sort_keys=True))
+        return report
+
+    def _sweep_repo(self, repo: str, listed: list[Waiting], found: Outcome) -> None:
+        snapshots = self.promotions.look(repo, [each.commit for each in listed])
+        found.add(self.promotions.promote_among(snapshots))
+        by_commit = {snapshot.commit: snapshot for snapshot in snapshots}
+        for each in listed:
+            snapshot = by_commit.get(each.commit)
+            if snapshot is None or is_settled(self._decisions(snapshot)):
+                self._strike_off(each, snapshot)
+                found.counts["settled"] += 1
+            elif retention.is_leaving(snapshot.item, self.now()):
+                retention.keep(repo, each.commit)
+
+    def _decisions(self, snapshot: Snapshot) -> list[Decision]:
+        now = self.now()
+        return [
+            decision for pipeline in snapshot.definitions.pipelines for decision in snapshot.decisions(pipeline, now)
+        ]
+
+    def _strike_off(self, each: Waiting, snapshot: Snapshot | None) -> None:
+        """What was promoted is kept from now on; in return, what it replaced long ago is let go."""
+        now = self.now()
+        if snapshot and is_claimed(snapshot.item):
+            retention.keep(each.repo, each.commit)
+            states = [
+                snapshot.state(pipeline, environment, now)
+                for pipeline in snapshot.definitions.pipelines
+                for environment in pipeline.environments
+            ]
+            places = [(state.pipeline, state.name) for state in states]
+            retention.let_old_promotions_go(places, [state.head for state in states], now)
+        elif snapshot and "_expires_at" not in snapshot.item:
+            retention.let_go(each.repo, each.commit, now)
+        waiting.forget(each)
+
+
+def is_settled(decisions: Iterable[Decision]) -> bool:
+    """Whether nothing more comes of a commit unless it is pushed again or asked for."""
+    return all(map(_is_final, decisions))
+
+
+def _is_final(decision: Decision) -> bool:
+    match decision:
+        case Promoted(published=True, deployed=gate):
+            return bool(decision.then) or (gate is not None and gate.status is not GateStatus.PENDING)
+        case NotACandidate():
+            return not decision.can_be_mended
+        case Superseded() | NoPipeline():
+            return True
+    return False
+
+
+def handler() -> Callable[[Callable[[], float]], dict[str, Any]]:
+    """What answers the schedule, put together from the settings; given the seconds left. Raises MissingSettingError."""
+    settings = read_settings(
+        "gates_table", "environments_table", "journal_table", "pipelines_table", "promotion_topic_arn"
+    )
+    clients = Clients(settings)
+    start_tracing("sweeper", settings, lambda: clients("secretsmanager"))
+    connect(tables_of(settings))
+    promotions = Promotions(Reader(), Publisher(clients("sns")), settings.promotion_topic_arn, utc_now)
+    return Sweeper(promotions, utc_now).sweep

@@ -1,0 +1,73 @@
+"""What keeps an environment closed, begun and ended by people, each with its entry in the journal.
+
+An environment's entries stand under its pipeline's name and its own, where those of a commit stand under repository and
+commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pipeline_state.model.environments import Freeze
+from pipeline_state.model.pipelines import Pipeline
+from pipeline_state.table import journal
+from pipeline_state.table.journal import Happening
+from pipeline_state.table.models import SCHEMA, EnvironmentItem, at, set_all
+from pipeline_state.table.snapshot import EVERYTHING
+from pipeline_state.table.transaction import Transaction
+
+if TYPE_CHECKING:
+    from pynamodb.expressions.condition import Condition
+    from pynamodb.expressions.update import Action
+
+_FREEZE = ("frozen_by", "frozen_until", "frozen_reason")
+_HOLD = ("held_by", "held_reason")
+
+
+def freeze(pipeline: Pipeline, environment: str, frozen: Freeze, happening: Happening) -> None:
+    """Nothing begins to move there until it ends; a freeze that is there already is replaced. Raises TemporaryFault."""
+    values = dict(zip(_FREEZE, (frozen.by, frozen.until, frozen.reason), strict=True))
+    _write(EnvironmentItem(pipeline.name, environment), {"repo": pipeline.repo, **values}, happening)
+
+
+def unfreeze(pipeline: Pipeline, environment: str, happening: Happening) -> None:
+    """End a person's freeze. Raises RefusedError where there is none, TemporaryFault."""
+    item = EnvironmentItem(pipeline.name, environment)
+    _write(item, dict.fromkeys(_FREEZE, ""), happening, at("frozen_by").exists())
+
+
+def hold(pipeline: Pipeline, environment: str, reason: str, happening: Happening) -> None:
+    """Pin it to what runs there, in the name of the happening's person. Raises as `freeze`."""
+    values = {"repo": pipeline.repo, "held_by": happening.by, "held_reason": reason}
+    _write(EnvironmentItem(pipeline.name, environment), values, happening)
+
+
+def release(pipeline: Pipeline, environment: str, happening: Happening) -> None:
+    """End a hold. Raises RefusedError where there is none, TemporaryFault."""
+    item = EnvironmentItem(pipeline.name, environment)
+    _write(item, dict.fromkeys(_HOLD, ""), happening, at("held_by").exists())
+
+
+def stop(frozen: Freeze, happening: Happening) -> None:
+    """Freeze every environment at once, those included that are defined meanwhile. Raises as `freeze`."""
+    values = dict(zip(_FREEZE, (frozen.by, frozen.until, frozen.reason), strict=True))
+    _write(EnvironmentItem(*EVERYTHING), values, happening)
+
+
+def start(happening: Happening) -> None:
+    """End the stop. Raises RefusedError where there is none, TemporaryFault."""
+    _write(EnvironmentItem(*EVERYTHING), dict.fromkeys(_FREEZE, ""), happening, at("frozen_by").exists())
+
+
+def _write(
+    item: EnvironmentItem, values: Mapping[str, str], happening: Happening, condition: Condition | None = None
+) -> None:
+    """Set what has a value and remove the rest."""
+    kept = {name: value for name, value in values.items() if value}
+    actions: list[Action] = set_all({"_schema": SCHEMA, **kept})
+    actions += [at(name).remove() for name in values if name not in kept]
+    transaction = Transaction()
+    transaction.update("environment", item, actions, condition)
+    journal.append(transaction, happening)
+    transaction.commit()
