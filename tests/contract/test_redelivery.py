@@ -4,6 +4,7 @@ import base64
 import json
 import logging
 import socket
+import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -337,6 +338,18 @@ def test_a_github_that_is_not_there_is_told_and_asked_again(
     sweep.say({"token": TOKEN, "organization": "myOrg", "hook_id": 7})
     github.deliver("a", 502)
     assert sweep.after(minutes=5) == report(1, 1)
+
+
+def test_a_github_that_does_not_answer_is_not_waited_for(
+    sweep: Sweep, github: FakeGitHub, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline_state.events.github_api._SECONDS", 0.1)
+    ended = threading.Event()
+    github.trouble = lambda _method, _path: (500, {}, ended.wait(5))
+    assert sweep.after() == report(0, 0)
+    ended.set()
+    assert "timed out" in caplog.text.lower() or "TimeoutError" in caplog.text
+    assert sweep.item["due_at"] == "2026-07-01T12:05:00Z"
 
 
 def test_a_connection_that_breaks_off_is_tried_again(sweep: Sweep, github: FakeGitHub) -> None:
