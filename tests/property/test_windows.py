@@ -1,8 +1,9 @@
 """A freeze is what somebody with a clock on the wall and a list of the windows would see, minute by minute."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
@@ -60,8 +61,8 @@ def field(values: frozenset[int], every: int) -> str:
 def plans(draw: st.DrawFn, zone: str, around: date) -> Plan:
     minutes = draw(st.frozensets(st.sampled_from([0, 1, 10, 30, 45, 59]), min_size=1, max_size=3))
     hours = draw(st.frozensets(st.sampled_from([0, 1, 2, 3, 12, 23]), min_size=1, max_size=4) | ALL_HOURS)
-    weekdays = draw(st.frozensets(st.integers(0, 6), min_size=1, max_size=3) | ALL_DAYS)
-    days = draw(st.lists(st.integers(-2, 2), max_size=2, unique=True))
+    weekdays = draw(ALL_DAYS | st.frozensets(st.integers(0, 6), min_size=1, max_size=3))
+    days = draw(st.just([]) | st.lists(st.integers(-2, 2), max_size=2, unique=True))
     window = FreezeWindow(
         cron=f"{field(minutes, 60)} {field(hours, 24)} * * {field(weekdays, 7)}",
         minutes=draw(st.sampled_from([1, 29, 30, 60, 75, 600]) | st.integers(1, LONGEST // MINUTE)),
@@ -84,37 +85,41 @@ def scenes(draw: st.DrawFn) -> tuple[list[Plan], datetime]:
     return made, datetime(around.year, around.month, around.day, tzinfo=UTC) - LONGEST - DAY
 
 
-def begins(plan: Plan, start: datetime) -> Iterator[int]:
-    """The minutes after the start, at which the clock on the wall shows a beginning, or jumps over one."""
-    zone = ZoneInfo(plan.window.timezone)
-    shown = (start - MINUTE).astimezone(zone).replace(tzinfo=None)
-    for at in range((WATCHED + LONGEST) // MINUTE):
-        before, shown = shown, (start + at * MINUTE).astimezone(zone).replace(tzinfo=None)
-        jumped = [shown - back * MINUTE for back in range(1, (shown - before) // MINUTE)]
-        if any(plan.begins_at(wall) for wall in [shown, *jumped]):
-            yield at
+@cache
+def walls(zone: ZoneInfo, start: datetime) -> list[list[datetime]]:
+    """What the clock on the wall shows in each minute after the start, with what it has just jumped over."""
+    shown = [(start + at * MINUTE).astimezone(zone).replace(tzinfo=None) for at in range(-1, WATCHED // MINUTE)]
+    return [
+        [now, *(now - back * MINUTE for back in range(1, (now - before) // MINUTE))] for before, now in pairwise(shown)
+    ]
 
 
-@settings(max_examples=60, deadline=None)
+def begins(plan: Plan, start: datetime) -> list[int]:
+    """The minutes after the start in which the window begins."""
+    shown = walls(ZoneInfo(plan.window.timezone), start)
+    return [at for at, times in enumerate(shown) if any(map(plan.begins_at, times))]
+
+
+@settings(max_examples=150, deadline=None)
 @given(scenes(), st.data())
 def test_a_freeze_is_what_a_watch_minute_by_minute_sees(
     scene: tuple[list[Plan], datetime], data: st.DataObject
 ) -> None:
     made, start = scene
     until: dict[int, set[FreezeWindow]] = {}
-    frozen = bytearray((WATCHED + 3 * LONGEST) // MINUTE)
     begun: list[int] = []
+    frozen = bytearray((WATCHED + LONGEST) // MINUTE)
     for plan in made:
         for at in begins(plan, start):
             begun.append(at)
             end = at + plan.window.minutes
             frozen[at:end] = b"\1" * plan.window.minutes
             until.setdefault(end, set()).add(plan.window)
-    edges = [at for at in range(1, len(frozen)) if frozen[at] != frozen[at - 1]]
-    moments = st.integers(LONGEST // MINUTE, WATCHED // MINUTE)
-    near = [at + by for at in edges for by in (-1, 0) if LONGEST // MINUTE <= at + by < WATCHED // MINUTE]
-    for at in data.draw(st.lists(st.sampled_from(near) | moments if near else moments, min_size=20, max_size=20)):
-        seconds = data.draw(st.sampled_from([0, 1, 59.999999]))
+    first, last = LONGEST // MINUTE, WATCHED // MINUTE  # before them and after them are windows that nobody watched
+    edges = [at for at in range(first, last) if frozen[at] != frozen[at - 1]]
+    others = data.draw(st.lists(st.integers(first, last - 1), max_size=20))
+    for at in {*edges, *(at - 1 for at in edges if at > first), *others}:
+        seconds = data.draw(st.sampled_from([0, 59.999999])) if at in others else 0
         found = current_window([plan.window for plan in made], start + at * MINUTE + timedelta(seconds=seconds))
         if not frozen[at]:
             assert found is None
@@ -122,8 +127,7 @@ def test_a_freeze_is_what_a_watch_minute_by_minute_sees(
         assert found is not None
         end = (found[0] - start) // MINUTE
         assert start + end * MINUTE == found[0]
-        assert all(frozen[at : min(end, (WATCHED + LONGEST) // MINUTE)])
-        if end < (WATCHED + LONGEST) // MINUTE:  # else the watch ends before the freeze
+        assert all(frozen[at : min(end, last)])
+        if end < last:
             assert found[1] in until[end]
-            steps = sum(at < begin <= end for begin in begun)
-            assert not frozen[end] or steps >= MOST_JOINED - 1
+            assert not frozen[end] or sum(at < begin <= end for begin in begun) >= MOST_JOINED - 1

@@ -120,6 +120,17 @@ def test_a_begin_in_an_hour_that_comes_twice_is_twice(now: str, end: str | None)
     assert end_of(window, now) == (at(end) if end else None)
 
 
+def test_a_begin_by_a_clock_that_was_put_back_since_still_counts() -> None:
+    window = FreezeWindow("50 2 * * *", 40, "Europe/Berlin")
+    assert end_of(window, "2026-10-25T01:20:00Z") == at("2026-10-25T01:30:00Z")
+    assert end_of(window, "2026-10-25T01:30:00Z") is None
+
+
+def test_the_later_of_two_beginnings_counts_though_the_clock_showed_less() -> None:
+    window = FreezeWindow("10,50 2 * * *", 40, "Europe/Berlin")
+    assert end_of(window, "2026-10-25T01:20:00Z") == at("2026-10-25T02:30:00Z")
+
+
 def test_minutes_are_real_ones_whatever_the_clock_does() -> None:
     assert end_of(WEEKEND, "2026-03-28T12:00:00Z") == at("2026-03-30T09:00:00+02:00")
     assert end_of(WEEKEND, "2026-10-24T12:00:00Z") == at("2026-10-26T07:00:00+01:00")

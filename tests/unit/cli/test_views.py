@@ -11,6 +11,7 @@ from rich.console import Console, RenderableType
 from pipeline_state.cli import matrix, views
 from pipeline_state.cli.facts import Row
 from pipeline_state.cli.happenings import Told, tell
+from pipeline_state.model.pipelines import Cluster, Environment, FreezeWindow, Pipeline, Policy
 
 SHA = "6dcb09b5b57875f334f61aebed695e2e4193db5e"
 NAMES = ["circle_ci_build_done", "approval_from_legal", "dependency_scan_of_everything", "deployed_to_staging"]
@@ -273,3 +274,15 @@ def test_what_people_write_is_shown_as_it_is(name: str) -> None:
         views.events_table([told, other]),
     ]
     assert all(name in drawn(table, 140) for table in tables)
+
+
+def test_what_holds_an_environment_up_is_told_below_what_it_installs() -> None:
+    weekend = FreezeWindow("0 17 * * FRI", 63 * 60, "Europe/Berlin")
+    held = Environment("prod", cluster=Cluster(eks="k"), policy=Policy.EVERY, soak=1800, freezes=(weekend,))
+    text = drawn(views.environments_of(Pipeline("p", "org/app", environments=(Environment("dev"), held))))
+    assert [line.strip() for line in text.splitlines()[3:]] == [
+        "prod                          on k",
+        "every commit, in their order",
+        "after a soak of 30m",
+        'frozen at "0 17 * * FRI" (Europe/Berlin) for 63h',
+    ]
