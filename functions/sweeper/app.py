@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from functools import cache
 from typing import Any
@@ -21,4 +22,6 @@ def sweep(_event: object, context: Any) -> dict[str, Any]:
     """What was found and done, by name; what could not be looked at this time is looked at the next."""
     answer = handler()
     with tracing.invocation(context):
-        return answer(lambda: context.get_remaining_time_in_millis() / 1000)
+        report = answer(lambda: context.get_remaining_time_in_millis() / 1000)
+    app.log.info("swept %s", json.dumps(report, sort_keys=True))
+    return report

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 from collections.abc import Callable, Iterable
@@ -13,6 +12,7 @@ from typing import Any
 from pipeline_state.events.publish import Publisher
 from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.handlers.promotion import Outcome, Promotions
+from pipeline_state.handlers.redelivery import Redelivery, redelivery
 from pipeline_state.model.decision import Decision, NoPipeline, NotACandidate, Promoted, Superseded
 from pipeline_state.model.gates import GateStatus
 from pipeline_state.settings import read_settings
@@ -31,13 +31,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Sweeper:
-    """Looks at everything that waits. now: the current time, aware."""
+    """Looks at everything that waits. now: the current time, aware. redelivery: what asks GitHub, if anything does."""
 
     promotions: Promotions
     now: Callable[[], datetime]
+    redelivery: Redelivery | None = None
 
     def sweep(self, seconds_left: Callable[[], float]) -> dict[str, Any]:
-        """Move on what can move, finish what was left half done, and strike off what is settled; what there was.
+        """Move on what can move, finish what was left half done, strike off what is settled; what there was, by name.
 
         seconds_left: of the invocation. The repositories come in a random order, so that each has its turn even where
         the time is never enough for all. Raises TemporaryFault when nothing could be looked at.
@@ -55,8 +56,9 @@ class Sweeper:
             except (PermanentFault, TemporaryFault) as fault:
                 found.faults.append(fault)
                 _log.warning("%s: %s", repo, fault.reason)
-        report = {**found.counts, "faults": len(found.faults), "repositories_left": len(left)}
-        _log.info("swept %s", json.dumps(report, sort_keys=True))
+        report: dict[str, Any] = {**found.counts, "faults": len(found.faults), "repositories_left": len(left)}
+        if self.redelivery and seconds_left() > _RESERVE:
+            report["deliveries"] = self.redelivery.repair()
         return report
 
     def _sweep_repo(self, repo: str, listed: list[Waiting], found: Outcome) -> None:
@@ -119,4 +121,4 @@ def handler() -> Callable[[Callable[[], float]], dict[str, Any]]:
     start_tracing("sweeper", settings, lambda: clients("secretsmanager"))
     connect(tables_of(settings))
     promotions = Promotions(Reader(), Publisher(clients("sns")), settings.promotion_topic_arn, utc_now)
-    return Sweeper(promotions, utc_now).sweep
+    return Sweeper(promotions, utc_now, redelivery(settings, clients)).sweep
