@@ -47,9 +47,8 @@ def claim(owner: str, now: datetime, interval: timedelta) -> Look | None:
     if item is None:
         return None
     state = to_plain(item)
-    cursor = str(state.get(_CURSOR, ""))
-    begun = parse_time(state.get(_BEGUN)) if cursor else None
-    return Look(owner, parse_time(state.get(_LOOKED)), cursor, begun or now)
+    looked, begun = parse_time(state.get(_LOOKED)), parse_time(state.get(_BEGUN))
+    return Look(owner, looked, str(state.get(_CURSOR, "")), begun or now)
 
 
 def finish(look: Look) -> None:

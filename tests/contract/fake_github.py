@@ -109,8 +109,11 @@ def serving(github: FakeGitHub) -> Iterator[FakeGitHub]:
             github.tokens.append(self.headers.get("authorization", ""))
             status, headers, content = github.reply(method, self.path)
             body = content if isinstance(content, bytes) else json.dumps(content).encode()
+            if status == 0:  # no HTTP at all
+                self.wfile.write(body)
+                return
             self.send_response(status)
-            for name, value in {**headers, "content-length": str(len(body))}.items():
+            for name, value in {"content-length": str(len(body)), **headers}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)

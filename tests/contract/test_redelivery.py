@@ -139,6 +139,8 @@ def test_what_goes_on_failing_is_tried_three_times_an_hour_apart(sweep: Sweep, g
     github.answers = 202
     assert sweep.after(days=1) == report(0, 0)
     assert github.redelivered == ["a"] * 3
+    made = [call.split("/")[-2] for call in github.calls if call.startswith("POST")]
+    assert made == ["10000", "10001", "10002"], "of each attempt the newest, which GitHub keeps longest"
 
 
 def test_an_outage_costs_a_try_an_hour_and_all_are_delivered_after_it(sweep: Sweep, github: FakeGitHub) -> None:
@@ -200,7 +202,27 @@ def test_a_cursor_that_github_does_not_know_any_more_begins_the_look_anew(sweep:
     assert sweep.item["looked_at"] == "2026-07-01T12:05:00Z"
 
 
-def test_a_look_that_takes_too_long_reads_and_redelivers_no_more(sweep: Sweep, github: FakeGitHub) -> None:
+def test_a_list_that_takes_too_long_to_read_is_gone_on_with_where_it_stopped(sweep: Sweep, github: FakeGitHub) -> None:
+    github.page = 1
+    for number in range(4):
+        github.deliver(f"{number}", 502 if number == 0 else 202, ago=9 - number)
+    sweep.ticks = iter([0.0, 9.0, 11.0])  # it begins, and looks at the clock after each page
+    assert sweep.after() == report(0, 0)
+    assert [call[:3] for call in github.calls] == ["GET", "GET"]
+    assert sweep.item["cursor"] == "v1_10001"
+    sweep.ticks = iter(lambda: 0.0, None)
+    assert sweep.after(minutes=5) == report(1, 1)
+
+
+def test_a_look_after_more_than_three_days_goes_back_three_days_only(sweep: Sweep, github: FakeGitHub) -> None:
+    sweep.room.change("environments", KEY, {"looked_at": "2026-06-01T12:00:00Z"})
+    github.deliver("too old", 502, ago=72 * 60)
+    github.deliver("old", 502, ago=70 * 60)
+    assert sweep.after() == report(1, 1)
+    assert github.redelivered == ["old"]
+
+
+def test_a_look_that_takes_too_long_redelivers_no_more(sweep: Sweep, github: FakeGitHub) -> None:
     for number in range(3):
         github.deliver(f"{number}", 502, ago=9 - number)
     github.deliver("up again", 202)
@@ -352,9 +374,21 @@ def test_a_github_that_does_not_answer_is_not_waited_for(
     assert sweep.item["due_at"] == "2026-07-01T12:05:00Z"
 
 
-def test_a_connection_that_breaks_off_is_tried_again(sweep: Sweep, github: FakeGitHub) -> None:
+def test_something_that_speaks_no_http_is_told(
+    sweep: Sweep, github: FakeGitHub, caplog: pytest.LogCaptureFixture
+) -> None:
+    github.trouble = lambda _method, _path: (0, {}, b"hello\r\n")
+    assert sweep.after() == report(0, 0)
+    assert "BadStatusLine" in caplog.text
+    assert sweep.item["due_at"] == "2026-07-01T12:05:00Z"
+
+
+def test_a_connection_that_breaks_off_is_tried_again(
+    sweep: Sweep, github: FakeGitHub, caplog: pytest.LogCaptureFixture
+) -> None:
     github.trouble = lambda _method, _path: (200, {"content-length": "70000"}, b"[")
     assert sweep.after() == report(0, 0)
+    assert "not JSON" in caplog.text
     assert sweep.item["due_at"] == "2026-07-01T12:05:00Z"
 
 
