@@ -100,7 +100,7 @@ def begins(plan: Plan, start: datetime) -> list[int]:
     return [at for at, times in enumerate(shown) if any(map(plan.begins_at, times))]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(scenes(), st.data())
 def test_a_freeze_is_what_a_watch_minute_by_minute_sees(
     scene: tuple[list[Plan], datetime], data: st.DataObject
