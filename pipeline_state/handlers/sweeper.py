@@ -26,6 +26,9 @@ from pipeline_state.table.waiting import Waiting
 _RESERVE = 15.0
 """Seconds of the invocation that are left when no other repository is begun."""
 
+_LONGEST_LOOK = 45.0
+"""Seconds that asking GitHub can take."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -57,7 +60,7 @@ class Sweeper:
                 found.faults.append(fault)
                 _log.warning("%s: %s", repo, fault.reason)
         report: dict[str, Any] = {**found.counts, "faults": len(found.faults), "repositories_left": len(left)}
-        if self.redelivery and seconds_left() > _RESERVE:
+        if self.redelivery and seconds_left() > _LONGEST_LOOK:
             report["deliveries"] = self.redelivery.repair()
         return report
 

@@ -160,7 +160,7 @@ def _past(
     if claim and not (_pushed_again(candidate, claim) and (claim.published or overtaken)):
         deployed = case.gates.get(case.pipeline.deployed_gate(name))
         if overtaken and (deployed is None or deployed.status is GateStatus.PENDING):
-            return Superseded(name, state.head)
+            return Superseded(name, state.head, is_newer=state.newest in {"", state.head})
         then = state.head if overtaken and state.head != case.record.commit else ""
         barred = _barred(environment, state, case.now) if state.parked and not overtaken else None
         return Promoted(name, claim.at, claim.generation, claim.published, deployed, then, barred)

@@ -128,13 +128,19 @@ class Queued(_About):
 
 @dataclass(frozen=True, slots=True)
 class Superseded(_About):
-    """The environment already has the same or a newer push."""
+    """The environment already has the same or a newer push, or was taken back before this one was deployed.
+
+    is_newer: whether that is the newer push.
+    """
 
     by: str
+    is_newer: bool = True
 
     @property
     def sentence(self) -> str:
-        return f"superseded in {self.environment} by the newer commit {self.by[:12]}"
+        if self.is_newer:
+            return f"superseded in {self.environment} by the newer commit {self.by[:12]}"
+        return f"superseded in {self.environment} by {self.by[:12]}, to which somebody went back"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ ALARMS = resources("AWS::CloudWatch::Alarm")
 FROM_QUEUES = [
     (name, event["Properties"])
     for name, function in FUNCTIONS.items()
-    for event in function["Events"].values()
+    for event in function.get("Events", {}).values()
     if event["Type"] == "SQS"
 ]
 
@@ -74,11 +74,15 @@ def test_every_function_has_a_role_and_a_log_of_its_own(name: str) -> None:
     assert TEMPLATE["Resources"][f"{name}Logs"]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_may_do_what_all_may_and_nothing_else_that_aws_manages(name: str) -> None:
+    shared = {"Fn::If": ["HasSharedAccess", {"Ref": "SharedAccess"}, {"Ref": "AWS::NoValue"}]}
+    assert ROLES[f"{name}Role"]["ManagedPolicyArns"] == [shared]
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_no_role_reaches_beyond_the_resources_it_names(role: str) -> None:
-    assert set(map(str, flat(ROLES[role]["ManagedPolicyArns"]))) == {
-        "{'Fn::If': ['HasSharedAccess', {'Ref': 'SharedAccess'}, {'Ref': 'AWS::NoValue'}]}"
-    }
+    assert "ManagedPolicyArns" not in ROLES[role] or role.removesuffix("Role") in FUNCTIONS
     for statement in statements(role):
         assert all("*" not in action for action in flat(statement["Action"]))
         assert all(resource != "*" for resource in flat(statement["Resource"]))
@@ -90,6 +94,7 @@ def test_no_role_reaches_beyond_the_resources_it_names(role: str) -> None:
     ("EventForwarderRole", {"GitHubEvents", "CircleCIEvents"}),
     ("GateRecorderRole", set()),
     ("PromoterRole", {"PromotionEvents"}),
+    ("SweeperRole", {"PromotionEvents"}),
     ("HelmInstallerRole", {"DeploymentEvents", "PromotionEvents"}),
 ])  # fmt: skip
 def test_functions_publish_to_their_own_topics_only(role: str, topics: set[str]) -> None:
@@ -101,9 +106,22 @@ def test_what_faces_the_internet_touches_no_table(role: str) -> None:
     assert not [action for action, _ in allowed(role) if action.startswith("dynamodb:")]
 
 
-def test_only_the_recorder_and_the_promoter_write_records() -> None:
+def test_only_the_recorder_and_who_promotes_write_records() -> None:
     writers = {role for role in ROLES if ("dynamodb:UpdateItem", "Gates") in allowed(role)}
-    assert writers == {"GateRecorderRole", "PromoterRole"}
+    assert writers == {"GateRecorderRole", "PromoterRole", "SweeperRole"}
+
+
+def test_nobody_deletes_records_or_the_journal_and_only_the_sweeper_strikes_off_what_waits() -> None:
+    deleters = {(role, table) for role in ROLES for action, table in allowed(role) if action == "dynamodb:DeleteItem"}
+    assert deleters == {("SweeperRole", "Environments")}
+
+
+def test_the_sweeper_is_woken_by_a_schedule_that_may_wake_nothing_else() -> None:
+    (schedule,) = resources("AWS::Scheduler::Schedule").values()
+    assert target(schedule["Target"]["Arn"]) == "Sweeper"
+    assert allowed(target(schedule["Target"]["RoleArn"])) == {("lambda:InvokeFunction", "Sweeper")}
+    assert schedule["ScheduleExpression"] == {"Ref": "SweepSchedule"}
+    assert TEMPLATE["Parameters"]["SweepSchedule"]["Default"] == "rate(1 minute)"
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -169,8 +187,11 @@ def test_installs_come_one_by_one() -> None:
     assert QUEUES[target(event["Queue"])]["FifoQueue"] is True
 
 
-def test_the_stream_keeps_what_it_gives_up_and_never_retries_forever() -> None:
-    event = FUNCTIONS["Promoter"]["Events"]["Changes"]["Properties"]
+@pytest.mark.parametrize("mapping, table", [("Changes", "Gates"), ("Openings", "Environments")])
+def test_a_stream_keeps_what_it_gives_up_and_never_retries_forever(mapping: str, table: str) -> None:
+    event = FUNCTIONS["Promoter"]["Events"][mapping]["Properties"]
+    assert target(event["Stream"]) == table
+    assert TABLES[table]["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
     assert event["StartingPosition"] == "TRIM_HORIZON"
     assert 0 < event["MaximumRetryAttempts"] < 1000
     assert 0 < event["MaximumRecordAgeInSeconds"] < 86400
@@ -253,7 +274,9 @@ def test_every_queue_that_is_worked_off_has_an_alarm_on_its_age(queue: str) -> N
 def test_a_bug_that_costs_one_message_is_counted_from_the_logs() -> None:
     filters = list(resources("AWS::Logs::MetricFilter").values())
     watched = {one["LogGroupName"]["Ref"] for one in filters if one["FilterPattern"] == '"unexpected"'}
-    assert watched == {f"{name}Logs" for name in ("EventForwarder", "GateRecorder", "Promoter", "HelmInstaller")}
+    assert watched == {
+        f"{name}Logs" for name in ("EventForwarder", "GateRecorder", "Promoter", "Sweeper", "HelmInstaller")
+    }
     alarm = ALARMS["BugsAlarm"]
     counted = {"MetricName": alarm["MetricName"], "MetricNamespace": alarm["Namespace"], "MetricValue": "1"}
     assert [one["MetricTransformations"] for one in filters] == [[counted]] * len(filters)

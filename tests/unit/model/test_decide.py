@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from pipeline_state.model.decide import candidate_place, decide, declared_gates, required_gates
-from pipeline_state.model.decision import Decision, Promote, Promoted, Wait
+from pipeline_state.model.decide import candidate_place, decide, declared_gates, on_request, required_gates
+from pipeline_state.model.decision import Decision, NotACandidate, Promote, Promoted, Queued, Soaking, Wait
 from pipeline_state.model.environments import EnvironmentState, Freeze
 from pipeline_state.model.order import Place
-from pipeline_state.model.pipelines import Environment, GateDefinition, Pipeline
+from pipeline_state.model.pipelines import Environment, GateDefinition, Pipeline, Policy
 from pipeline_state.model.record import Claim, Record
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -25,6 +25,7 @@ PIPELINE = Pipeline(
     environments=(Environment("staging", ("build",)), Environment("production", ("legal",), ("staging",))),
 )
 CLAIM = Claim("staging", 3, BEFORE, {"web": "id"}, published=True, pushed_at=BEFORE)
+AGAIN = "push a commit, or try this one again with `gatestream redeploy`"
 LATER = EnvironmentState("shop", "staging", generation=4, head=HEAD, sequence=900)
 
 
@@ -128,6 +129,26 @@ CASES: dict[str, tuple[Record, EnvironmentState | None, str, str]] = {
         "Frozen",
         "ready, but staging is frozen until Monday by ann",
     ),
+    "it is frozen twice": (
+        record(),
+        state(
+            freezes=(Freeze("ann", AFTER), Freeze("everybody", "", "stopped"), Freeze("ben", "2026-07-01T14:00:00Z"))
+        ),
+        "Frozen",
+        "ready, but staging is frozen until unfrozen by zoe: stopped",
+    ),
+    "one of two freezes has ended": (
+        record(),
+        state(freezes=(Freeze("ann", BEFORE), Freeze("ben", AFTER))),
+        "Frozen",
+        f"ready, but staging is frozen until {AFTER} by ben",
+    ),
+    "it is held with a reason": (
+        record(),
+        state(held_by="ben", held_reason="went back"),
+        "Held",
+        "ready, but staging is held by ben: went back",
+    ),
     "it is held": (record(), state(held_by="ben"), "Held", "ready, but staging is held by ben"),
     "it is held and frozen": (
         record(),
@@ -188,19 +209,55 @@ CASES: dict[str, tuple[Record, EnvironmentState | None, str, str]] = {
         record({"deployed_to_staging": {"status": "FALSE", "reason": "no image"}}, claims={"staging": CLAIM}),
         state(),
         "Promoted",
-        f"promoted to staging at {BEFORE}, but the deployment failed: no image; push a commit to try again",
+        f"promoted to staging at {BEFORE}, but the deployment failed: no image; {AGAIN}",
     ),
     "its deployment failed and nobody says why": (
         record({"deployed_to_staging": "FALSE"}, claims={"staging": CLAIM}),
         state(),
         "Promoted",
-        f"promoted to staging at {BEFORE}, but the deployment failed: no reason given; push a commit to try again",
+        f"promoted to staging at {BEFORE}, but the deployment failed: no reason given; {AGAIN}",
     ),
     "it is deployed and a gate has closed since": (
         record({"build": "FALSE", "deployed_to_staging": "TRUE"}, claims={"staging": CLAIM}),
-        LATER,
+        state(generation=3),
         "Promoted",
         "deployed to staging at an unknown time",
+    ),
+    "it was deployed and another commit came after it": (
+        record({"deployed_to_staging": {"status": "TRUE", "at": AFTER}}, claims={"staging": CLAIM}),
+        LATER,
+        "Promoted",
+        f"deployed to staging at {AFTER}, followed by eeeeeeeeeeee",
+    ),
+    "its deployment failed and another commit came after it": (
+        record({"deployed_to_staging": {"status": "FALSE", "reason": "no image"}}, claims={"staging": CLAIM}),
+        LATER,
+        "Promoted",
+        f"promoted to staging at {BEFORE}, but the deployment failed: no image",
+    ),
+    "it is claimed and its installation waits for a freeze to end": (
+        record(claims={"staging": CLAIM}),
+        state(generation=3, parked=("web",), freezes=(Freeze("ann", AFTER, "stocktaking"),)),
+        "Promoted",
+        f"promoted to staging at {BEFORE}, but staging is frozen until {AFTER} by ann: stocktaking",
+    ),
+    "it is claimed and its installation is about to go on": (
+        record(claims={"staging": CLAIM}),
+        state(generation=3, parked=("web",)),
+        "Promoted",
+        f"promoted to staging at {BEFORE}; not deployed yet",
+    ),
+    "it was claimed, and somebody went back before it was deployed": (
+        record(claims={"staging": CLAIM}),
+        state(generation=4, newest="a" * 40, sequence=500),
+        "Superseded",
+        "superseded in staging by eeeeeeeeeeee, to which somebody went back",
+    ),
+    "somebody went back to an older one": (
+        record(branches={"main": Place(300, pushed_at=BEFORE)}),
+        state(newest="f" * 40),
+        "Superseded",
+        "superseded in staging by the newer commit ffffffffffff",
     ),
     "it was claimed and overtaken before it was deployed": (
         record(claims={"staging": CLAIM}),
@@ -363,3 +420,161 @@ def test_a_commit_on_several_branches_goes_from_the_newest_place_that_counts() -
     }
     pipeline = replace(PATHS, branches=("main", "release/*"))
     assert candidate_place(record(branches=branches), pipeline) == ("release/1", branches["release/1"])
+
+
+SOAKED = Environment("production", (), ("staging",), soak=600)
+SOAKING = replace(PIPELINE, environments=(Environment("staging"), SOAKED))
+DEPLOYED = "2026-07-01T11:55:00Z"
+
+
+def staged(**gate: Any) -> Record:
+    return record({"deployed_to_staging": {"status": "TRUE", **gate}})
+
+
+@pytest.mark.parametrize("deployed, soak, kind, sentence", [
+    (DEPLOYED, 301, "Soaking", "soaks until 2026-07-01T12:00:01Z before it goes to production"),
+    (DEPLOYED, 300, "Promote", "goes to production now: its one required gate is passed"),
+    (AFTER, 1, "Soaking", "soaks until 2026-07-01T13:00:01Z before it goes to production"),
+    (DEPLOYED, 0, "Promote", "goes to production now: its one required gate is passed"),
+])  # fmt: skip
+def test_a_commit_soaks_from_its_deployment_on(deployed: str, soak: int, kind: str, sentence: str) -> None:
+    pipeline = replace(SOAKING, environments=(Environment("staging"), replace(SOAKED, soak=soak)))
+    decision = decided(staged(at=deployed), pipeline=pipeline, environment="production")
+    assert (decision.kind, decision.sentence) == (kind, sentence)
+
+
+def test_a_commit_soaks_in_the_last_of_the_environments_before() -> None:
+    both = (Environment("a"), Environment("b"), Environment("production", (), ("a", "b"), soak=600))
+    gates = {
+        name: {"status": "TRUE", "at": at} for name, at in (("deployed_to_a", DEPLOYED), ("deployed_to_b", BEFORE))
+    }
+    decision = decided(record(gates), pipeline=replace(PIPELINE, environments=both), environment="production")
+    assert decision == Soaking("production", "2026-07-01T12:05:00Z")
+
+
+@pytest.mark.parametrize("gate", [{}, {"at": "Monday"}], ids=["no time", "no time at all"])
+def test_a_commit_deployed_at_an_unknown_time_waits_for_it(gate: dict[str, str]) -> None:
+    decision = decided(staged(**gate), pipeline=SOAKING, environment="production")
+    assert decision.kind == "Wait"
+    told = "it does not say since when, and the soak time counts from there"
+    assert decision.sentence == f"waits for deployed_to_staging ({told})"
+
+
+def test_a_commit_that_failed_where_it_soaks_is_blocked() -> None:
+    given = record({"deployed_to_staging": {"status": "FALSE", "at": DEPLOYED}})
+    assert decided(given, pipeline=SOAKING, environment="production").kind == "Blocked"
+
+
+def test_a_commit_soaks_on_although_another_has_followed_it() -> None:
+    states = {"staging": LATER}
+    decisions = decide(staged(at=BEFORE), states, SOAKING, declared_gates([SOAKING]), NOW)
+    assert decisions[1].kind == "Promote"
+
+
+# turns
+
+IN_TURN = replace(PIPELINE, environments=(Environment("staging", ("build",), policy=Policy.EVERY),))
+MINE = record(branches={"main": Place(800)})
+
+
+def other(sequence: int, build: Any = "TRUE", commit: str = "b" * 40, **changes: Any) -> Record:
+    return Record("myOrg/myApp", commit, {"main": Place(sequence)}, {"build": build}, **changes)
+
+
+def in_turn(*waiting: Record, state: EnvironmentState | None = None, pipeline: Pipeline = IN_TURN) -> Decision:
+    states = {"staging": state} if state else {}
+    (decision,) = decide(MINE, states, pipeline, declared_gates([pipeline]), NOW, waiting)
+    return decision
+
+
+@pytest.mark.parametrize("before", [
+    other(700), other(700, ""), other(700, "nonsense"), other(799, {"status": "TRUE", "expires_at": BEFORE}),
+], ids=["ready", "pending", "nonsense", "expired"])  # fmt: skip
+def test_a_commit_lets_the_one_before_it_go_first(before: Record) -> None:
+    decision = in_turn(before, MINE)
+    assert decision == Queued("staging", "b" * 40, under_way=False)
+    assert decision.sentence == "ready, but queued for staging behind bbbbbbbbbbbb, which goes first"
+
+
+@pytest.mark.parametrize("passed_over", [
+    other(900),
+    other(700, "FALSE"),
+    Record("myOrg/myApp", "b" * 40, {"feature": Place(700)}, {"build": "TRUE"}),
+    other(700, claims={"staging": CLAIM}),
+    other(700, problems=("broken",)),
+], ids=["newer", "failed", "of another branch", "promoted", "broken"])  # fmt: skip
+def test_a_commit_does_not_wait_for_one_that_does_not_go_before_it(passed_over: Record) -> None:
+    assert in_turn(passed_over, MINE).kind == "Promote"
+
+
+def test_of_several_before_it_the_nearest_is_named() -> None:
+    decision = in_turn(other(600), other(700, commit="c" * 40), other(650, commit="d" * 40))
+    assert decision == Queued("staging", "c" * 40, under_way=False)
+
+
+def test_those_that_the_environment_is_past_have_had_their_turn() -> None:
+    assert in_turn(other(700), state=state(sequence=700)).kind == "Promote"
+    assert in_turn(other(701), state=state(sequence=700)).kind == "Queued"
+
+
+@pytest.mark.parametrize("done, kind", [
+    ({}, "Queued"), ({"web": 1}, "Queued"), ({"web": 2}, "Promote"), ({"web": 3}, "Promote"),
+])  # fmt: skip
+def test_a_commit_waits_until_the_one_before_it_is_deployed(done: dict[str, int], kind: str) -> None:
+    decision = in_turn(state=state(releases=("web",), done=done))
+    assert decision.kind == kind
+    if isinstance(decision, Queued):
+        assert decision.sentence == "ready, but queued for staging behind eeeeeeeeeeee, which is being deployed"
+
+
+def test_all_releases_of_the_one_before_have_to_be_done() -> None:
+    assert in_turn(state=state(releases=("web", "worker"), done={"web": 2})).kind == "Queued"
+    assert in_turn(state=state(releases=("web", "worker"), done={"web": 2, "worker": 2})).kind == "Promote"
+
+
+def test_where_the_newest_goes_nobody_waits_for_a_turn() -> None:
+    unfinished = state(releases=("web",))
+    assert in_turn(other(700), state=unfinished, pipeline=PIPELINE_OF_ONE).kind == "Promote"
+
+
+PIPELINE_OF_ONE = replace(PIPELINE, environments=PIPELINE.environments[:1])
+
+
+def test_its_own_gates_come_before_its_turn_and_its_turn_before_a_freeze() -> None:
+    frozen = state(freezes=(Freeze("ann"),))
+    assert in_turn(other(700), state=frozen).kind == "Queued"
+    given = record({"build": ""}, branches={"main": Place(800)})
+    (decision,) = decide(given, {}, IN_TURN, declared_gates([IN_TURN]), NOW, (other(700),))
+    assert decision.kind == "Wait"
+
+
+# on request
+
+
+def asked_for(given: Record) -> Decision:
+    environment = PIPELINE.environments[0]
+    return on_request(given, PIPELINE, environment, declared_gates([PIPELINE]), NOW)
+
+
+def test_a_person_gets_what_has_been_there_before() -> None:
+    again = record({**READY, "scan": "TRUE", "deployed_to_staging": "TRUE"}, claims={"staging": CLAIM})
+    assert asked_for(again) == Promote("staging", "main", 500, ("build", "scan"))
+
+
+@pytest.mark.parametrize("given, kind", [
+    (record({"build": "FALSE"}), "Blocked"),
+    (record({"build": ""}), "Wait"),
+    (record({**READY, "scan": ""}), "Wait"),
+    (record({"build": {"status": "TRUE", "expires_at": BEFORE}}), "Wait"),
+    (record(branches={}), "NotACandidate"),
+    (record(branches={"feature": MAIN}), "NotACandidate"),
+])  # fmt: skip
+def test_a_person_gets_nothing_whose_gates_are_closed(given: Record, kind: str) -> None:
+    assert asked_for(given).kind == kind
+
+
+@pytest.mark.parametrize("problems, mendable", [((), False), (("broken",), True)])
+def test_only_what_somebody_broke_can_be_mended(problems: tuple[str, ...], mendable: bool) -> None:  # noqa: FBT001
+    decision = decided(record(branches={}, problems=problems))
+    assert isinstance(decision, NotACandidate)
+    assert decision.can_be_mended is mendable

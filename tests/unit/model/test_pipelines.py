@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from pipeline_state.model.pipelines import (
     Release,
     SourceKind,
 )
-from pipeline_state.model.promotion import Promotion, promotion_id
+from pipeline_state.model.promotion import Action, Promotion, promotion_id
 
 WEB = Release("web", "shop", "oci://registry/web", "1.2.3", {"image": {"repository": "web"}, "replicas": 2}, "tag", 60)
 PIPELINE = Pipeline(
@@ -110,7 +111,15 @@ def test_a_promotion_of_a_later_version_is_read() -> None:
     assert Promotion.from_dict(later, "00-1-2-01") == PROMOTION
 
 
-@pytest.mark.parametrize("missing", sorted(set(PROMOTION.to_dict())))
+SINCE_THE_FIRST: dict[str, Any] = {"action": Action.PROMOTE, "reason": "", "override": False, "freezes": ()}
+
+
+def test_a_promotion_of_the_first_version_is_read() -> None:
+    written = {name: value for name, value in PROMOTION.to_dict().items() if name not in SINCE_THE_FIRST}
+    assert Promotion.from_dict(written, "00-1-2-01") == replace(PROMOTION, **SINCE_THE_FIRST)
+
+
+@pytest.mark.parametrize("missing", sorted(set(PROMOTION.to_dict()) - set(SINCE_THE_FIRST)))
 def test_a_promotion_that_is_not_whole_is_refused(missing: str) -> None:
     written = PROMOTION.to_dict()
     del written[missing]
