@@ -154,7 +154,8 @@ class Frozen(_About):
     @property
     def state(self) -> str:
         """What the environment is."""
-        frozen = f"{self.environment} is frozen until {self.until or 'unfrozen'} by {self.by or 'somebody'}"
+        until = f" until {self.until}" if self.until else ""
+        frozen = f"{self.environment} is frozen by {self.by or 'somebody'}{until}"
         return f"{frozen}: {self.reason}" if self.reason else frozen
 
     @property
@@ -182,7 +183,7 @@ class Held(_About):
 
 @dataclass(frozen=True, slots=True)
 class NotACandidate(_About):
-    """The commit can never go there as it is. can_be_mended: whether only somebody's edit of its record is in the way."""
+    """The commit can never go there as it is. can_be_mended: whether somebody's edit of its record is what bars it."""
 
     why: str
     can_be_mended: bool = False

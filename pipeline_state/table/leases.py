@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pynamodb.exceptions import DoesNotExist, PynamoDBException
 
 from pipeline_state.faults import TemporaryFault
+from pipeline_state.model.decision import Frozen, Held
 from pipeline_state.model.promotion import Promotion
 from pipeline_state.table.models import EnvironmentItem, Raw, all_of, as_read, at, set_all, to_plain, to_raw
 from pipeline_state.table.retry import ATTEMPTS, step_aside
@@ -25,6 +26,7 @@ from pipeline_state.table.snapshot import (
     PARKED,
     read_environments,
     read_state,
+    with_stop,
     with_windows,
 )
 from pipeline_state.table.transaction import ConflictError, fault
@@ -87,8 +89,8 @@ def take(promotion: Promotion, owner: str, now: float, until: float) -> Lease:
     """Take a release's lease for a promotion, if the environment is open to it; or else why not.
 
     Times in epoch seconds. It is looked at first, then written on condition that nobody has closed it meanwhile, nor
-    claimed it, nor taken the lease. Raises TemporaryFault. A call that is sent twice, since its answer got lost, takes it
-    all the same.
+    claimed it, nor taken the lease. A call that is sent twice, since its answer got lost, takes it all the same. Raises
+    TemporaryFault.
     """
     for _ in range(ATTEMPTS):
         try:
@@ -187,13 +189,11 @@ def _refusal(promotion: Promotion, raw: Raw, stop: Raw, owner: str, now: float) 
 
 def bar(promotion: Promotion, raw: Raw, stop: Raw, now: datetime) -> Barred | None:
     """What closed it after the claim. What a person asked for goes where it is held, too; an override, everywhere."""
-    state = read_state(promotion.pipeline, promotion.environment, raw)
+    state = with_stop(read_state(promotion.pipeline, promotion.environment, raw), stop)
     if state.held_by and not promotion.is_asked_for:
-        return Barred(f"{state.name} is held by {state.held_by}")
-    stopped = read_state(*EVERYTHING, stop).freezes
-    state = with_windows(replace(state, freezes=(*state.freezes, *stopped)), promotion.freezes, now)
-    freeze = None if promotion.override else state.freeze(now)
-    return Barred(f"{state.name} is frozen until {freeze.until or 'unfrozen'} by {freeze.by}") if freeze else None
+        return Barred(Held(state.name, state.held_by, state.held_reason).state)
+    freeze = None if promotion.override else with_windows(state, promotion.freezes, now).freeze(now)
+    return Barred(Frozen(state.name, freeze.until, freeze.by, freeze.reason).state) if freeze else None
 
 
 def _read(promotion: Promotion) -> Raw:

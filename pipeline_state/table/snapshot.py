@@ -93,8 +93,7 @@ class Snapshot:
         state = read_state(
             pipeline.name, environment.name, self.environments.get((pipeline.name, environment.name), {})
         )
-        stopped = read_state(*EVERYTHING, self.environments.get(EVERYTHING, {})).freezes
-        return with_windows(replace(state, freezes=(*state.freezes, *stopped)), environment.freezes, now)
+        return with_windows(with_stop(state, self.environments.get(EVERYTHING, {})), environment.freezes, now)
 
     def decisions(self, pipeline: Pipeline, now: datetime) -> list[Decision]:
         """What is decided about the commit at a time. Raises PermanentFault where an environment cannot be read."""
@@ -183,6 +182,12 @@ def read_state(pipeline: str, name: str, raw: Raw) -> EnvironmentState:
         held_by=str(item.get("held_by", "")),
         held_reason=str(item.get("held_reason", "")),
     )
+
+
+def with_stop(state: EnvironmentState, stop: Raw) -> EnvironmentState:
+    """The state with the stop of everything in its item, if there is one."""
+    stopped = [replace(each, by=f"{each.by}, who stopped everything") for each in read_state(*EVERYTHING, stop).freezes]
+    return replace(state, freezes=(*state.freezes, *stopped)) if stopped else state
 
 
 def with_windows(state: EnvironmentState, windows: Sequence[FreezeWindow], now: datetime) -> EnvironmentState:

@@ -109,13 +109,13 @@ CASES: dict[str, tuple[Record, EnvironmentState | None, str, str]] = {
         record(),
         state(freezes=(Freeze("ann"),)),
         "Frozen",
-        "ready, but staging is frozen until unfrozen by ann",
+        "ready, but staging is frozen by ann",
     ),
     "it is frozen until later": (
         record(),
         state(freezes=(Freeze("ann", AFTER),)),
         "Frozen",
-        f"ready, but staging is frozen until {AFTER} by ann",
+        f"ready, but staging is frozen by ann until {AFTER}",
     ),
     "it was frozen until now": (
         record(),
@@ -127,21 +127,19 @@ CASES: dict[str, tuple[Record, EnvironmentState | None, str, str]] = {
         record(),
         state(freezes=(Freeze("ann", "Monday"),)),
         "Frozen",
-        "ready, but staging is frozen until Monday by ann",
+        "ready, but staging is frozen by ann until Monday",
     ),
     "it is frozen twice": (
         record(),
-        state(
-            freezes=(Freeze("ann", AFTER), Freeze("everybody", "", "stopped"), Freeze("ben", "2026-07-01T14:00:00Z"))
-        ),
+        state(freezes=(Freeze("ann", AFTER), Freeze("zoe", "", "stopped"), Freeze("ben", "2026-07-01T14:00:00Z"))),
         "Frozen",
-        "ready, but staging is frozen until unfrozen by zoe: stopped",
+        "ready, but staging is frozen by zoe: stopped",
     ),
     "one of two freezes has ended": (
         record(),
         state(freezes=(Freeze("ann", BEFORE), Freeze("ben", AFTER))),
         "Frozen",
-        f"ready, but staging is frozen until {AFTER} by ben",
+        f"ready, but staging is frozen by ben until {AFTER}",
     ),
     "it is held with a reason": (
         record(),
@@ -239,7 +237,7 @@ CASES: dict[str, tuple[Record, EnvironmentState | None, str, str]] = {
         record(claims={"staging": CLAIM}),
         state(generation=3, parked=("web",), freezes=(Freeze("ann", AFTER, "stocktaking"),)),
         "Promoted",
-        f"promoted to staging at {BEFORE}, but staging is frozen until {AFTER} by ann: stocktaking",
+        f"promoted to staging at {BEFORE}, but staging is frozen by ann until {AFTER}: stocktaking",
     ),
     "it is claimed and its installation is about to go on": (
         record(claims={"staging": CLAIM}),
