@@ -59,7 +59,7 @@ def _sender(kind: str, id_and_source: str) -> str:
 
 
 def _sentence(kind: str, what: Mapping[str, Any]) -> str:
-    told = {name: said(value) for name, value in what.items()}
+    told = {name: "removed" if value is None else said(value) for name, value in what.items()}
     if kind in _SENTENCES:
         return _SENTENCES[kind](told)
     if "release" in told:

@@ -38,6 +38,9 @@ KINDS = {
 }
 """Which kind of gate source an event type is; every com.github.status.<state> is a check too."""
 
+MOST_PATHS, LONGEST_PATHS = 200, 8192
+"""How many of a push's paths the journal keeps, and how many bytes of them: what has more is not wholly known there."""
+
 OUTCOMES = {"deployed": "TRUE", "failed": "FALSE", "errored": ""}
 """What the deployed gate says after each kind of result; an error leaves it pending, with the reason."""
 
@@ -74,7 +77,7 @@ class GateRecorder:
             tracing.send_root(before.repo, commit, start=start, fields={"repo": before.repo, "commit": commit})
 
     def _transition(self, event: CloudEvent, repo: str, commit: str) -> Snapshot | None:
-        kind = _kind(event.get_type())
+        kind = source_kind(event.get_type())
         if event.get_type() == "com.github.push":
             return self._push(event, repo, commit)
         if kind is not None:
@@ -91,10 +94,10 @@ class GateRecorder:
             pushed_at=str(data.get("pushed_at") or _time(event)),
             paths=tuple(str(path) for path in paths) if known and isinstance(paths, list) else None,
         )
-        what = {"branch": data["branch"], "before": push.before, "forced": bool(data.get("forced"))}
-        return record_push(
-            self.reader, str(data["branch"]), push, self._happening(event, repo, commit, what), _trace_of
-        )
+        marks = {"forced": bool(data.get("forced")), "created": bool(data.get("created"))}
+        what = {"branch": data["branch"], "before": push.before, "pushed_at": push.pushed_at, **marks, **_paths(push)}
+        happening = self._happening(event, repo, commit, what)
+        return record_push(self.reader, str(data["branch"]), push, happening, _trace_of)
 
     def _result(self, kind: SourceKind, event: CloudEvent, repo: str, commit: str) -> Snapshot:
         data = _data(event)
@@ -107,7 +110,8 @@ class GateRecorder:
             url=str(data.get("url", "")),
             who=str(data.get("who", "")),
         )
-        what = {"name": result.name, "status": result.status, "url": result.url}
+        shown = ("name", "app", "status", "completed_at", "url")
+        what = {name: getattr(result, name) for name in shown}
         return record_result(self.reader, result, self._happening(event, repo, commit, what), _trace_of)
 
     def _deployment(self, event: CloudEvent, told: Deployment) -> Snapshot | None:
@@ -181,7 +185,7 @@ def _commit_of(event: CloudEvent) -> tuple[str, str] | None:
     if type_.startswith("dev.cdevents"):
         promotion = read_deployment(event).promotion
         return promotion.repo, promotion.commit
-    if type_ != "com.github.push" and _kind(type_) is None:
+    if type_ != "com.github.push" and source_kind(type_) is None:
         raise PermanentFault(f"no gate is made of {type_}; mend the filter of the queue's subscription")
     data = _data(event)
     repo, commit = data.get("repo"), data.get("sha")
@@ -190,8 +194,18 @@ def _commit_of(event: CloudEvent) -> tuple[str, str] | None:
     return str(repo), str(commit)
 
 
-def _kind(type_: str) -> SourceKind | None:
+def source_kind(type_: str) -> SourceKind | None:
+    """Which kind of gate source an event's type is; None for what is no result."""
     return SourceKind.GITHUB_CHECK if type_.startswith("com.github.status") else KINDS.get(type_)
+
+
+def _paths(push: Push) -> dict[str, Any]:
+    """What the journal keeps of a push's paths."""
+    paths = list(push.paths or ())
+    size = sum(len(path.encode()) for path in paths)
+    if push.paths is None or len(paths) > MOST_PATHS or size > LONGEST_PATHS:
+        return {"paths_complete": False}
+    return {"paths": paths, "paths_complete": True}
 
 
 def _data(event: CloudEvent) -> Mapping[str, Any]:

@@ -23,6 +23,9 @@ from pipeline_state.table.snapshot import Reader
 from pipeline_state.table.stream import Change, read_change, read_opening
 
 _SHOWN = 200
+"""Characters of a value that somebody wrote, of which the journal keeps what decisions look at first."""
+
+_EVIDENCE = ("expires_at", "at", "by", "reason", "url")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ class Promoter:
 
     def _note(self, change: Change) -> None:
         values = to_plain({name: value for name, value in change.edits.items() if value is not None})
-        shown = {name: str(values.get(name, "removed"))[:_SHOWN] for name in change.edits}
+        shown = {name: _shown(values[name]) if name in values else None for name in change.edits}
         happening = Happening(
             repo=change.repo,
             commit=change.commit,
@@ -80,6 +83,7 @@ class Promoter:
             kind="edited by hand",
             by=_claimed_by(values),
             verified=False,
+            written_at=format_time(self.now()),
             what=shown,
         )
         with tracing.span("note hand edit", gates=", ".join(change.edits)):
@@ -105,6 +109,18 @@ def handler() -> Handle:
     promotions = Promotions(Reader(), Publisher(clients("sns")), settings.promotion_topic_arn, utc_now)
     promoter = Promoter(promotions, utc_now)
     return Batch(promoter.consider, Queue(settings.dead_letter_queue_url, lambda: clients("sqs"))).changes
+
+
+def _shown(value: Any) -> Any:
+    """A gate's value as the journal keeps it: status and evidence as far as there is room; all else as text."""
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, Mapping):
+        return str(value)[:_SHOWN]
+    kept = {"status": str(value["status"])[:_SHOWN]} if "status" in value else {}
+    for name in (name for name in _EVIDENCE if isinstance(value.get(name), str)):
+        kept[name] = value[name][: _SHOWN - sum(map(len, kept.values()))]
+    return kept
 
 
 def _claimed_by(values: Mapping[str, Any]) -> str:

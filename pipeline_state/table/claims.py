@@ -240,6 +240,7 @@ def _happening(it: _Claim) -> Happening:
         "generation": it.generation,
         "pipeline_version": it.pipeline.version,
         **_told(it.order),
+        **({"holds": True} if it.order.holds else {}),
     }
     return Happening(
         repo=it.snapshot.repo,
