@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pipeline_state import tracing
@@ -23,6 +23,9 @@ from pipeline_state.table.snapshot import Reader
 from pipeline_state.table.stream import Change, read_change, read_opening
 
 _SHOWN = 200
+
+_LONGEST = timedelta(seconds=20)
+"""For what waits in many repositories at once; the sweeper comes to the rest within a minute."""
 """Characters of a value that somebody wrote, of which the journal keeps what decisions look at first."""
 
 _EVIDENCE = ("expires_at", "at", "by", "reason", "url")
@@ -50,9 +53,11 @@ class Promoter:
             self._promote(opening.repo, opening.commit)
             return
         repos = [opening.repo] if opening.repo else dict.fromkeys(each.repo for each in waiting.everywhere())
-        outcome = Outcome()
+        outcome, until = Outcome(), self.now() + _LONGEST
         for repo in repos:
             outcome.add(self.promotions.promote_waiting(repo))
+            if self.now() > until:
+                break
         outcome.raise_fault()
 
     def _promote(self, repo: str, commit: str) -> None:

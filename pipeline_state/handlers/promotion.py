@@ -92,7 +92,7 @@ class Promotions:
         raise TemporaryFault(f"others keep changing what {repo}@{commit[:12]} depends on", delay_seconds=1)
 
     def promote_waiting(self, repo: str) -> Outcome:
-        """Take what waits in a repository wherever it can go: the newest first, or the oldest where each has its turn.
+        """Take what waits in a repository wherever it can go.
 
         Raises TemporaryFault and PermanentFault.
         """
@@ -100,7 +100,7 @@ class Promotions:
         return self.promote_among(self.look(repo, commits)) if commits else Outcome()
 
     def look(self, repo: str, commits: Iterable[str]) -> list[Snapshot]:
-        """Commits that wait, each as it is now, newest first; those without a record are left out.
+        """Commits that wait, each as it is now; those without a record are left out.
 
         Raises TemporaryFault and PermanentFault.
         """
@@ -109,13 +109,29 @@ class Promotions:
             return []
         snapshot = self.reader.read(repo, next(iter(records)))
         whole = replace(snapshot, items={**records, **snapshot.items})
-        return sorted((whole.of(commit) for commit in records), key=_place, reverse=True)
+        return [whole.of(commit) for commit in records]
 
     def promote_among(self, snapshots: list[Snapshot]) -> Outcome:
-        """Act on what has been looked at, newest first. Each commit that can move is looked at once more for that."""
+        """Act on what has been looked at. Each commit that can move is looked at once more for that.
+
+        Claims left half done are finished first. Of several that are ready for an environment, one goes: the newest, or
+        the oldest where each has its turn; the next one only if that one's record cannot be written.
+        """
         found = Outcome(Counter(waiting=len(snapshots)))
-        for snapshot in {each.commit: each for each in self._movable(snapshots)}.values():
+        decided = [(each, pipeline, self._decisions(each, pipeline)) for each, pipeline in _cases(snapshots)]
+        unfinished = {
+            snapshot.commit: snapshot
+            for snapshot, _, decisions in decided
+            if any(self._is_unfinished(snapshot, decision) for decision in decisions)
+        }
+        for snapshot in unfinished.values():
             found.add(self._promote_one(snapshot))
+        for candidates in _ready(decided):
+            for snapshot in candidates:
+                outcome = self._promote_one(snapshot)
+                found.add(outcome)
+                if not any(isinstance(fault, PermanentFault) for fault in outcome.faults):
+                    break
         if snapshots:
             self._resume_all(snapshots[0], found)
         return found
@@ -128,21 +144,6 @@ class Promotions:
         except (PermanentFault, TemporaryFault) as fault:
             _log.warning("%s@%s: %s", repo, commit[:12], fault.reason)
             return Outcome(faults=[fault])
-
-    def _movable(self, snapshots: list[Snapshot]) -> Iterator[Snapshot]:
-        """All that have a claim left half done, and for each environment one to promote."""
-        decided = [(each, pipeline, self._decisions(each, pipeline)) for each, pipeline in _cases(snapshots)]
-        for snapshot, _, decisions in decided:
-            if any(self._is_unfinished(snapshot, decision) for decision in decisions):
-                yield snapshot
-        ready: dict[tuple[str, str], list[Snapshot]] = {}
-        for snapshot, pipeline, decisions in decided:
-            for decision in decisions:
-                if isinstance(decision, Promote):
-                    ready.setdefault((pipeline.name, decision.environment), []).append(snapshot)
-        for (name, environment), candidates in ready.items():
-            first = _takes_oldest(candidates[0], name, environment)
-            yield candidates[-1 if first else 0]
 
     def _is_unfinished(self, snapshot: Snapshot, decision: Decision) -> bool:
         return isinstance(decision, Promoted) and (not decision.published or self._is_overdue(snapshot, decision))
@@ -235,11 +236,21 @@ def _environments(snapshot: Snapshot) -> Iterator[tuple[Pipeline, Environment]]:
     return ((each, environment) for each in snapshot.definitions.pipelines for environment in each.environments)
 
 
-def _takes_oldest(snapshot: Snapshot, name: str, environment: str) -> bool:
-    found = (each for pipeline, each in _environments(snapshot) if (pipeline.name, each.name) == (name, environment))
-    return any(each.policy is Policy.EVERY for each in found)
+def _ready(decided: Iterable[tuple[Snapshot, Pipeline, list[Decision]]]) -> list[list[Snapshot]]:
+    """For each environment the commits that are to go there, in the order in which it takes them."""
+    ready: dict[tuple[str, str], list[tuple[int, Snapshot]]] = {}
+    oldest_first = set()
+    for snapshot, pipeline, decisions in decided:
+        for environment, decision in zip(pipeline.environments, decisions, strict=True):
+            if isinstance(decision, Promote):
+                ready.setdefault((pipeline.name, environment.name), []).append((decision.sequence, snapshot))
+            if environment.policy is Policy.EVERY:
+                oldest_first.add((pipeline.name, environment.name))
+    return [
+        [snapshot for _, snapshot in sorted(candidates, key=_sequence, reverse=place not in oldest_first)]
+        for place, candidates in ready.items()
+    ]
 
 
-def _place(snapshot: Snapshot) -> int:
-    """The latest place on any branch; below all others where it has none."""
-    return max((place.sequence for place in snapshot.record.branches.values()), default=-1)
+def _sequence(candidate: tuple[int, Snapshot]) -> int:
+    return candidate[0]

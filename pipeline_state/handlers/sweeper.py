@@ -18,7 +18,7 @@ from pipeline_state.model.gates import GateStatus
 from pipeline_state.settings import read_settings
 from pipeline_state.startup import Clients, start_tracing, utc_now
 from pipeline_state.table import retention, waiting
-from pipeline_state.table.models import connect, tables_of
+from pipeline_state.table.models import EXPIRES_AT, connect, tables_of
 from pipeline_state.table.pushes import is_claimed
 from pipeline_state.table.snapshot import Reader, Snapshot
 from pipeline_state.table.waiting import Waiting
@@ -94,7 +94,7 @@ class Sweeper:
             ]
             places = [(state.pipeline, state.name) for state in states]
             retention.let_old_promotions_go(places, [state.head for state in states], now)
-        elif snapshot and "_expires_at" not in snapshot.item:
+        elif snapshot and EXPIRES_AT not in snapshot.item:
             retention.let_go(each.repo, each.commit, now)
         waiting.forget(each)
 

@@ -14,7 +14,7 @@ from pynamodb.expressions.operand import Path
 from pipeline_state.faults import PermanentFault
 from pipeline_state.model.decision import Promote
 from pipeline_state.model.environments import EnvironmentState
-from pipeline_state.model.pipelines import Environment, Pipeline
+from pipeline_state.model.pipelines import Environment, Pipeline, Policy
 from pipeline_state.model.promotion import AUTOMATIC, Action, Promotion, promotion_id
 from pipeline_state.model.record import BRANCHES, CLAIM
 from pipeline_state.model.times import format_time
@@ -35,7 +35,7 @@ from pipeline_state.table.models import (
     to_raw,
 )
 from pipeline_state.table.results import with_note
-from pipeline_state.table.snapshot import CLOSING, Snapshot
+from pipeline_state.table.snapshot import CLOSING, IN_TURN, Snapshot
 from pipeline_state.table.transaction import Transaction, fault
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def claim(
     _move_head(transaction, it, promotions)
     _keep_deployment(transaction, it, promotions)
     waiting.note(transaction, snapshot.repo, snapshot.commit, f"{decision.environment}-{it.generation}")
-    journal.append(transaction, _happening(it))
+    journal.append(transaction, _happening(it, promotions[0].pipeline_version))
     transaction.commit()
     return promotions
 
@@ -204,6 +204,7 @@ def _move_head(transaction: Transaction, it: _Claim, promotions: Sequence[Promot
         "branch": it.decision.branch,
         "promoted_at": it.moment,
         "releases": [promotion.release.name for promotion in promotions],
+        IN_TURN: it.environment.policy is Policy.EVERY,
     }
     if it.decision.sequence > it.state.sequence:
         moved |= {"sequence": it.decision.sequence, "newest": it.snapshot.commit}
@@ -233,12 +234,12 @@ def _told(order: Order) -> dict[str, str]:
     return {name: value for name, value in asked.items() if value} if order.by != AUTOMATIC else {}
 
 
-def _happening(it: _Claim) -> Happening:
+def _happening(it: _Claim, version: int) -> Happening:
     what: Mapping[str, Any] = {
         "pipeline": it.pipeline.name,
         "environment": it.environment.name,
         "generation": it.generation,
-        "pipeline_version": it.pipeline.version,
+        "pipeline_version": version,
         **_told(it.order),
         **({"holds": True} if it.order.holds else {}),
     }

@@ -34,6 +34,9 @@ EVERYTHING = ("#everything", "stop")
 CLOSING = ("frozen_by", "frozen_until", "held_by")
 """The attributes by which people close an environment."""
 
+IN_TURN = "in_turn"
+"""The attribute that says whether an environment takes every commit, so that one that is done lets the next one go."""
+
 DONE, LEASED_UNTIL, PARKED = "done:", "lease_until:", "parked:"
 """What an environment's attributes about one of its releases begin with."""
 

@@ -16,7 +16,7 @@ from pipeline_state.model.gates import is_gate
 from pipeline_state.model.record import BRANCHES, CLAIM, LAST_WRITE, WRITTEN
 from pipeline_state.model.times import parse_time
 from pipeline_state.table.models import Raw, to_plain
-from pipeline_state.table.snapshot import CLOSING, DONE, EVERYTHING
+from pipeline_state.table.snapshot import CLOSING, DONE, EVERYTHING, IN_TURN
 from pipeline_state.table.waiting import ASKED, PARTITION
 
 
@@ -80,8 +80,8 @@ def read_opening(record: Mapping[str, Any]) -> Opening | None:
     repo, commit = str(image.get("repo", "")), str(image.get("commit", ""))
     if key[0] == PARTITION:
         return Opening(repo, commit) if ASKED in changed and repo and commit else None
-    is_opened = bool(changed & {*CLOSING}) or any(name.startswith(DONE) for name in changed)
-    return Opening(repo, "") if is_opened and repo and "#" not in key[1] else None
+    is_done = new.get(IN_TURN, {}).get("BOOL") is True and any(name.startswith(DONE) for name in changed)
+    return Opening(repo, "") if repo and (is_done or changed & {*CLOSING}) else None
 
 
 def _is_asked_for(changed: Collection[str], new: Raw) -> bool:

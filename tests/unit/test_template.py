@@ -272,14 +272,24 @@ def test_every_queue_that_is_worked_off_has_an_alarm_on_its_age(queue: str) -> N
 
 
 def test_a_bug_that_costs_one_message_is_counted_from_the_logs() -> None:
-    filters = list(resources("AWS::Logs::MetricFilter").values())
-    watched = {one["LogGroupName"]["Ref"] for one in filters if one["FilterPattern"] == '"unexpected"'}
+    filters = [one for name, one in resources("AWS::Logs::MetricFilter").items() if name.endswith("Bugs")]
+    assert all(one["FilterPattern"] == '"unexpected"' for one in filters)
+    watched = {one["LogGroupName"]["Ref"] for one in filters}
     assert watched == {
         f"{name}Logs" for name in ("EventForwarder", "GateRecorder", "Promoter", "Sweeper", "HelmInstaller")
     }
     alarm = ALARMS["BugsAlarm"]
     counted = {"MetricName": alarm["MetricName"], "MetricNamespace": alarm["Namespace"], "MetricValue": "1"}
     assert [one["MetricTransformations"] for one in filters] == [[counted]] * len(filters)
+
+
+def test_what_the_sweeper_cannot_mend_raises_an_alarm() -> None:
+    found = resources("AWS::Logs::MetricFilter")["SweeperFindings"]
+    assert found["LogGroupName"] == {"Ref": "SweeperLogs"}
+    assert found["FilterPattern"] == '?"stuck" ?"missed deliveries"'  # as handlers.promotion and .redelivery say it
+    (metric,) = found["MetricTransformations"]
+    alarm = ALARMS["SweeperFindingsAlarm"]
+    assert (alarm["MetricName"], alarm["Namespace"]) == (metric["MetricName"], metric["MetricNamespace"])
 
 
 @pytest.mark.parametrize("metric", ["Errors", "Throttles"])
