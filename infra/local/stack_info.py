@@ -33,6 +33,7 @@ class StackInfo:
 
     github_secrets, circleci_secrets: the values, current first. kubeconfig, helm, traces and log are paths.
     Tables and functions are names, queues URLs, topics ARNs; the last three by their logical ids in template.yaml.
+    failures_bucket: the name of the bucket for what the promoter's stream gave up.
     """
 
     endpoint_url: str
@@ -56,6 +57,7 @@ class StackInfo:
     queues: Mapping[str, str]
     topics: Mapping[str, str]
     functions: Mapping[str, str]
+    failures_bucket: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON data, as `gatestream up --json` prints it."""
@@ -89,6 +91,7 @@ def where_outputs_say(outputs: Mapping[str, str], endpoint_url: str) -> dict[str
         "queues": _ending_in("QueueUrl", outputs),
         "topics": _ending_in("TopicArn", outputs),
         "functions": _ending_in("Function", outputs),
+        "failures_bucket": outputs["PromoterFailuresBucket"],
     }
 
 

@@ -9,7 +9,14 @@ try:
 except ModuleNotFoundError as error:
     raise SystemExit("gatestream: the command needs some more packages: pip install 'gatestream[cli]'") from error
 
-from pipeline_state.cli import local_commands, pipelines_commands, record_commands, trace_commands, webhook_commands
+from pipeline_state.cli import (
+    dlq_commands,
+    local_commands,
+    pipelines_commands,
+    record_commands,
+    trace_commands,
+    webhook_commands,
+)
 from pipeline_state.cli.options import before_the_command
 from pipeline_state.cli.output import guarded_output
 
@@ -30,5 +37,5 @@ app = _Application(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 before_the_command(app)
-for room in (local_commands, pipelines_commands, record_commands, trace_commands, webhook_commands):
+for room in (local_commands, pipelines_commands, record_commands, trace_commands, webhook_commands, dlq_commands):
     room.register(app)

@@ -24,6 +24,8 @@ class Stack:
 
     secret_arns, webhook_urls: by provider, "github" and "circleci". traces: the file of spans, on the local stack only.
     parameters: a deployed stack's, by name. client: makes boto3 clients by service name.
+    queues, functions: URLs and names by their logical ids in template.yaml, as far as the stack's outputs tell them.
+    failures_bucket: what the promoter's stream gave up.
     """
 
     name: str
@@ -34,6 +36,9 @@ class Stack:
     client: Callable[[str], Any]
     traces: Path | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
+    queues: Mapping[str, str] = field(default_factory=dict)
+    functions: Mapping[str, str] = field(default_factory=dict)
+    failures_bucket: str = ""
 
     def connect(self) -> None:
         """Point the tables' models at this stack."""
@@ -98,6 +103,9 @@ def local_from(info: Any) -> Stack:
         secret_arns={"github": info.github_secrets_arn, "circleci": info.circleci_secrets_arn},
         client=info.client,
         traces=Path(info.traces),
+        queues=info.queues,
+        functions=info.functions,
+        failures_bucket=info.failures_bucket,
     )
 
 
@@ -119,6 +127,9 @@ def deployed(name: str, region: str | None, profile: str | None) -> Stack:
         secret_arns={"github": outputs["GitHubSecretsArn"], "circleci": outputs["CircleCISecretsArn"]},
         client=session.client,
         parameters={each["ParameterKey"]: each["ParameterValue"] for each in described.get("Parameters", [])},
+        queues=_ending_in("QueueUrl", outputs),
+        functions=_ending_in("Function", outputs),
+        failures_bucket=outputs.get("PromoterFailuresBucket", ""),
     )
 
 
@@ -132,6 +143,10 @@ _OUTPUTS = (
     "GitHubSecretsArn",
     "CircleCISecretsArn",
 )
+
+
+def _ending_in(kind: str, outputs: Mapping[str, str]) -> dict[str, str]:
+    return {name.removesuffix(kind): value for name, value in outputs.items() if name.endswith(kind)}
 
 
 def _described(session: boto3.Session, name: str) -> Mapping[str, Any]:

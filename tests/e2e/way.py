@@ -50,8 +50,8 @@ class Way:
 
     def __post_init__(self) -> None:
         names = (self.stack.gates_table, self.stack.environments_table, self.stack.journal_table)
-        keys = {"access_key": "test", "secret_key": "test"}
-        connect(Tables(*names, self.stack.pipelines_table, self.stack.region, self.stack.endpoint_url, **keys))
+        tables = Tables(*names, self.stack.pipelines_table, self.stack.region, access_key="test", secret_key="test")
+        connect(replace(tables, endpoint_url=self.stack.endpoint_url))
 
     @property
     def namespace(self) -> str:

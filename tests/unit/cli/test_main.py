@@ -22,6 +22,7 @@ COMMANDS = [
     ["trace"],
     ["gate", "set"],
     ["webhook", "send"],
+    *(["dlq", name] for name in ("list", "show", "redrive")),
     *(["pipelines", name] for name in ("apply", "check", "show", "schema")),
 ]
 
