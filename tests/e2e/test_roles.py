@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,11 @@ import pytest
 from infra.local import stack as local_stack
 from infra.local.process import ROOT
 from infra.local.stack import StackInfo, StackOptions
+from pipeline_state.model.environments import Freeze
 from pipeline_state.model.pipelines import GateDefinition, GateSource, SourceKind
+from pipeline_state.table import holds, waiting
+from pipeline_state.table.definitions import load_definitions
+from pipeline_state.table.journal import Happening
 from tests.e2e.watch import eventually
 from tests.e2e.way import Way, commit
 
@@ -83,6 +88,33 @@ def test_the_roles_suffice_for_the_whole_way(guarded: StackInfo) -> None:
     assert way.deployed(sha, "production")["releases"]["production"]["status"] == "TRUE"
 
 
+def test_the_roles_suffice_for_a_freeze_that_ends_and_for_the_sweep(guarded: StackInfo) -> None:
+    way, sha = Way(guarded), commit()
+    way.define(way.environment("production"))
+    [pipeline] = load_definitions(way.repo).pipelines
+    by = Happening(
+        pipeline.name, "production", "2026-01-01T00:00:00Z", "freeze", "test", "frozen", "ann", verified=True
+    )
+    holds.freeze(pipeline, "production", Freeze("ann"), by)
+    way.push(sha)
+    way.recorded(sha)
+    assert swept(guarded)["waiting"] >= 1
+    assert "_claim_production" not in way.item(sha)
+    holds.unfreeze(pipeline, "production", replace(by, id="unfreeze", kind="unfrozen"))
+    way.deployed(sha, "production")
+    assert swept(guarded)["settled"] >= 1
+    assert waiting.of_repo(way.repo) == []
+
+
+def swept(stack: StackInfo) -> dict[str, Any]:
+    """What the sweeper answers when it is woken."""
+    answer = stack.client("lambda").invoke(FunctionName=stack.functions["Sweeper"])
+    report: dict[str, Any] = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, report
+    assert report["faults"] == 0
+    return report
+
+
 def test_the_roles_suffice_for_what_goes_wrong(guarded: StackInfo) -> None:
     status, _ = Way(guarded).github("push", {"ref": "refs/heads/incomplete"})
     assert status == 422
@@ -137,6 +169,11 @@ CALLS = [
     ("Promoter", "send", "Installs", False),
     ("Promoter", "update", "Pipelines", False),
     ("Promoter", "delete", "Gates", False),
+    ("Sweeper", "publish", "PromotionEvents", True),
+    ("Sweeper", "publish", "DeploymentEvents", False),
+    ("Sweeper", "update", "Gates", True),
+    ("Sweeper", "delete", "Gates", False),
+    ("Sweeper", "update", "Pipelines", False),
     ("HelmInstaller", "publish", "DeploymentEvents", True),
     ("HelmInstaller", "update", "Gates", False),
     ("HelmInstaller", "read", "GitHubSecrets", False),
