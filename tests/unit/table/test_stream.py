@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from pipeline_state.table.models import to_raw
-from pipeline_state.table.stream import Change, read_change
+from pipeline_state.table.snapshot import EVERYTHING
+from pipeline_state.table.stream import Change, Opening, read_change, read_opening
+from pipeline_state.table.waiting import PARTITION
 
 KEYS = {"repo": {"S": "myOrg/myApp"}, "commit": {"S": "a" * 40}}
 
@@ -31,8 +33,9 @@ def places(**place: Any) -> dict[str, Any]:
         (places(), {"_branches": "nonsense"}),
         ({"scan": ""}, {"scan": "TRUE"}),
         ({"scan": ""}, {"_schema": 1}),
+        ({}, {"_claim_staging": {"generation": 1, "by": "ann", "published": False}}),
     ],
-    ids=["a later place", "known paths", "a new record", "a broken place", "a gate", "a removed gate"],
+    ids=["a later place", "known paths", "a new record", "a broken place", "a gate", "a removed gate", "a request"],
 )
 def test_what_a_decision_looks_at_is_a_wake_up(old: dict[str, Any], new: dict[str, Any]) -> None:
     assert change(old, new).matters
@@ -45,8 +48,59 @@ def test_what_a_decision_looks_at_is_a_wake_up(old: dict[str, Any], new: dict[st
         ({}, {"_claim_staging": {"generation": 1}}),
         ({"_set_scan": {"at": "x"}}, {"_set_scan": {"at": "y"}}),
         (places(), {}),
+        ({}, {"_claim_staging": {"generation": 1, "by": "ann", "published": True}}),
+        ({}, {"_claim_staging": "nonsense"}),
     ],
-    ids=["the commit that follows", "a claim", "a note", "a removed record"],
+    ids=["the commit that follows", "a claim", "a note", "a removed record", "a request announced", "a broken claim"],
 )
 def test_what_no_decision_looks_at_is_none(old: dict[str, Any], new: dict[str, Any]) -> None:
     assert not change(old, new).matters
+
+
+def opening(old: dict[str, Any], new: dict[str, Any], pipeline: str = "shop", environment: str = "staging") -> Any:
+    keys = {"pipeline": {"S": pipeline}, "environment": {"S": environment}}
+    images = {"OldImage": old, "NewImage": new}
+    raw = {name: keys | {key: to_raw(value) for key, value in image.items()} for name, image in images.items() if image}
+    return read_opening({"eventID": "1", "dynamodb": {"Keys": keys, **raw}})
+
+
+REPO = {"repo": "myOrg/myApp"}
+TURNS = {**REPO, "in_turn": True}
+
+
+@pytest.mark.parametrize("old, new", [
+    ({**REPO, "frozen_by": "ann"}, REPO),
+    ({**REPO, "frozen_by": "ann", "frozen_until": "x"}, {**REPO, "frozen_by": "ann", "frozen_until": "y"}),
+    ({**REPO, "held_by": "ann"}, REPO),
+    (TURNS, {**TURNS, "done:web": 3}),
+], ids=["no freeze any more", "a shorter freeze", "no hold any more", "the next one has its turn"])  # fmt: skip
+def test_where_the_way_opens_all_that_waits_is_looked_at(old: dict[str, Any], new: dict[str, Any]) -> None:
+    assert opening(old, new) == Opening("myOrg/myApp", "")
+
+
+@pytest.mark.parametrize("old, new", [
+    (REPO, {**REPO, "done:web": 3}),
+    (REPO, {**REPO, "generation": 3, "head": "a" * 40}),
+    (TURNS, {**TURNS, "lease:web": "somebody"}),
+    ({"frozen_by": "ann"}, {"head": ""}),
+    (REPO, {}),
+], ids=["one is done where the newest goes", "a claim", "a lease", "nobody knows whose", "it is gone"])  # fmt: skip
+def test_other_changes_of_an_environment_wake_nobody(old: dict[str, Any], new: dict[str, Any]) -> None:
+    assert opening(old, new) is None
+
+
+def test_the_end_of_a_stop_concerns_everybody() -> None:
+    assert opening({"frozen_by": "ann"}, {"_schema": 1}, *EVERYTHING) == Opening("", "")
+    assert opening({"_schema": 1}, {"_schema": 2}, *EVERYTHING) is None
+
+
+def test_a_commit_that_somebody_asks_for_is_looked_at() -> None:
+    noted = {**REPO, "commit": "a" * 40, "mark": "push"}
+    assert opening({}, noted, PARTITION, "myOrg/myApp#a") is None
+    assert opening(noted, {**noted, "mark": "1", "asked": "1"}, PARTITION, "x") == Opening("myOrg/myApp", "a" * 40)
+    assert opening(noted, {**noted, "asked": "1", "repo": ""}, PARTITION, "x") is None
+    assert opening({**noted, "asked": "1"}, {}, PARTITION, "x") is None
+
+
+def test_a_promotion_that_is_kept_is_no_opening() -> None:
+    assert opening({}, {**REPO, "promotions": "[]"}, environment="staging#deployment#0000000001") is None
