@@ -36,7 +36,7 @@ from pipeline_state.table.models import (
 )
 from pipeline_state.table.results import with_note
 from pipeline_state.table.snapshot import CLOSING, IN_TURN, Snapshot
-from pipeline_state.table.transaction import Transaction, fault
+from pipeline_state.table.transaction import Transaction, fault, is_refusal
 
 if TYPE_CHECKING:
     from pynamodb.expressions.update import Action as Update
@@ -138,7 +138,7 @@ def mark_published(first: Promotion, now: datetime, repeats: int = 0) -> None:
     try:
         GateRecord(first.repo, first.commit).update(marks, condition=same)
     except PynamoDBException as error:
-        if error.cause_response_code != "ConditionalCheckFailedException":
+        if not is_refusal(error):
             raise fault(error) from error
 
 

@@ -29,7 +29,7 @@ from pipeline_state.table.snapshot import (
     with_stop,
     with_windows,
 )
-from pipeline_state.table.transaction import ConflictError, fault
+from pipeline_state.table.transaction import ConflictError, fault, is_refusal
 
 if TYPE_CHECKING:
     from pynamodb.expressions.condition import Condition
@@ -162,7 +162,7 @@ def _update(promotion: Promotion, actions: Sequence[Action], condition: Conditio
     try:
         item.update(list(actions), condition=condition)
     except PynamoDBException as error:
-        if error.cause_response_code == "ConditionalCheckFailedException":
+        if is_refusal(error):
             return None
         raise fault(error) from error
     return item.raw

@@ -11,7 +11,7 @@ from pynamodb.exceptions import PynamoDBException
 
 from pipeline_state.model.times import format_time, parse_time
 from pipeline_state.table.models import EnvironmentItem, Raw, at, set_all, to_plain, to_raw
-from pipeline_state.table.transaction import fault
+from pipeline_state.table.transaction import fault, is_refusal
 
 if TYPE_CHECKING:
     from pynamodb.expressions.condition import Condition
@@ -70,7 +70,7 @@ def _update(actions: Sequence[Action], condition: Condition) -> Raw | None:
     try:
         item.update(list(actions), condition=condition)
     except PynamoDBException as error:
-        if error.cause_response_code == "ConditionalCheckFailedException":
+        if is_refusal(error):
             return None
         raise fault(error) from error
     raw: Raw = item.raw

@@ -14,7 +14,7 @@ from pynamodb.exceptions import PynamoDBException
 
 from pipeline_state.table.deployments import Deployment, deployment_item, deployments
 from pipeline_state.table.models import EXPIRES_AT, GateRecord, JournalEntry, Raw, at, expiring, set_all
-from pipeline_state.table.transaction import fault
+from pipeline_state.table.transaction import fault, is_refusal
 
 if TYPE_CHECKING:
     from pynamodb.expressions.update import Action
@@ -78,5 +78,5 @@ def _change(repo: str, commit: str, actions: list[Action]) -> None:
             entry.update(list(actions), condition=at("kind").exists())
         GateRecord(repo, commit).update(list(actions), condition=at("repo").exists())
     except PynamoDBException as error:
-        if error.cause_response_code != "ConditionalCheckFailedException":  # it has left already
+        if not is_refusal(error):  # it has left already
             raise fault(error) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pynamodb.exceptions import PynamoDBException, TransactWriteError
@@ -75,12 +76,26 @@ def _translated(error: TransactWriteError, labels: list[str]) -> Exception:
     return fault(error)
 
 
+def is_refusal(error: PynamoDBException) -> bool:
+    """Whether a single write's condition did not hold."""
+    return _answer(error).get("Code") == f"{_CONDITION}Exception"
+
+
 def fault(error: PynamoDBException) -> TemporaryFault | PermanentFault:
     """What an error of a single call means for the message at hand."""
-    code: Any = error.cause_response_code
+    code = _answer(error).get("Code")
     reasons = getattr(error, "cancellation_reasons", ())
     if code == f"{_CONFLICT}Exception" or any(reason and reason.code == _CONFLICT for reason in reasons):
         return ConflictError("DynamoDB has others reading or writing the same items at this moment", delay_seconds=1)
     if code in {"ValidationException", "SerializationException"}:
-        return PermanentFault(f"DynamoDB refuses the request: {error.cause_response_message}")
+        return PermanentFault(f"DynamoDB refuses the request: {_answer(error).get('Message')}")
     return TemporaryFault(f"DynamoDB did not take the request: {code or type(error.cause).__name__}", delay_seconds=1)
+
+
+def _answer(error: PynamoDBException) -> Mapping[str, Any]:
+    """DynamoDB's own words; empty where it did not answer.
+
+    PynamoDB's properties for them fail on a call that timed out: botocore's error has a response then, which is None.
+    """
+    response = getattr(error.cause, "response", None) or {}
+    return response.get("Error") or {}

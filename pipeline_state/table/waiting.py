@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pynamodb.exceptions import PynamoDBException
 
 from pipeline_state.table.models import EnvironmentItem, GateRecord, Raw, at, set_all, to_plain, to_raw
-from pipeline_state.table.transaction import Transaction, fault
+from pipeline_state.table.transaction import Transaction, fault, is_refusal
 
 PARTITION = "#waiting"
 """No pipeline's name begins with #."""
@@ -74,7 +74,7 @@ def forget(waiting: Waiting) -> None:
     try:
         _item(waiting.repo, waiting.commit).delete(condition=at("mark") == to_raw(waiting.mark))
     except PynamoDBException as error:
-        if error.cause_response_code != "ConditionalCheckFailedException":
+        if not is_refusal(error):
             raise fault(error) from error
 
 
