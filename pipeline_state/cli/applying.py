@@ -9,7 +9,9 @@ from difflib import unified_diff
 from itertools import groupby
 from typing import Any
 
+from pipeline_state.cli.asking import happening
 from pipeline_state.cli.console import CommandError
+from pipeline_state.cli.happenings import APPLIED, PIPELINES
 from pipeline_state.cli.pipelines_file import to_file
 from pipeline_state.cli.pipelines_times import freeze_told, spelled
 from pipeline_state.model.pipelines import Environment, Pipeline, Policy
@@ -80,8 +82,11 @@ def plan(pipelines: Iterable[Pipeline]) -> list[Change]:
 def apply(change: Change, by: str, now: datetime) -> Definitions:
     """Save the change in a person's name. Raises CommandError when somebody else was faster, and TemporaryFault."""
     version = change.before.version
+    applied = happening((change.repo, PIPELINES), APPLIED, by, now, {"version": version + 1})
     try:
-        return save_definitions(change.repo, change.after, after=version, by=by, at_time=format_time(now))
+        return save_definitions(
+            change.repo, change.after, after=version, by=by, at_time=format_time(now), happening=applied
+        )
     except RefusedError as error:
         message = f"somebody else has just applied pipelines of {change.repo}; look again, then apply again"
         raise CommandError(message) from error

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from pipeline_state import tracing
+from pipeline_state.cli.closures import Closures, closures_of, freeze_data, hold_data
 from pipeline_state.cli.console import USAGE, CommandError
+from pipeline_state.cli.places import Place
 from pipeline_state.model.decide import decide
-from pipeline_state.model.decision import Decision, Promoted
+from pipeline_state.model.decision import Decision, Frozen, Held, Promoted
 from pipeline_state.model.gates import Gate, GateStatus, read_gate
 from pipeline_state.model.pipelines import Environment, Pipeline
 from pipeline_state.model.record import Record
+from pipeline_state.table import waiting
 from pipeline_state.table.definitions import all_definitions, load_definitions
 from pipeline_state.table.listing import commits, environment_items
-from pipeline_state.table.snapshot import Reader, Snapshot
+from pipeline_state.table.models import Raw, to_plain
+from pipeline_state.table.snapshot import PARKED, Definitions, Reader, Snapshot
 
 _COMMIT = re.compile(r"[0-9a-f]{4,40}")
 _WHOLE = 40
@@ -77,7 +82,7 @@ def status(snapshot: Snapshot, now: datetime) -> dict[str, Any]:
         "commit": snapshot.commit,
         "branch": branch,
         "sequence": place.sequence if place else None,
-        "gates": [_gate(gate) for gate in gates_of(snapshot, now)],
+        "gates": [gate_data(gate) for gate in gates_of(snapshot, now)],
         "environments": [_environment(pipeline, decision, record) for pipeline, decision in decided],
         "trace_id": tracing.trace_of(snapshot.repo, snapshot.commit).trace_id,
     }
@@ -102,29 +107,54 @@ def recent(repo: str, most: int, now: datetime) -> list[Row]:
     return [Row(each.commit, each.pushed_at, status(reader.read(spelled, each.commit), now)) for each in listed]
 
 
-def heads() -> list[dict[str, Any]]:
-    """What every environment of every repository has. Raises TemporaryFault."""
+def heads(now: datetime) -> list[dict[str, Any]]:
+    """What every environment of every repository has, and what keeps it closed. Raises TemporaryFault."""
     definitions = sorted(all_definitions(), key=lambda each: each.repo.lower())
     items = environment_items(pipeline for each in definitions for pipeline in each.pipelines)
-    return [
-        _head(pipeline, environment, items.get((pipeline.name, environment.name), {}))
-        for each in definitions
-        for pipeline in each.pipelines
-        for environment in pipeline.environments
-    ]
+    return [head for each in definitions for head in _heads_of(each, items, now)]
 
 
-def _head(pipeline: Pipeline, environment: Environment, item: Mapping[str, Any]) -> dict[str, Any]:
-    state, reason = state_of_head(environment, item)
+def _heads_of(definitions: Definitions, items: Mapping[tuple[str, str], Raw], now: datetime) -> list[dict[str, Any]]:
+    places = [Place(pipeline, each) for pipeline in definitions.pipelines for each in pipeline.environments]
+    closures = {place.key: closures_of(place, items, now) for place in places}
+    is_closed = any(each.sentences for each in closures.values())
+    ready = ready_behind(definitions.repo, now) if is_closed else Counter[tuple[str, str]]()
+    return [_head(place, items.get(place.key, {}), closures[place.key], ready[place.key]) for place in places]
+
+
+def ready_behind(repo: str, now: datetime) -> Counter[tuple[str, str]]:
+    """How many commits could go to each environment if it were open, by pipeline and environment.
+
+    Raises TemporaryFault.
+    """
+    records = waiting.records(repo, (each.commit for each in waiting.of_repo(repo)))
+    if not records:
+        return Counter()
+    snapshot = Reader().read(repo, next(iter(records)))
+    whole = replace(snapshot, items={**records, **snapshot.items})
+    decided = (each for commit in records for each in decisions_of(whole.of(commit), now))
+    return Counter(
+        (pipeline.name, decision.environment)
+        for pipeline, decision in decided
+        if pipeline and isinstance(decision, Frozen | Held)
+    )
+
+
+def _head(place: Place, raw: Raw, closures: Closures, ready: int) -> dict[str, Any]:
+    item = to_plain(raw)
+    state, reason = state_of_head(place.environment, item)
     generation = item.get("generation", 0)
     return {
-        "repo": pipeline.repo,
-        "pipeline": pipeline.name,
-        "environment": environment.name,
+        **place.to_json(),
         **{name: item.get(name) for name in ("head", "branch", "promoted_at")},
         "generation": int(generation) if isinstance(generation, Decimal | int) else None,
         "state": state,
         "reason": reason,
+        "frozen": freeze_data(closures.frozen),
+        "held": hold_data(closures.hold),
+        "stopped": freeze_data(closures.stop),
+        "parked": sorted(name.removeprefix(PARKED) for name in item if name.startswith(PARKED)),
+        "ready": ready,
     }
 
 
@@ -150,7 +180,8 @@ def _outcome(release: str, item: Mapping[str, Any]) -> Mapping[str, Any]:
     return outcome if isinstance(outcome, Mapping) else {}
 
 
-def _gate(gate: Gate) -> dict[str, Any]:
+def gate_data(gate: Gate) -> dict[str, Any]:
+    """A gate as plain data."""
     return {
         "name": gate.name,
         "status": gate.status.value,
@@ -189,7 +220,8 @@ def _release(name: str, namespace: str, told: object) -> dict[str, Any]:
     """Read from a gate's column, so anybody may have written anything there."""
     known: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
     revision = known.get("revision")
-    texts = {key: text if isinstance(text := known.get(key), str) else None for key in ("chart", "at", "reason")}
+    keys = ("chart", "digest", "at", "reason")
+    texts = {key: text if isinstance(text := known.get(key), str) else None for key in keys}
     return {
         "name": name,
         "namespace": namespace,

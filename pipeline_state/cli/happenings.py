@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +12,23 @@ from pipeline_state.cli.console import said
 GATE_SET = "gate set"
 """Kind of the entry of `gatestream gate set`."""
 
+APPLIED = "applied"
+"""Kind of the entry of `gatestream pipelines apply`."""
+
+PIPELINES = "pipelines"
+"""What stands for the commit in the key of a repository's entries about its pipelines."""
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _STATUSES = {"TRUE": "passed", "FALSE": "failed", "": "pending"}
 _PROVIDERS = {"com.github.": "GitHub", "com.circleci.": "CircleCI"}
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One thing that happened. time: RFC 3339. verified: whether `by` is known or only claimed."""
+    """One thing that happened. time: RFC 3339. verified: whether `by` is known or only claimed.
+
+    repo, commit: empty where it happened to no commit, or to all repositories.
+    """
 
     time: str
     repo: str
@@ -35,13 +46,14 @@ class Told:
 
 def tell(entry: Mapping[str, Any]) -> Told:
     """What an entry of the journal (plain values) tells."""
-    repo, _, commit = str(entry["record"]).rpartition("#")
+    repo, _, last = str(entry["record"]).rpartition("#")
+    commit = last if _COMMIT.fullmatch(last) else ""
     kind, what = str(entry.get("kind", "")), entry.get("what")
     told = what if isinstance(what, Mapping) else {}
     time, _, id_and_source = str(entry["entry"]).partition("#")
     return Told(
         time=time,
-        repo=repo,
+        repo=repo if commit or last == PIPELINES else str(told.get("repo", "")),
         commit=commit,
         kind=kind,
         text=_sentence(kind, told),
@@ -73,8 +85,28 @@ def _sentence(kind: str, what: Mapping[str, Any]) -> str:
 
 
 def _gate_set(what: Mapping[str, str]) -> str:
-    reason, status = what.get("reason"), what.get("status", "")
-    return f"gate {what.get('gate')} set to {_STATUSES.get(status, status)}{f': {reason}' if reason else ''}"
+    status = what.get("status", "")
+    return _why(f"gate {what.get('gate')} set to {_STATUSES.get(status, status)}", what)
+
+
+def _claimed(what: Mapping[str, str]) -> str:
+    place = f"{what.get('environment')}, generation {what.get('generation')}"
+    match what.get("action"):
+        case "rollback":
+            return _why(f"rolled back to in {place}", what)
+        case "redeploy":
+            return _why(f"redeployed to {place}", what)
+        case "override":
+            return _why(f"promoted by override to {place}", what)
+    return f"promoted to {place}"
+
+
+def _until(what: Mapping[str, str]) -> str:
+    return f" until {what['until']}" if what.get("until") else ""
+
+
+def _why(told: str, what: Mapping[str, str]) -> str:
+    return f"{told}: {what['reason']}" if what.get("reason") else told
 
 
 def _pairs(what: Mapping[str, str]) -> str:
@@ -85,7 +117,14 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, str]], str]] = {
     "com.github.push": lambda what: (
         f"pushed to {what.get('branch')}{' by force' if what.get('forced') == 'true' else ''}"
     ),
-    "claimed": lambda what: f"promoted to {what.get('environment')}, generation {what.get('generation')}",
+    "claimed": _claimed,
+    "frozen": lambda what: _why(f"{what.get('environment')} frozen{_until(what)}", what),
+    "unfrozen": lambda what: f"{what.get('environment')} unfrozen",
+    "held": lambda what: _why(f"{what.get('environment')} held", what),
+    "released": lambda what: f"{what.get('environment')} released",
+    "stopped": lambda what: _why(f"everything stopped{_until(what)}", what),
+    "started": lambda _: "everything started",
+    APPLIED: lambda what: f"pipelines applied, version {what.get('version')}",
     "edited by hand": lambda what: f"edited by hand: {_pairs(what)}",
     GATE_SET: _gate_set,
 }

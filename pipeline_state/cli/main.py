@@ -10,10 +10,13 @@ except ModuleNotFoundError as error:
     raise SystemExit("gatestream: the command needs some more packages: pip install 'gatestream[cli]'") from error
 
 from pipeline_state.cli import (
+    closing_commands,
     dlq_commands,
     local_commands,
     pipelines_commands,
     record_commands,
+    replay_commands,
+    steering_commands,
     trace_commands,
     webhook_commands,
 )
@@ -37,5 +40,15 @@ app = _Application(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 before_the_command(app)
-for room in (local_commands, pipelines_commands, record_commands, trace_commands, webhook_commands, dlq_commands):
+for room in (
+    local_commands,
+    pipelines_commands,
+    record_commands,
+    replay_commands,
+    trace_commands,
+    steering_commands,
+    closing_commands,
+    webhook_commands,
+    dlq_commands,
+):
     room.register(app)

@@ -22,6 +22,8 @@ _MARKS = {
     "Promote": "↑",
     "Wait": "·",
     "Blocked": "!",
+    "Soaking": "~",
+    "Queued": ":",
     "Frozen": "*",
     "Held": "=",
     "Superseded": "<",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline_state.cli.console import NO, OK, USAGE, CommandError
+from pipeline_state.cli.console import NO, OK, CommandError
 from pipeline_state.cli.options import Choice, common
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def apply(
         by = stack.identity()
         for change in todo:
             applying.apply(change, by, datetime.now(UTC))
+        _look_again(choice, [change.repo for change in todo])
     if choice.as_json:
         choice.show([{**change.to_json(), "applied": agreed and change in todo} for change in changes], str)
     elif todo:
@@ -95,9 +96,27 @@ def schema(choice: Choice) -> None:
 
 
 def _agreed(count: int) -> bool:
-    if not sys.stdin.isatty():
-        raise CommandError("nobody is there to be asked; look at the changes and add --yes", USAGE)
-    return typer.confirm(f"Apply {'this change' if count == 1 else f'these {count} changes'}?")
+    from pipeline_state.cli.asking import agreed
+
+    return agreed(f"Apply {'this change' if count == 1 else f'these {count} changes'}?")
+
+
+def _look_again(choice: Choice, repos: Sequence[str]) -> None:
+    """Have the promoter look at what waits, since it goes by the new definitions now."""
+    from rich.progress import track
+
+    from pipeline_state.cli import candidates
+    from pipeline_state.cli.views import shown
+
+    for repo in repos:
+        found = candidates.of_repo(repo)
+        quiet = not choice.console.is_interactive or len(found.commits) < candidates.MANY
+        told = candidates.look_again(repo, found)
+        total = len(found.commits)
+        list(track(told, f"looking at commits of {repo}", total, console=choice.console, transient=True, disable=quiet))
+        if found.left_out:
+            note = f"{repo}: only the newest {total} of {total + found.left_out} commits are looked at again"
+            choice.say(shown(f"{note}; push what else is to go on", "yellow"))
 
 
 def _changes_view(changes: Sequence[Change]) -> RenderableType:

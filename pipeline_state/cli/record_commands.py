@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +18,15 @@ Commit = Annotated[str, typer.Argument(help="A commit's hash, or enough of its f
 MaybeRepo = Annotated[str, typer.Argument(metavar="[REPO", help="The repository, owner/name.", show_default=False)]
 MaybeCommit = Annotated[
     str, typer.Argument(metavar="[COMMIT]]", help="A commit's hash, or enough of its first digits.", show_default=False)
+]
+Where = Annotated[
+    str, typer.Argument(metavar="[REPO", help="The repository, owner/name, or a pipeline.", show_default=False)
+]
+What = Annotated[
+    str,
+    typer.Argument(
+        metavar="[COMMIT|ENVIRONMENT]]", help="A commit's first digits, or an environment.", show_default=False
+    ),
 ]
 Last = Annotated[int, typer.Option("--last", "-n", help="How many, counted from the newest.", min=1)]
 
@@ -38,10 +46,10 @@ def status(choice: Choice, repo: MaybeRepo = "", commit: MaybeCommit = "", last:
 
     choice.open()
     if not repo:
-        heads = facts.heads()
+        heads = facts.heads(_now())
         if not heads and not choice.as_json:
             raise CommandError("there are no pipelines; define some and run `gatestream pipelines apply`")
-        choice.show(heads, lambda: views.heads_table(heads))
+        choice.show(heads, lambda: views.heads_view(heads))
     elif not commit:
         rows = facts.recent(repo, last, _now())
         choice.show([row.status for row in rows], lambda: matrix.commits_table(rows, choice.width))
@@ -83,12 +91,12 @@ def gate_set(
     choice.show(about, lambda: views.commit_view(about))
 
 
-def events(choice: Choice, repo: MaybeRepo = "", commit: MaybeCommit = "", last: Last = 50) -> None:
-    """Tell what happened, newest last: everywhere, in a repository, or to a commit."""
+def events(choice: Choice, where: Where = "", what: What = "", last: Last = 50) -> None:
+    """Tell what happened, newest last: everywhere, in a repository, to a commit, or in an environment."""
     from pipeline_state.cli import views
 
     choice.open()
-    told = _events(repo, commit, last)
+    told = _events(where, what, last)
     if not told and not choice.as_json:
         raise CommandError("nothing has happened yet; connect a webhook, or try `gatestream webhook send`")
     choice.show([event.to_json() for event in told], lambda: views.events_table(told))
@@ -111,27 +119,16 @@ def _gate_value(name: str, value: str) -> str:
 def _write_gate(by: str, record: tuple[str, str], name: str, status: str, reason: str) -> str | None:
     """Set the gate; what to tell besides, if the gate was not there before."""
     from pipeline_state import tracing
+    from pipeline_state.cli.asking import happening
     from pipeline_state.cli.happenings import GATE_SET
     from pipeline_state.model.times import format_time
-    from pipeline_state.table.journal import Happening
     from pipeline_state.table.results import set_gate
     from pipeline_state.table.snapshot import Reader
 
-    moment = format_time(_now())
-    value = {"status": status, "at": moment, "by": by, **({"reason": reason} if reason else {})}
-    happening = Happening(
-        repo=record[0],
-        commit=record[1],
-        time=moment,
-        id=str(uuid.uuid4()),
-        source="/gatestream/command",
-        kind=GATE_SET,
-        by=by,
-        verified=True,
-        written_at=moment,
-        what={"gate": name, **value},
-    )
-    before = set_gate(Reader(), name, value, happening, lambda repo, commit: tracing.trace_of(repo, commit).honeycomb)
+    now = _now()
+    value = {"status": status, "at": format_time(now), "by": by, **({"reason": reason} if reason else {})}
+    told = happening(record, GATE_SET, by, now, {"gate": name, **value})
+    before = set_gate(Reader(), name, value, told, lambda repo, commit: tracing.trace_of(repo, commit).honeycomb)
     known = {*before.definitions.declared, *before.record.gates}
     return None if name in known else _new_gate(name, known)
 
@@ -144,20 +141,18 @@ def _new_gate(name: str, known: set[str]) -> str:
     return f"{name} is a new gate of this commit, and every environment requires it now{hint}"
 
 
-def _events(repo: str, commit: str, last: int) -> list[Told]:
-    from pipeline_state.cli import facts
+def _events(where: str, what: str, last: int) -> list[Told]:
+    from pipeline_state.cli import story
     from pipeline_state.cli.happenings import tell
-    from pipeline_state.table.journal import history
     from pipeline_state.table.listing import in_order, latest_entries
 
     entries: list[dict[str, Any]]
-    if not repo:
+    if not where:
         entries = latest_entries(last)
-    elif commit:
-        entries = list(history(*facts.find_commit(repo, commit)))
+    elif what:
+        entries = story.of_part(where, what, last)
     else:
-        rows = facts.recent(repo, last, _now())
-        entries = [entry for row in rows for entry in history(row.status["repo"], row.commit)]
+        entries = story.of_repo(where, last, _now())
     return sorted(map(tell, entries), key=lambda event: in_order(event.time))[-last:]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -10,8 +10,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pipeline_state.cli.closures import Hold, frozen_told, held_told, stopped_told
 from pipeline_state.cli.console import printable
 from pipeline_state.cli.happenings import Told
+from pipeline_state.model.environments import Freeze
 from pipeline_state.model.pipelines import Environment, Pipeline, Policy
 
 GATES = {"passed": ("✓", "green"), "failed": ("✗", "red"), "pending": ("·", "yellow")}
@@ -24,6 +26,8 @@ _DECISIONS = {
     "Promoted": "green",
     "Promote": "green",
     "Wait": "yellow",
+    "Soaking": "yellow",
+    "Queued": "yellow",
     "Blocked": "red",
     "Frozen": "blue",
     "Held": "blue",
@@ -31,6 +35,7 @@ _DECISIONS = {
     "NotACandidate": "dim",
     "NoPipeline": "red",
 }
+
 SHORT = 12
 """Digits of a commit's hash that tell it apart."""
 
@@ -75,6 +80,42 @@ def why_view(status: Mapping[str, Any]) -> Group:
     return Group(*lines)
 
 
+def heads_view(heads: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """What every environment of every repository has, and below it what keeps which of them closed."""
+    table, notes = heads_table(heads), list(_closure_notes(heads))
+    return Group(table, Text(), *notes) if notes else table
+
+
+def _closure_notes(heads: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
+    stop = next((each["stopped"] for each in heads if each.get("stopped")), None)
+    if stop:
+        yield shown(stopped_told(_freeze(stop)), "red")
+    for each in heads:
+        closed = [frozen_told(_freeze(each["frozen"]))] if each.get("frozen") else []
+        closed += [held_told(Hold(**each["held"]))] if each.get("held") else []
+        told = [*([f"is {', and '.join(closed)}"] if closed else []), *_behind(each)]
+        if told:
+            yield shown(f"{each['environment']} of {each['pipeline']} {'; '.join(told)}", "blue")
+
+
+def _behind(head: Mapping[str, Any]) -> Iterator[str]:
+    """What waits for an environment to open."""
+    ready, parked = head.get("ready", 0), head.get("parked", [])
+    if ready:
+        yield f"{ready} commits are ready" if ready > 1 else "one commit is ready"
+    if parked:
+        yield f"{', '.join(parked)} {'are' if len(parked) > 1 else 'is'} promoted and to be installed once it is free"
+
+
+def _freeze(told: Mapping[str, Any]) -> Freeze:
+    return Freeze(told["by"], told["until"] or "", told["reason"])
+
+
+def _closed_marks(head: Mapping[str, Any]) -> str:
+    is_frozen = head.get("frozen") or head.get("stopped")
+    return f"{' *' if is_frozen else ''}{' =' if head.get('held') else ''}"
+
+
 def heads_table(heads: Sequence[Mapping[str, Any]]) -> Table:
     """What every environment of every repository has, and whether it got there."""
     table = plain_table("pipeline", "environment", "state", "head", "promoted (UTC)", "branch", folding=1)
@@ -84,7 +125,7 @@ def heads_table(heads: Sequence[Mapping[str, Any]]) -> Table:
         last = each["pipeline"]
         head = shown(each["head"][:SHORT], "cyan") if each["head"] else Text("none yet", "dim")
         symbol, style = HEADS.get(each["state"], ("", ""))
-        state = Text(f"{symbol} {each['state'] or ''}".strip(), style)
+        state = Text.assemble((f"{symbol} {each['state'] or ''}".strip(), style), (_closed_marks(each), "blue"))
         promoted = minute(each["promoted_at"])
         table.add_row(name, each["environment"], state, head, promoted, each["branch"] or "")
     return table
@@ -92,14 +133,25 @@ def heads_table(heads: Sequence[Mapping[str, Any]]) -> Table:
 
 def events_table(events: Sequence[Told]) -> Table:
     """What happened, newest last."""
-    several = len({(event.repo, event.commit) for event in events}) > 1
-    table = plain_table("time (UTC)", *(["commit"] if several else []), "")
+    several = len({_about(event) for event in events}) > 1
+    table = plain_table("time (UTC)", *(["about"] if several else []), "")
     for event in events:
-        about = [shown(f"{event.repo.rpartition('/')[2]}@{event.commit[:SHORT]}", "cyan")] if several else []
+        about = [shown(_about(event), "cyan")] if several else []
         table.add_row(
             moment(event.time) or event.time, *about, Text.assemble(shown(event.text), shown(_sender(event), "dim"))
         )
     return table
+
+
+def _about(event: Told) -> str:
+    """What it happened to, in short."""
+    name = event.repo.rpartition("/")[2]
+    if event.commit:
+        return f"{name}@{event.commit[:SHORT]}"
+    pipeline, environment = (str(event.what.get(key, "")) for key in ("pipeline", "environment"))
+    if environment:
+        return f"{pipeline.rpartition('/')[2]} {environment}"
+    return f"{name} pipelines" if name else "everything"
 
 
 def environments_of(pipeline: Pipeline) -> Table:

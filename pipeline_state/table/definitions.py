@@ -9,6 +9,8 @@ from dataclasses import replace
 from pynamodb.exceptions import DoesNotExist, PynamoDBException
 
 from pipeline_state.model.pipelines import Pipeline
+from pipeline_state.table import journal
+from pipeline_state.table.journal import Happening
 from pipeline_state.table.models import SCHEMA, PipelinesItem, at, set_all, to_raw
 from pipeline_state.table.snapshot import Definitions, read_definitions
 from pipeline_state.table.transaction import Transaction, fault
@@ -34,11 +36,19 @@ def all_definitions() -> Iterator[Definitions]:
         raise fault(error) from error
 
 
-def save_definitions(repo: str, pipelines: Sequence[Pipeline], *, after: int, by: str, at_time: str) -> Definitions:
+def save_definitions(
+    repo: str,
+    pipelines: Sequence[Pipeline],
+    *,
+    after: int,
+    by: str,
+    at_time: str,
+    happening: Happening | None = None,
+) -> Definitions:
     """Replace a repository's pipelines by their next version; `after` is the version that was read, 0 for none.
 
-    by: who does it. at_time: RFC 3339. The pipelines' own `version` is set here. Raises RefusedError when somebody else
-    changed them meanwhile, TemporaryFault, PermanentFault.
+    by: who does it. at_time: RFC 3339. happening: for the journal. The pipelines' own `version` is set here.
+    Raises RefusedError when somebody else changed them meanwhile, TemporaryFault, PermanentFault.
     """
     version = after + 1
     saved = Definitions(repo, version, tuple(replace(pipeline, version=version) for pipeline in pipelines))
@@ -56,5 +66,7 @@ def save_definitions(repo: str, pipelines: Sequence[Pipeline], *, after: int, by
     transaction.update("pipelines", PipelinesItem(key), set_all(values), unchanged)
     copy = set_all({**values, "copy_of": key})
     transaction.update("copy", PipelinesItem(f"{key}@{version}"), copy, at("version").does_not_exist())
+    if happening:
+        journal.append(transaction, happening)
     transaction.commit()
     return saved

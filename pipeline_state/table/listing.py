@@ -13,7 +13,9 @@ from typing import Any
 from pynamodb.exceptions import PynamoDBException
 
 from pipeline_state.model.pipelines import Pipeline
-from pipeline_state.table.models import EnvironmentItem, GateRecord, JournalEntry, PipelinesItem, at, to_plain
+from pipeline_state.model.record import BRANCHES, Record, read_record
+from pipeline_state.table.models import EnvironmentItem, GateRecord, JournalEntry, PipelinesItem, Raw, at, to_plain
+from pipeline_state.table.snapshot import EVERYTHING
 from pipeline_state.table.transaction import fault
 
 
@@ -38,17 +40,26 @@ def commits(repo: str, prefix: str = "") -> list[Listed]:
     return sorted(map(_listed, found), key=lambda listed: (listed.sequence, listed.commit), reverse=True)
 
 
-def environment_items(pipelines: Iterable[Pipeline]) -> dict[tuple[str, str], dict[str, Any]]:
-    """The environments' items as plain values, by pipeline and environment; none where there never was a commit.
+def places(repo: str) -> list[Record]:
+    """The records of a repository, spelled as in them, with no more than their places. Raises TemporaryFault."""
+    wanted = ["repo", "commit", BRANCHES]
+    try:
+        return [read_record(to_plain(item.raw)) for item in GateRecord.query(repo, attributes_to_get=wanted)]
+    except PynamoDBException as error:
+        raise fault(error) from error
 
-    Raises TemporaryFault.
+
+def environment_items(pipelines: Iterable[Pipeline]) -> dict[tuple[str, str], Raw]:
+    """The environments' raw items by pipeline and environment, and the one that stops everything.
+
+    None where there never was a commit and nobody has closed it. Raises TemporaryFault.
     """
     keys = [(pipeline.name, environment.name) for pipeline in pipelines for environment in pipeline.environments]
     try:
-        items = [to_plain(item.raw) for item in EnvironmentItem.batch_get(keys, consistent_read=True)]
+        items = EnvironmentItem.batch_get([*keys, EVERYTHING], consistent_read=True)
+        return {(item.pipeline, item.environment): item.raw for item in items}
     except PynamoDBException as error:
         raise fault(error) from error
-    return {(item["pipeline"], item["environment"]): item for item in items}
 
 
 def applications() -> dict[str, tuple[str, str]]:

@@ -1,0 +1,287 @@
+"""A person's own promotion, as a plan that is shown, agreed to, and carried out as it was shown or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from pipeline_state.cli import facts
+from pipeline_state.cli.closures import Closures, held_told, read_closures
+from pipeline_state.cli.console import CommandError
+from pipeline_state.cli.places import Place, pick_environment, pick_pipeline
+from pipeline_state.cli.promotions import Past, pasts
+from pipeline_state.model.decide import declared_gates, on_request
+from pipeline_state.model.decision import Blocked, Decision, NotACandidate, Promote, Promoted, Superseded, Wait
+from pipeline_state.model.environments import EnvironmentState
+from pipeline_state.model.gates import Gate, read_gate
+from pipeline_state.model.pipelines import DEPLOYED_TO
+from pipeline_state.model.promotion import Action, Promotion
+from pipeline_state.table.claims import Order, claim
+from pipeline_state.table.definitions import load_definitions
+from pipeline_state.table.retry import ATTEMPTS, step_aside
+from pipeline_state.table.snapshot import Reader, Snapshot
+from pipeline_state.table.transaction import ConflictError, RefusedError
+
+_SHOWN = 5
+_SHORT = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person asks for.
+
+    commit: some first digits of its hash; empty leaves it to the action. override: whether it is to go ahead although
+    the environment is frozen. is_current: whether today's definition is wanted instead of that of back then.
+    """
+
+    action: Action
+    place: Place
+    by: str
+    reason: str
+    commit: str = ""
+    override: bool = False
+    is_current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is about to happen.
+
+    place: by the definitions as they were read. head: what is there. target: the promotion that is repeated; None
+    for a commit that was never there. gates: those that had to be open, and are. despite: what closes the
+    environment, a sentence each.
+    """
+
+    wish: Wish
+    place: Place
+    snapshot: Snapshot
+    state: EnvironmentState
+    decision: Promote
+    order: Order
+    head: Past | None
+    target: Past | None
+    gates: tuple[Gate, ...]
+    despite: tuple[str, ...]
+
+    @property
+    def commit(self) -> str:
+        """What is going to be there."""
+        return self.snapshot.commit
+
+    @property
+    def agreed(self) -> tuple[object, ...]:
+        """What has to be the same still when it is carried out."""
+        return self.commit, self.state.generation, self.order, self.decision.required, self.despite
+
+    @property
+    def installs(self) -> tuple[tuple[str, str, str | None, str], ...]:
+        """Of each release: name, chart, version, cluster."""
+        if self.order.pinned:
+            those = [(each.release, each.cluster) for each in self.order.pinned]
+        else:
+            those = [(each, self.place.environment.cluster) for each in self.place.environment.releases]
+        return tuple((release.name, release.chart, release.version, cluster.name) for release, cluster in those)
+
+    def to_json(self, now: datetime) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            **self.place.to_json(),
+            "action": self.wish.action.value,
+            "reason": self.wish.reason,
+            "from": self.head.to_json(now) if self.head else None,
+            "to": self.commit,
+            "as_of_generation": self.target.deployment.generation if self.target and self.order.pinned else None,
+            "releases": [
+                dict(zip(("name", "chart", "version", "cluster"), each, strict=True)) for each in self.installs
+            ],
+            "gates": [facts.gate_data(gate) for gate in self.gates],
+            "despite": list(self.despite),
+            "holds": self.order.holds,
+        }
+
+
+def plan(wish: Wish, now: datetime) -> Plan:
+    """What the wish comes to as things are. Raises CommandError where it cannot be, TemporaryFault, PermanentFault."""
+    head = next(pasts(wish.place, 1), None)
+    target = _target(wish, head)
+    repo = wish.place.pipeline.repo
+    commit = target.deployment.commit if target else facts.find_commit(repo, wish.commit)[1]
+    snapshot = Reader().read(repo, commit)
+    if not snapshot.item:
+        raise CommandError(f"the record of {commit[:_SHORT]} is gone, so nobody knows whether its gates are open")
+    place = _again(wish.place, snapshot)
+    closures = read_closures(place, now)
+    if wish.action is Action.OVERRIDE:
+        _check_override(wish, place, _decision(snapshot, place, now))
+    decision = _permitted(wish, place, snapshot, target, now)
+    despite = _despite(wish, closures, _decision(snapshot, place, now))
+    return Plan(
+        wish=wish,
+        place=place,
+        snapshot=snapshot,
+        state=snapshot.state(place.pipeline, place.environment, now),
+        decision=decision,
+        order=Order(
+            by=wish.by,
+            action=wish.action,
+            reason=wish.reason,
+            override=wish.override,
+            holds=wish.action is Action.ROLLBACK,
+            pinned=target.deployment.promotions if target and not wish.is_current else (),
+        ),
+        head=head,
+        target=target,
+        gates=tuple(read_gate(name, snapshot.record.gates.get(name), now) for name in decision.required),
+        despite=despite,
+    )
+
+
+def carry_out(agreed: Plan, now: Callable[[], datetime]) -> list[Promotion]:
+    """Claim the environment. Raises CommandError when it is not any more what was agreed to; else as `plan`."""
+    current = agreed
+    for _ in range(ATTEMPTS):
+        try:
+            return claim(current.snapshot, current.place.pipeline, current.decision, now(), current.order)
+        except RefusedError:
+            current = plan(agreed.wish, now())
+            if current.agreed != agreed.agreed:
+                break
+        except ConflictError:
+            step_aside()
+    raise CommandError(f"{agreed.place.name} has changed in this moment, and nothing was done; look and try again")
+
+
+def _target(wish: Wish, head: Past | None) -> Past | None:
+    """The promotion that is to be repeated."""
+    if wish.action is Action.OVERRIDE:
+        return None
+    if head is None:
+        raise CommandError(f"nothing has ever been promoted to {wish.place.name}")
+    if wish.action is Action.REDEPLOY:
+        return head
+    return _chosen(wish, head) if wish.commit else _last_good(wish, head)
+
+
+def _last_good(wish: Wish, head: Past) -> Past:
+    """The last promotion of a commit older than the head that went well."""
+    found = next((past for past in pasts(wish.place) if past.outcome == "deployed" and _is_older(past, head)), None)
+    if found is None:
+        told = f"no commit before {_short(head)} has been deployed to {wish.place.name}"
+        raise CommandError(f"{told}; see `gatestream history {wish.place.arguments}`, and name one with --to")
+    return found
+
+
+def _chosen(wish: Wish, head: Past) -> Past:
+    """The last promotion of a given commit that went well, as far as that is known."""
+    place = wish.place
+    _, commit = facts.find_commit(place.pipeline.repo, wish.commit)
+    if commit == head.deployment.commit:
+        again = f"`gatestream redeploy {place.arguments}` installs it once more"
+        raise CommandError(f"{place.name} has {commit[:_SHORT]} already; {again}")
+    those = [past for past in pasts(place) if past.deployment.commit == commit]
+    for outcome in ("deployed", ""):
+        if found := next((past for past in those if past.outcome == outcome), None):
+            return found
+    told = f"its promotion {those[0].outcome or 'ended'}" if those else "it was never there"
+    why = f" ({those[0].reason})" if those and those[0].reason else ""
+    raise CommandError(f"{place.name} cannot go back to {commit[:_SHORT]}: {told}{why}; {_others(place, head)}")
+
+
+def _others(place: Place, head: Past) -> str:
+    good = (past.deployment.commit for past in pasts(place) if past.outcome == "deployed")
+    commits = dict.fromkeys(commit for commit in islice(good, 4 * _SHOWN) if commit != head.deployment.commit)
+    names = ", ".join(commit[:_SHORT] for commit in islice(commits, _SHOWN))
+    return f"there are {names}" if names else "there is no other commit to go back to"
+
+
+def _is_older(past: Past, head: Past) -> bool:
+    return _sequence(past) < _sequence(head) and past.deployment.commit != head.deployment.commit
+
+
+def _sequence(past: Past) -> int:
+    return max((promotion.sequence for promotion in past.deployment.promotions), default=-1)
+
+
+def _again(place: Place, snapshot: Snapshot) -> Place:
+    """The same place by the definitions that the claim is made on."""
+    pipeline = pick_pipeline(snapshot.definitions.pipelines, place.pipeline.name)
+    return Place(pipeline, pick_environment(pipeline, place.environment.name))
+
+
+def _decision(snapshot: Snapshot, place: Place, now: datetime) -> Decision:
+    decided = snapshot.decisions(place.pipeline, now)
+    return next(each for each in decided if each.environment == place.environment.name)
+
+
+def _check_override(wish: Wish, place: Place, decision: Decision) -> None:
+    """Raises CommandError for a commit that needs no override, or for which it is not the way."""
+    commit, sentence = wish.commit, decision.sentence
+    match decision:
+        case Promote():
+            raise CommandError(f"there is nothing to override: {commit} {sentence}, by itself")
+        case Superseded() | Promoted(barred=None):
+            way = (
+                f"`gatestream rollback {place.arguments} --to {commit}` goes back, `gatestream redeploy` does it again"
+            )
+            raise CommandError(f"{commit} is not newer than what {place.name} ever had: {sentence}; {way}")
+        case _:
+            return
+
+
+def _permitted(wish: Wish, place: Place, snapshot: Snapshot, target: Past | None, now: datetime) -> Promote:
+    """Raises CommandError where a gate is closed: by the definition that is installed, be it of back then."""
+    then, declared = place, snapshot.definitions.declared
+    if target and not wish.is_current:
+        then, declared = _as_then(place, target)
+        declared |= snapshot.definitions.declared  # since then, its record has got the columns of today's
+    verdict = on_request(snapshot.record, then.pipeline, then.environment, declared, now)
+    if isinstance(verdict, Promote):
+        return verdict
+    raise CommandError(
+        f"{snapshot.commit[:_SHORT]} cannot go to {place.name}: {verdict.sentence}; {_fix(snapshot, verdict)}"
+    )
+
+
+def _as_then(place: Place, target: Past) -> tuple[Place, frozenset[str]]:
+    """The definition that a promotion was made by, and all gates that were declared then."""
+    version = target.deployment.promotions[0].pipeline_version
+    definitions = load_definitions(place.pipeline.repo, version)
+    pipeline = next((each for each in definitions.pipelines if each.name == place.pipeline.name), None)
+    environment = pipeline.environment(place.environment.name) if pipeline else None
+    if pipeline is None or environment is None:
+        told = f"version {version} of the pipelines of {place.pipeline.repo} is not to be found"
+        raise CommandError(f"{told}; --current-definition goes by today's")
+    return Place(pipeline, environment), declared_gates(definitions.pipelines)
+
+
+def _fix(snapshot: Snapshot, verdict: Blocked | Wait | NotACandidate) -> str:
+    if isinstance(verdict, NotACandidate):
+        return "see `gatestream status`"
+    closed = [gate.name for gate in (verdict.failed if isinstance(verdict, Blocked) else verdict.missing)]
+    before = [name for name in closed if name.startswith(DEPLOYED_TO)]
+    if before:
+        return f"{before[0]} is opened by a deployment alone, so deploy it there first"
+    name = closed[0] if len(closed) == 1 else "GATE"
+    return f"`gatestream gate set {snapshot.repo} {snapshot.commit[:_SHORT]} {name} passed --reason …` opens it"
+
+
+def _despite(wish: Wish, closures: Closures, decision: Decision) -> tuple[str, ...]:
+    """What closes the environment. Raises CommandError where that keeps the wish from being fulfilled."""
+    is_frozen = closures.frozen or closures.stop
+    if is_frozen and not wish.override:
+        told = "; ".join(replace(closures, hold=None).sentences)
+        raise CommandError(f"{told}; add --override to go ahead all the same, in your own name")
+    sentences = [*replace(closures, hold=None).sentences]
+    if closures.hold:
+        passes = ", and from now on by you" if wish.action is Action.ROLLBACK else ""
+        sentences.append(f"{closures.place.name} is {held_told(closures.hold)}{passes}")
+    if wish.action is Action.OVERRIDE and decision.kind in {"Soaking", "Queued"}:
+        sentences.append(decision.sentence)
+    return tuple(sentences)
+
+
+def _short(past: Past) -> str:
+    return past.deployment.commit[:_SHORT]

@@ -1,0 +1,120 @@
+"""What is about to be promoted, and what was promoted, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from pipeline_state.cli.moving import Plan
+from pipeline_state.cli.promotions import Past
+from pipeline_state.cli.views import GATES, HEADS, SHORT, moment, plain_table, shown, who
+from pipeline_state.model.gates import Gate
+from pipeline_state.model.promotion import Action
+
+_WORDS = {Action.ROLLBACK: "roll back", Action.REDEPLOY: "redeploy", Action.OVERRIDE: "override"}
+_DONE = {
+    "promote": "promoted",
+    "rollback": "rolled back to",
+    "redeploy": "redeployed",
+    "override": "promoted by override",
+}
+
+
+def plan_view(plan: Plan) -> RenderableType:
+    """What the person is asked about: from where, to where, what is installed, who opened the gates."""
+    head = Text.assemble((f"{_WORDS[plan.wish.action]} ", "bold"), shown(plan.place.name, "bold"))
+    table = plain_table("", "commit", "")
+    if plan.head:
+        table.add_row("from", _commit(plan.head.deployment.commit), _there(plan.head))
+    table.add_row("to", _commit(plan.commit), _coming(plan))
+    parts: list[RenderableType] = [head, Text(), table, Text(), _installs(plan), Text(), _gates(plan)]
+    notes = [shown(f"in spite of: {sentence}", "yellow") for sentence in plan.despite]
+    if plan.order.holds:
+        release = f"`gatestream release {plan.place.arguments}`"
+        notes.append(shown(f"then {plan.place.name} is held: nothing goes there by itself until {release}"))
+    return Group(*parts, *([Text(), *notes] if notes else []))
+
+
+def question(plan: Plan) -> str:
+    """What is to be answered with yes or no."""
+    commit = plan.commit[:SHORT]
+    if plan.wish.action is Action.ROLLBACK:
+        return f"Roll {plan.place.name} back to {commit}?"
+    return f"{'Redeploy' if plan.wish.action is Action.REDEPLOY else 'Promote'} {commit} to {plan.place.name}?"
+
+
+def history_table(found: Sequence[Past], now: datetime) -> RenderableType:
+    """Promotions of an environment, newest first."""
+    table = plain_table("#", "commit", "promoted (UTC)", "outcome", "by · reason · releases · gates")
+    for past in found:
+        each = past.deployment
+        symbol, style = HEADS.get(past.outcome, ("", "dim"))
+        outcome = Text(f"{symbol} {past.outcome or 'no result'}".strip(), style)
+        table.add_row(
+            str(each.generation), _commit(each.commit), moment(each.at) or each.at, outcome, _story(past, now)
+        )
+    return table
+
+
+def _story(past: Past, now: datetime) -> Group:
+    each = past.deployment
+    asked = f"{_DONE.get(each.action, each.action)} by {who(each.by)}"
+    lines = [shown(f"{asked}: {each.reason}" if each.reason else asked)]
+    lines += [shown(past.reason, "red")] if past.reason else []
+    lines += [shown(chart, "dim") for chart in past.charts]
+    lines += [shown(_gate(gate), "dim") for gate in past.approvals(now)]
+    return Group(*lines)
+
+
+def _there(past: Past) -> Text:
+    outcome = past.outcome or "no result yet"
+    reason = f": {past.reason}" if past.reason else ""
+    told = f"promoted {moment(past.deployment.at)} UTC by {who(past.deployment.by)}, {outcome}{reason}"
+    return shown(told, "red" if past.outcome == "failed" else "")
+
+
+def _coming(plan: Plan) -> Text:
+    if plan.target is None:
+        return shown(f"from {plan.decision.branch}, by the definition of today")
+    if not plan.order.pinned:
+        return Text("by the definition of today")
+    then = plan.target.deployment
+    return Text(f"as it was promoted {moment(then.at)} UTC, number {then.generation}")
+
+
+def _installs(plan: Plan) -> RenderableType:
+    before = {each.release.name: each.release for each in plan.head.deployment.promotions} if plan.head else {}
+    table = plain_table("release", "cluster", "chart")
+    for name, chart, version, cluster in plan.installs:
+        old = before.get(name)
+        is_same = old is not None and (old.chart, old.version) == (chart, version)
+        changed = "" if old is None or is_same else f"; {' '.join(filter(None, [old.chart, old.version]))} is there"
+        table.add_row(name, cluster, f"{' '.join(filter(None, [chart, version]))}{changed}")
+    return table
+
+
+def _gates(plan: Plan) -> RenderableType:
+    if not plan.gates:
+        return Text("it needs no gate", "dim")
+    return Group(*(_gate_line(gate) for gate in plan.gates))
+
+
+def _gate_line(gate: Gate) -> Text:
+    symbol, style = GATES[gate.status]
+    return Text.assemble((f"{symbol} ", style), shown(_gate(gate)))
+
+
+def _gate(gate: Gate) -> str:
+    return " · ".join(_evidence(gate))
+
+
+def _evidence(gate: Gate) -> Iterator[str]:
+    yield f"{gate.name} {gate.status}{f' by {who(gate.by)}' if gate.by else ''}"
+    yield from filter(None, [moment(gate.at), gate.reason])
+
+
+def _commit(commit: str) -> Text:
+    return shown(commit[:SHORT], "cyan")

@@ -1,0 +1,155 @@
+"""`gatestream rollback`, `redeploy`, `override` and `history`: promotions by name, and those there have been."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline_state.cli.closing_commands import PANEL, EnvironmentName, PipelineName, Reason
+from pipeline_state.cli.console import NO, OK, CommandError
+from pipeline_state.cli.options import Choice, common
+
+if TYPE_CHECKING:
+    from pipeline_state.cli.moving import Plan, Wish
+    from pipeline_state.model.promotion import Action
+
+Override = Annotated[bool, typer.Option("--override", help="Go ahead although the environment is frozen.")]
+Current = Annotated[
+    bool, typer.Option("--current-definition", help="By today's definition instead of that of back then.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+UNDER_WAY = timedelta(minutes=30)
+"""So long a promotion without a result may still come to one: the sweeper repeats it then."""
+
+
+def rollback(  # noqa: PLR0913, PLR0917 - an option each
+    choice: Choice,
+    pipeline: PipelineName,
+    environment: EnvironmentName,
+    reason: Reason,
+    to: Annotated[str, typer.Option(metavar="COMMIT", help="Unless given, the last older one that was deployed.")] = "",
+    current_definition: Current = False,
+    override: Override = False,
+    yes: Yes = False,
+) -> int:
+    """Go back to a commit that was deployed there, as it was then, and hold the environment.
+
+    Its gates have to be open still. Nothing else goes there by itself until `gatestream release`.
+    """
+    from pipeline_state.model.promotion import Action
+
+    wish = _wish(choice, Action.ROLLBACK, (pipeline, environment), reason, commit=to)
+    return _promote(choice, replace(wish, is_current=current_definition, override=override), yes)
+
+
+def redeploy(
+    choice: Choice,
+    pipeline: PipelineName,
+    environment: EnvironmentName,
+    reason: Reason,
+    current_definition: Current = False,
+    override: Override = False,
+    yes: Yes = False,
+) -> int:
+    """Install what an environment has once more, as a new promotion; also after it failed."""
+    from pipeline_state.model.promotion import Action
+
+    wish = _wish(choice, Action.REDEPLOY, (pipeline, environment), reason)
+    return _promote(choice, replace(wish, is_current=current_definition, override=override), yes)
+
+
+def override(
+    choice: Choice,
+    pipeline: PipelineName,
+    environment: EnvironmentName,
+    commit: Annotated[str, typer.Argument(help="A commit's hash, or enough of its first digits.")],
+    reason: Reason,
+    yes: Yes = False,
+) -> int:
+    """In an emergency, promote a commit although the environment is frozen, held or stopped.
+
+    Its gates have to be open. It is recorded with your name and reason.
+    """
+    from pipeline_state.model.promotion import Action
+
+    wish = _wish(choice, Action.OVERRIDE, (pipeline, environment), reason, commit=commit)
+    return _promote(choice, replace(wish, override=True), yes)
+
+
+def history(
+    choice: Choice,
+    pipeline: PipelineName,
+    environment: EnvironmentName,
+    last: Annotated[int, typer.Option("--last", "-n", help="How many, counted from the newest.", min=1)] = 10,
+) -> None:
+    """Tell what an environment was given, newest first: by whom, why, what came of it, and who opened the gates."""
+    from pipeline_state.cli import moving_view, promotions
+    from pipeline_state.cli.places import find_place
+
+    choice.open()
+    place, now = find_place(pipeline, environment), _now()
+    found = promotions.latest(place, last)
+    if not found and not choice.as_json:
+        raise CommandError(f"nothing has ever been promoted to {place.name}")
+    choice.show([past.to_json(now) for past in found], lambda: moving_view.history_table(found, now))
+
+
+def _wish(choice: Choice, action: Action, names: tuple[str, str], reason: str, commit: str = "") -> Wish:
+    from pipeline_state.cli.asking import given_reason
+    from pipeline_state.cli.moving import Wish
+    from pipeline_state.cli.places import find_place
+
+    why = given_reason(reason)
+    stack = choice.open()
+    return Wish(action, find_place(*names), stack.identity(), why, commit)
+
+
+def _promote(choice: Choice, wish: Wish, yes: bool) -> int:
+    """Show it, ask, and do it. With --json, nothing is asked: without --yes it tells what would be done."""
+    from pipeline_state.cli import moving, moving_view
+    from pipeline_state.cli.asking import agreed
+
+    plan = moving.plan(wish, _now())
+    if not yes:
+        _refuse_while_under_way(plan)
+    if not choice.as_json:
+        choice.say(moving_view.plan_view(plan))
+    is_agreed = yes or (not choice.as_json and agreed(moving_view.question(plan)))
+    promotions = moving.carry_out(plan, _now) if is_agreed else []
+    generation = promotions[0].generation if promotions else None
+    if choice.as_json:
+        choice.show({**plan.to_json(_now()), "promoted": is_agreed, "generation": generation}, str)
+    elif is_agreed:
+        follow = f"`gatestream why {plan.snapshot.repo} {plan.commit[:12]}` tells how it goes"
+        choice.say(f"Promoted, number {generation}; {follow}.")
+    else:
+        choice.say("Nothing was changed.")
+    return OK if is_agreed else NO
+
+
+def _refuse_while_under_way(plan: Plan) -> None:
+    """A head without a result that is young enough to come to one is not redeployed by the way."""
+    from pipeline_state.model.promotion import Action
+    from pipeline_state.model.times import parse_time
+
+    head = plan.head
+    if plan.wish.action is not Action.REDEPLOY or head is None or plan.state.is_finished or plan.state.parked:
+        return
+    since = parse_time(head.deployment.at)
+    if since and _now() - since < UNDER_WAY:
+        told = f"{plan.commit[:12]} is on its way to {plan.place.name} since {head.deployment.at}"
+        raise CommandError(f"{told}; wait for the result, or add --yes to begin again all the same")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (rollback, redeploy, override, history):
+        app.command(rich_help_panel=PANEL)(common(command))
