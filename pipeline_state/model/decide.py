@@ -49,13 +49,9 @@ def decide(
     """
     if pipeline is None:
         return [NoPipeline("", record.repo)]
-    case = _Case(record, pipeline, declared, now)
-    others = [_Case(other, pipeline, declared, now) for other in waiting if other.commit != record.commit]
-    decisions = []
-    for environment in pipeline.environments:
-        state = environments.get(environment.name) or EnvironmentState(pipeline.name, environment.name)
-        decisions.append(_decide_one(case, environment, state, others))
-    return decisions
+    case = _Case(record, pipeline, declared, now, environments)
+    others = [_Case(other, pipeline, declared, now, environments) for other in waiting if other.commit != record.commit]
+    return [_decide_one(case, environment, others) for environment in pipeline.environments]
 
 
 def on_request(
@@ -65,7 +61,7 @@ def on_request(
 
     Its gates are to be open all the same.
     """
-    case = _Case(record, pipeline, declared, now)
+    case = _Case(record, pipeline, declared, now, {})
     if isinstance(case.candidate, str):
         return NotACandidate(environment.name, case.candidate, bool(record.problems))
     return case.closed(environment) or _promote(case, environment)
@@ -101,8 +97,15 @@ def candidate_place(record: Record, pipeline: Pipeline) -> tuple[str, Place] | s
 class _Case:
     """One commit before one pipeline, with what all of its environments ask of it read once."""
 
-    def __init__(self, record: Record, pipeline: Pipeline, declared: frozenset[str], now: datetime) -> None:
-        self.record, self.pipeline, self.declared, self.now = record, pipeline, declared, now
+    def __init__(
+        self,
+        record: Record,
+        pipeline: Pipeline,
+        declared: frozenset[str],
+        now: datetime,
+        states: Mapping[str, EnvironmentState],
+    ) -> None:
+        self.record, self.pipeline, self.declared, self.now, self.states = record, pipeline, declared, now, states
         self.candidate = candidate_place(record, pipeline)
         self.gates = {name: read_gate(name, value, now) for name, value in record.gates.items()}
 
@@ -110,6 +113,10 @@ class _Case:
     def sequence(self) -> int:
         """Its place in the order; below all others where it has none."""
         return -1 if isinstance(self.candidate, str) else self.candidate[1].sequence
+
+    def state(self, environment: Environment) -> EnvironmentState:
+        """The environment's; one that is missing has never had a commit."""
+        return self.states.get(environment.name) or EnvironmentState(self.pipeline.name, environment.name)
 
     def required(self, environment: Environment) -> tuple[str, ...]:
         return required_gates(self.gates, self.pipeline, environment, self.declared)
@@ -138,23 +145,22 @@ class _Case:
 _NO_TIME = "it does not say since when, and the soak time counts from there"
 
 
-def _decide_one(case: _Case, environment: Environment, state: EnvironmentState, others: Iterable[_Case]) -> Decision:
+def _decide_one(case: _Case, environment: Environment, others: Iterable[_Case]) -> Decision:
     """The first that applies: what is past, then its gates, its turn, and at last whether the way is free."""
     return (
-        _past(case, environment, state)
+        _past(case, environment)
+        or _cut_off(case, environment)
         or case.closed(environment)
         or case.soaking(environment)
-        or _queued(case, environment, state, others)
-        or _barred(environment, state, case.now)
+        or _queued(case, environment, others)
+        or _barred(environment, case.state(environment), case.now)
         or _promote(case, environment)
     )
 
 
-def _past(
-    case: _Case, environment: Environment, state: EnvironmentState
-) -> Promoted | Superseded | NotACandidate | None:
+def _past(case: _Case, environment: Environment) -> Promoted | Superseded | NotACandidate | None:
     """What has been decided about it for good, or until it is pushed again."""
-    name, candidate = environment.name, case.candidate
+    name, candidate, state = environment.name, case.candidate, case.state(environment)
     claim = case.record.claims.get(case.pipeline.key_of(name))
     overtaken = claim is not None and claim.generation < state.generation
     if claim and not (_pushed_again(candidate, claim) and (claim.published or overtaken)):
@@ -171,23 +177,38 @@ def _past(
     return None
 
 
-def _queued(case: _Case, environment: Environment, state: EnvironmentState, others: Iterable[_Case]) -> Queued | None:
+def _cut_off(case: _Case, environment: Environment) -> Superseded | None:
+    """Whether it can never come here, since it is superseded where it would have to be deployed first."""
+    for name in environment.after:
+        gate, before = case.gates.get(case.pipeline.deployed_gate(name)), case.pipeline.environment(name)
+        if before is None or (gate and gate.status is GateStatus.PASSED):
+            continue
+        past = _past(case, before) or _cut_off(case, before)
+        if isinstance(past, Superseded):
+            return Superseded(environment.name, past.by, past.is_newer, past.at or name)
+    return None
+
+
+def _queued(case: _Case, environment: Environment, others: Iterable[_Case]) -> Queued | None:
     """Whom it has to let go first where every commit has its turn.
 
     Commits that a failed gate blocks let others pass.
     """
     if environment.policy is not Policy.EVERY:
         return None
+    state = case.state(environment)
     if not state.is_finished:
         return Queued(environment.name, state.head, under_way=True)
     before = [other for other in others if state.sequence < other.sequence < case.sequence]
-    before = [other for other in before if _takes_its_turn(other, environment, state)]
+    before = [other for other in before if _takes_its_turn(other, environment)]
     nearest = max(before, key=lambda other: other.sequence, default=None)
     return Queued(environment.name, nearest.record.commit, under_way=False) if nearest else None
 
 
-def _takes_its_turn(case: _Case, environment: Environment, state: EnvironmentState) -> bool:
-    return _past(case, environment, state) is None and not isinstance(case.closed(environment), Blocked)
+def _takes_its_turn(case: _Case, environment: Environment) -> bool:
+    if _past(case, environment) or _cut_off(case, environment):
+        return False
+    return not isinstance(case.closed(environment), Blocked)
 
 
 def _barred(environment: Environment, state: EnvironmentState, now: datetime) -> Held | Frozen | None:

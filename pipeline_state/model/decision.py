@@ -130,14 +130,18 @@ class Queued(_About):
 class Superseded(_About):
     """The environment already has the same or a newer push, or was taken back before this one was deployed.
 
-    is_newer: whether that is the newer push.
+    is_newer: whether that is the newer push. at: the environment before this one where it happened, so that it can
+    never come from there; empty where it was here.
     """
 
     by: str
     is_newer: bool = True
+    at: str = ""
 
     @property
     def sentence(self) -> str:
+        if self.at:
+            return f"superseded on its way to {self.environment}: {self.by[:12]} took its place in {self.at}"
         if self.is_newer:
             return f"superseded in {self.environment} by the newer commit {self.by[:12]}"
         return f"superseded in {self.environment} by {self.by[:12]}, to which somebody went back"

@@ -576,3 +576,50 @@ def test_only_what_somebody_broke_can_be_mended(problems: tuple[str, ...], menda
     decision = decided(record(branches={}, problems=problems))
     assert isinstance(decision, NotACandidate)
     assert decision.can_be_mended is mendable
+
+
+# superseded on the way
+
+CHAIN = replace(
+    PIPELINE,
+    environments=(
+        Environment("staging", ("build",)),
+        Environment("canary", (), ("staging",)),
+        Environment("last", (), ("canary",)),
+    ),
+)
+ON_ITS_WAY = "superseded on its way to {}: eeeeeeeeeeee took its place in staging"
+
+
+def along(given: Record, **states: EnvironmentState) -> list[Decision]:
+    return decide(given, states, CHAIN, declared_gates([CHAIN]), NOW)
+
+
+def test_what_is_superseded_in_one_environment_comes_to_none_after_it() -> None:
+    told = [each.sentence for each in along(record(), staging=LATER)]
+    assert told == [
+        "superseded in staging by the newer commit eeeeeeeeeeee",
+        *map(ON_ITS_WAY.format, ("canary", "last")),
+    ]
+
+
+def test_what_was_deployed_before_it_was_followed_goes_on() -> None:
+    decisions = along(record({**READY, "deployed_to_staging": "TRUE"}, claims={"staging": CLAIM}), staging=LATER)
+    assert [each.kind for each in decisions] == ["Promoted", "Promote", "Wait"]
+
+
+def test_what_somebody_says_is_deployed_goes_on() -> None:
+    decisions = along(record({**READY, "deployed_to_staging": "TRUE"}), staging=LATER)
+    assert [each.kind for each in decisions] == ["Superseded", "Promote", "Wait"]
+
+
+def test_a_gate_that_can_still_open_is_waited_for() -> None:
+    assert [each.kind for each in along(record({"build": ""}), staging=state())] == ["Wait", "Wait", "Wait"]
+
+
+def test_nobody_waits_for_a_commit_that_can_never_have_its_turn() -> None:
+    last = replace(CHAIN.environments[1], policy=Policy.EVERY)
+    pipeline = replace(CHAIN, environments=(CHAIN.environments[0], last))
+    mine = record({**READY, "deployed_to_staging": "TRUE"}, branches={"main": Place(950)}, claims={"staging": CLAIM})
+    decisions = decide(mine, {"staging": LATER}, pipeline, declared_gates([pipeline]), NOW, (other(800), mine))
+    assert [each.kind for each in decisions] == ["Promoted", "Promote"]
