@@ -13,7 +13,7 @@ from pipeline_state.handlers.batch import Batch
 from pipeline_state.table.models import to_raw
 from tests.contract.function_room import FunctionRoom
 from tests.contract.pump import QueueMapping, StreamMapping
-from tests.contract.table_room import A, B, pipeline
+from tests.contract.table_room import A, B, TableRoom, pipeline
 
 OTHER = {"M": {"status": {"N": "7"}}}
 POISON: dict[str, dict[str, Any]] = {
@@ -59,6 +59,14 @@ def edit_environment(shop: FunctionRoom, columns: Mapping[str, Any]) -> None:
     )
 
 
+def all_changes(shop: FunctionRoom) -> list[dict[str, Any]]:
+    """What the streams show; one look takes a megabyte at most."""
+    found: list[dict[str, Any]] = []
+    while more := shop.changes():
+        found += more
+    return found
+
+
 def letters(shop: FunctionRoom, url: str) -> list[dict[str, str]]:
     """The attributes of the dead letters; they are taken."""
     return [attributes for _, attributes in shop.bodies(url)]
@@ -73,8 +81,8 @@ def test_a_record_edited_into_nonsense_holds_up_no_other_and_is_never_left_to_th
     edit(shop, A, POISON[poison])
     shop.send(shop.push(A, B, 30), shop.build(B, second=40))
     shop.recorder.drain()
-    mapping = StreamMapping(shop.promoter, batch_size=10, retries=0)
-    mapping.deliver(shop.changes())
+    mapping = StreamMapping(shop.promoter, batch_size=1000, retries=0)
+    mapping.deliver(all_changes(shop))
     assert mapping.given_up == []
     assert mapping.invocations == 1
     assert shop.tables.environment()["head"] == B
@@ -105,6 +113,32 @@ def test_an_environment_edited_into_nonsense_is_reported_for_each_commit_that_wa
     assert all("restore it" in each["reason"] for each in told)
 
 
+ENVIRONMENTS: dict[str, dict[str, Any]] = {
+    "numbers for texts": {name: {"N": "1"} for name in ("head", "newest", "frozen_by", "frozen_until", "held_by")},
+    "texts for numbers": {"generation": {"S": "x"}, "sequence": {"S": "x"}, "_done_web": {"S": "x"}},
+    "maps for everything": dict.fromkeys(("head", "generation", "releases", "frozen_by", "_expires_at"), OTHER),
+    "an item of 400 KB": {"frozen_by": {"S": "ann"}, "notes": {"S": "\x01" * 380_000}},
+}
+
+
+@pytest.mark.parametrize("poison", ENVIRONMENTS)
+def test_an_environment_edited_into_nonsense_holds_up_no_other_repository(shop: FunctionRoom, poison: str) -> None:
+    other = FunctionRoom(TableRoom(shop.tables.tables))
+    other.tables.define(pipeline())
+    edit_environment(shop, {"repo": {"S": shop.repo}, **ENVIRONMENTS[poison]})
+    edit_environment(shop, {"frozen_by": {"L": [{"N": "1"}]}})
+    edit_environment(shop, {"frozen_by": {"NULL": True}, **ENVIRONMENTS[poison]})
+    for room in (shop, other):
+        room.send(room.push("", A), room.build(A))
+        room.recorder.drain()
+    mapping = StreamMapping(shop.promoter, batch_size=1000, retries=0)
+    mapping.deliver(all_changes(shop) + all_changes(other))
+    assert (mapping.given_up, mapping.invocations) == ([], 1)
+    assert other.tables.environment()["head"] == A
+    for told in letters(shop, shop.dead_changes):
+        assert {told.get("repo", ""), told.get("pipeline", "")} & {shop.repo, shop.tables.named("shop")}
+
+
 def test_a_change_that_meets_a_bug_is_given_up_with_its_commit_while_the_others_go_on(shop: FunctionRoom) -> None:
     shop.send(shop.push("", A), shop.build(A), shop.push(A, B, 30), shop.build(B, second=40))
     shop.recorder.drain()
@@ -125,7 +159,8 @@ def test_a_change_of_an_item_of_400_kb_fits_into_the_dead_letters(shop: Function
     shop.recorder.drain()
     edit(shop, A, POISON["a gate of 390 KB"])
     edit(shop, A, {"build": {"S": "\x02" * 390_000}})
-    mapping = shop.promote()
+    mapping = StreamMapping(shop.promoter, batch_size=1000, retries=0)
+    mapping.deliver(all_changes(shop))
     assert (mapping.given_up, mapping.invocations) == ([], 1)
     assert max(len(body) for body, _ in shop.bodies(shop.dead_changes)) < 250_000
 
