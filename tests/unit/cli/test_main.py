@@ -18,6 +18,7 @@ COMMANDS = [
     ["demo"],
     ["status"],
     ["why"],
+    ["replay"],
     ["events"],
     ["trace"],
     ["gate", "set"],
