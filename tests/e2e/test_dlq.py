@@ -1,6 +1,8 @@
 """`gatestream dlq` on a real stack: what was given up is listed, shown, sent back, and then does what it was to do."""
 
 import json
+import os
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +12,7 @@ import pytest
 
 from infra.local.stack import StackInfo
 from pipeline_state.model.pipelines import GateDefinition, GateSource, SourceKind
-from tests.e2e.test_cli import Terminal
+from tests.e2e.test_cli import COMMAND, Terminal
 from tests.e2e.way import Way, commit, eventually
 
 BUILD = GateDefinition("build", GateSource(SourceKind.CIRCLECI_WORKFLOW, "build"))
@@ -78,6 +80,20 @@ def test_an_event_sent_back_ends_up_in_the_record(gatestream: Terminal, way: Way
     assert (outcome["id"], outcome["sent"], outcome["to"]) == (letter["id"], True, "GateEvents")
     assert way.recorded(sha)["branch"] == "main"
     assert "no dead letter has the id" in gatestream("dlq", "show", letter["id"], code=2).stderr
+
+
+def test_a_deployed_stack_is_found_by_its_outputs(gatestream: Terminal, way: Way) -> None:
+    environment = {
+        "PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL": way.stack.endpoint_url,
+        "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+    }  # fmt: skip
+    sha = commit()
+    put(way, "GitHubEventsUndelivered", push_event(way, sha))
+    (letter,) = mine(gatestream, "GitHubEventsUndelivered")
+    command = [str(COMMAND), "dlq", "redrive", letter["id"], "--stack", way.stack.stack_name, "--region", "us-east-1"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1 sent back to GateEvents\n", "")
+    assert way.recorded(sha)["branch"] == "main"
 
 
 @pytest.mark.parametrize("kept", ["in the queue", "in the bucket"])
