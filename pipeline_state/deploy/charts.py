@@ -7,17 +7,47 @@ import os
 import re
 import ssl
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from urllib import request
 from urllib.error import HTTPError, URLError
 
+from pipeline_state.deploy import digests
 from pipeline_state.deploy.terms import Workspace
 from pipeline_state.faults import PermanentFault, TemporaryFault
+from pipeline_state.model.pipelines import Release
 
 MAX_BYTES = 20 * 1024 * 1024
 """Helm itself keeps a release, chart included, in a Secret of at most 1 MB; this only guards memory."""
 
 _RETRY_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart that Helm can be given. place: as of `locate`. digest: empty while nobody but Helm can tell it."""
+
+    place: str
+    digest: str
+
+
+def find(release: Release, workspace: Workspace) -> Chart:
+    """The release's chart; where a digest says which, that very one.
+
+    Raises PermanentFault when it is another one now, and what `locate` raises.
+    """
+    wanted = release.digest
+    digests.check_form(wanted)
+    place = locate(release.chart, workspace)
+    if place.startswith("oci://"):
+        place = digests.reference(place, wanted) if wanted else place
+        return Chart(place, digests.of_chart(place))
+    found = digests.of_chart(place)
+    if wanted and found != wanted and release.chart.startswith("https://"):
+        found = _refetched(place, release.chart, workspace)
+    if wanted:
+        digests.check(shown(release.chart), wanted, found)
+    return Chart(place, found)
 
 
 def locate(chart: str, workspace: Workspace) -> str:
@@ -63,6 +93,12 @@ def _fetched(url: str, cache: Path) -> Path:
             file.write(content)
         Path(partial).rename(target)
     return target
+
+
+def _refetched(place: str, url: str, workspace: Workspace) -> str:
+    """The digest of what the URL leads to today; the archive at the place may be from before it led there."""
+    Path(place).unlink(missing_ok=True)
+    return digests.of_chart(locate(url, workspace))
 
 
 def download(url: str, *, seconds: float = 30.0) -> bytes:

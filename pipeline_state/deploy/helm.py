@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_state import tracing
-from pipeline_state.deploy import process, values
+from pipeline_state.deploy import digests, process, values
 from pipeline_state.deploy.clusters import Access
 from pipeline_state.deploy.command import Command, errors
 from pipeline_state.deploy.history import Revision, read_history
@@ -31,7 +31,10 @@ LOOK_UP_SECONDS = 30.0
 
 
 class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
-    """Helm for one install. seconds: what its processes took so far."""
+    """Helm for one install.
+
+    seconds: what its processes took so far. pulled: the digest of the chart it pulled; empty when it pulled none.
+    """
 
     def __init__(self, workspace: Workspace, access: Access, *, budget_seconds: float) -> None:
         path = workspace.environment.get("PATH")
@@ -42,6 +45,7 @@ class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
         self._margin = min(60.0, budget_seconds / 3)
         self._ends = time.monotonic() + budget_seconds
         self.seconds = 0.0
+        self.pulled = ""
 
     async def revisions(self, release: Release) -> tuple[Revision, ...]:
         """The release's history, oldest first; empty when there is no such release."""
@@ -73,7 +77,7 @@ class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
             content,
             namespace=release.namespace,
             create_namespace=True,
-            version=release.version if chart.startswith("oci://") else None,
+            version=release.version if chart.startswith("oci://") and not release.digest else None,
             description=description,
             wait=True,
             atomic=True,
@@ -98,6 +102,7 @@ class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
             tracing.add_field("helm.exit_code", ended.code)
         if ended.code:
             raise _error(ended)
+        self.pulled = digests.pulled(ended.stdout, ended.stderr) if verb == "upgrade" else self.pulled
         return ended.stdout
 
     async def _run(self, arguments: list[str], stdin: bytes | None) -> process.Ended:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline_state.model.pipelines import DIGEST
+
 _SUCCEEDED = frozenset({"deployed", "superseded"})
 _STUCK = frozenset({"pending-install", "pending-upgrade", "pending-rollback", "uninstalling"})
 
@@ -21,6 +23,12 @@ class Revision:
     status: str
     chart: str
     description: str
+
+    @property
+    def digest(self) -> str:
+        """The chart's digest, where the description ends with it."""
+        last = self.description.rpartition(" ")[2]
+        return last if DIGEST.fullmatch(last) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +50,18 @@ def read_history(lines: Iterable[Mapping[str, Any]]) -> tuple[Revision, ...]:
     )
 
 
-def finished(revisions: Sequence[Revision], description: str) -> Revision | None:
-    """The revision with this description that became ready, if there is one.
+def describe(promotion: str, digest: str = "") -> str:
+    """The description of a promotion's revision: its id, and its chart's digest where that is known beforehand."""
+    return f"gatestream {promotion} {digest}" if digest else f"gatestream {promotion}"
+
+
+def finished(revisions: Sequence[Revision], promotion: str) -> Revision | None:
+    """The revision of this promotion that became ready, if there is one.
 
     Superseded counts: somebody went on from there, and a late second delivery must not undo that.
     """
-    mine = (revision for revision in revisions if revision.description == description)
-    return next((revision for revision in mine if revision.status in _SUCCEEDED), None)
+    mine = (each for each in revisions if each.description == describe(promotion, each.digest))
+    return next((each for each in mine if each.status in _SUCCEEDED), None)
 
 
 def ever_ready(revisions: Sequence[Revision]) -> bool:

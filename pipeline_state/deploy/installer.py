@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 from pipeline_state import tracing
 from pipeline_state.deploy import charts, clusters
+from pipeline_state.deploy.charts import Chart
 from pipeline_state.deploy.command import errors
 from pipeline_state.deploy.helm import Helm
-from pipeline_state.deploy.history import Revision, RollBack, ever_ready, finished, remedy
+from pipeline_state.deploy.history import Revision, RollBack, describe, ever_ready, finished, remedy
 from pipeline_state.deploy.terms import Deployed, Failed, Install, Workspace
 from pipeline_state.deploy.values import with_commit
 from pipeline_state.deploy.words import fault_of
@@ -36,7 +37,7 @@ def install(request: Install, *, workspace: Workspace, budget_seconds: float) ->
     try:
         _check_names(request.release)
         with tracing.span("chart", chart=charts.shown(request.release.chart)):
-            chart = charts.locate(request.release.chart, workspace)
+            chart = charts.find(request.release, workspace)
         with clusters.access(request.cluster, workspace) as access:
             helm = Helm(workspace, access, budget_seconds=budget_seconds)
             return _run(helm, request, chart, access.secrets)
@@ -44,7 +45,7 @@ def install(request: Install, *, workspace: Workspace, budget_seconds: float) ->
         return Failed(fault.reason, helm.seconds if helm else 0.0)
 
 
-def _run(helm: Helm, request: Install, chart: str, secrets: Sequence[str]) -> Deployed:
+def _run(helm: Helm, request: Install, chart: Chart, secrets: Sequence[str]) -> Deployed:
     """The Helm part. Raises the two faults for everything Helm says no to."""
     try:
         return asyncio.run(_deploy(helm, request, chart))
@@ -55,22 +56,22 @@ def _run(helm: Helm, request: Install, chart: str, secrets: Sequence[str]) -> De
         raise fault_of(error.stderr, secrets) from error
 
 
-async def _deploy(helm: Helm, request: Install, chart: str) -> Deployed:
+async def _deploy(helm: Helm, request: Install, chart: Chart) -> Deployed:
     release = request.release
     values = with_commit(release.values, release.image_tag, request.commit)
-    description = f"gatestream {request.promotion_id}"
     revisions = await _look_up(helm, release)
-    done = finished(revisions, description)
+    done = finished(revisions, request.promotion_id)
     if done:
-        return Deployed("unchanged", done.number, done.chart, helm.seconds)
+        return Deployed("unchanged", done.number, done.chart, helm.seconds, done.digest)
     await _free(helm, release, revisions)
-    revision = await helm.upgrade(release, chart, values, description)
+    revision = await helm.upgrade(release, chart.place, values, describe(request.promotion_id, chart.digest))
     metadata = revision["chart"]["metadata"]
     return Deployed(
         action="upgraded" if ever_ready(revisions) else "deployed",
         revision=revision["version"],
         chart=f"{metadata['name']}-{metadata['version']}",
         helm_seconds=helm.seconds,
+        digest=helm.pulled or chart.digest,
     )
 
 

@@ -25,6 +25,9 @@ class Install:
 class Deployed:
     """The release is ready. chart is name and version as Helm prints them, "web-1.2.3".
 
+    digest: "sha256:<hex>" of that chart (its manifest's in a registry, its archive's or its folder's); empty where it
+    cannot be told.
+
     unchanged: this promotion was finished by an earlier delivery, and nothing ran again.
     helm_seconds: what all Helm processes of this install took together.
     """
@@ -33,6 +36,7 @@ class Deployed:
     revision: int
     chart: str
     helm_seconds: float
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,9 +45,10 @@ _KINDS: dict[str, Kind] = {
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What the installer reports about a promotion. reason: of failed and superseded; revision and chart: of deployed.
+    """What the installer reports about a promotion. reason: of failed and superseded; the others: of deployed.
 
     revision: the release's Helm revision. chart: name and version as Helm prints them, "web-1.2.3".
+    digest: of that chart; empty where it cannot be told, and in events of older versions.
     """
 
     promotion: Promotion
@@ -56,6 +57,7 @@ class Deployment:
     reason: str = ""
     revision: int = 0
     chart: str = ""
+    digest: str = ""
 
 
 def promoted(promotion: Promotion, *, at: datetime) -> CloudEvent:
@@ -94,9 +96,12 @@ def failed(promotion: Promotion, *, at: datetime, reason: str) -> CloudEvent:
     return _release_event(promotion, FAILED, at, {"reason": reason})
 
 
-def deployed(promotion: Promotion, *, at: datetime, action: Action, revision: int, chart: str) -> CloudEvent:
+def deployed(
+    promotion: Promotion, *, at: datetime, action: Action, revision: int, chart: str, digest: str = ""
+) -> CloudEvent:
     """The release runs the commit. action: whether it is new, was changed, or went back to what it was before."""
-    return _release_event(promotion, _ACTION_TYPES[action], at, {"revision": revision, "chart": chart})
+    told = {"revision": revision, "chart": chart} | ({"digest": digest} if digest else {})
+    return _release_event(promotion, _ACTION_TYPES[action], at, told)
 
 
 def read_deployment(event: CloudEvent) -> Deployment:
@@ -115,6 +120,7 @@ def read_deployment(event: CloudEvent) -> Deployment:
         reason=str(ours.get("reason", "")),
         revision=revision,
         chart=str(ours.get("chart", "")),
+        digest=str(ours.get("digest", "")),
     )
 
 

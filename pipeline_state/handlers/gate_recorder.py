@@ -138,6 +138,7 @@ class GateRecorder:
             reason=told.reason,
             revision=told.revision,
             chart=told.chart,
+            digest=told.digest,
         )
         return record_deployment(self.reader, result, happening, _trace_of)
 

@@ -140,7 +140,12 @@ class HelmInstaller:
         if promotion.action is Action.ROLLBACK:
             action = "rolledback"
         told = deployment.deployed(
-            promotion, at=at, action=action, revision=int(outcome["revision"]), chart=outcome["chart"]
+            promotion,
+            at=at,
+            action=action,
+            revision=int(outcome["revision"]),
+            chart=outcome["chart"],
+            digest=outcome.get("digest", ""),  # an older version kept none
         )
         self._publish(told)
 

@@ -6,6 +6,7 @@ as the plain dictionary that `Pipeline.to_dict` returns.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -14,6 +15,9 @@ from typing import Any
 
 DEPLOYED_TO = "deployed_to_"
 """Gates with this prefix are written by the pipeline itself when an environment has a commit."""
+
+DIGEST = re.compile("sha256:[0-9a-f]{64}")
+"""What a chart's digest looks like."""
 
 
 class SourceKind(StrEnum):
@@ -74,6 +78,8 @@ class Release:
     values: chart values, plain JSON data.
     image_tag: dotted path of the value that becomes the commit, e.g. "image.tag".
     timeout: seconds Helm may take until the release is ready.
+    digest: "sha256:<hex>" of the only chart that may be installed; empty for whatever is found there. A promotion that
+        goes back has it, a definition never.
     """
 
     name: str
@@ -83,6 +89,7 @@ class Release:
     values: Mapping[str, Any] = field(default_factory=dict)
     image_tag: str = "image.tag"
     timeout: int = 300
+    digest: str = ""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Release:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from pipeline_state.model.pipelines import Pipeline, SourceKind
+from pipeline_state.model.pipelines import DIGEST, Pipeline, SourceKind
+from pipeline_state.model.promotion import Promotion
 from pipeline_state.model.times import parse_time
 
 _PASSES = frozenset({"success", "neutral", "skipped"})
@@ -80,7 +81,7 @@ class ReleaseResult:
 
     gate: the environment's deployed gate. releases: names of all releases of the environment. generation: the claim's.
     status: TRUE, FALSE, or "" while it is to be tried again. at: RFC 3339. revision, chart: Helm's, where it deployed;
-    reason: where it failed.
+    digest: that chart's, where it could be told; reason: where it failed.
     """
 
     gate: str
@@ -92,6 +93,7 @@ class ReleaseResult:
     reason: str = ""
     revision: int = 0
     chart: str = ""
+    digest: str = ""
 
 
 def deployed_value(value: Any, result: ReleaseResult) -> dict[str, Any] | None:
@@ -106,7 +108,8 @@ def deployed_value(value: Any, result: ReleaseResult) -> dict[str, Any] | None:
     if before and (now := parse_time(result.at)) and now < before:
         return None
     mine = {"status": result.status, "at": result.at, "revision": result.revision}
-    mine |= {key: text for key, text in (("reason", result.reason), ("chart", result.chart)) if text}
+    told = {"reason": result.reason, "chart": result.chart, "digest": result.digest}
+    mine |= {key: text for key, text in told.items() if text}
     releases = {**(known if generation == result.generation else {}), result.release: mine}
     statuses = [_status(releases.get(name)) for name in result.releases]
     status = "FALSE" if "FALSE" in statuses else "TRUE" if all(status == "TRUE" for status in statuses) else ""
@@ -119,6 +122,26 @@ def deployed_value(value: Any, result: ReleaseResult) -> dict[str, Any] | None:
     }
     reasons = [f"{name}: {release['reason']}" for name, release in releases.items() if release.get("reason")]
     return {**new, "reason": "; ".join(reasons)} if reasons else new
+
+
+def pinned(promotions: Iterable[Promotion], value: Any) -> tuple[Promotion, ...]:
+    """The promotions of one deployment as they are to be carried out again: each with the chart that was installed.
+
+    value: the commit's deployed gate. It knows of the latest deployment of the commit only; a promotion that it does
+    not tell of keeps what it was settled to install itself, if anything.
+    """
+    generation, known = _deployed_before(value)
+    return tuple(
+        _pinned(each, known.get(each.release.name, {}).get("digest")) if each.generation == generation else each
+        for each in promotions
+    )
+
+
+def _pinned(promotion: Promotion, digest: Any) -> Promotion:
+    """Anybody may have written anything into the gate: what is no digest settles nothing."""
+    if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
+        return promotion
+    return replace(promotion, release=replace(promotion.release, digest=digest))
 
 
 def _deployed_before(value: Any) -> tuple[int, dict[str, Mapping[str, Any]]]:

@@ -20,7 +20,7 @@ import pytest
 
 from infra.local import cluster
 from pipeline_state import tracing
-from pipeline_state.deploy import Deployed, Failed, Install, Workspace, install
+from pipeline_state.deploy import Deployed, Failed, Install, Workspace, digests, install
 from pipeline_state.faults import TemporaryFault
 from pipeline_state.model.pipelines import Cluster, Release
 
@@ -247,7 +247,7 @@ def test_helm_gets_these_flags_and_no_others(shop: Shop) -> None:
         *words("--history-max 10 --install --output json --timeout 20s --values - --rollback-on-failure"),
         "--create-namespace",
         "--description",
-        "gatestream p1",
+        f"gatestream p1 {digests.of_chart(str(CHARTS / 'web'))}",
         "--namespace",
         shop.namespace,
         "--wait",

@@ -14,6 +14,7 @@ import pytest
 from functions.helm_installer import app as installer_app
 from infra.local import cluster
 from pipeline_state import tracing
+from pipeline_state.deploy import digests
 from pipeline_state.events.codec import encode
 from pipeline_state.events.deployment import promoted, read_deployment
 from pipeline_state.model.pipelines import Cluster, Environment, Pipeline
@@ -140,6 +141,7 @@ def test_a_promotion_becomes_a_release_and_the_release_a_gate(shop: Shop) -> Non
     assert shop.revisions() == 1
     gate = shop.gate(A)
     assert (gate["status"], gate["generation"], gate["releases"]["web"]["revision"]) == ("TRUE", 1, 1)
+    assert gate["releases"]["web"]["digest"] == digests.of_chart(str(CHARTS / "web"))
     assert shop.functions.tables.decision(A) == "Promoted"
 
 

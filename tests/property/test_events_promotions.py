@@ -77,10 +77,13 @@ def test_giving_way_arrives_with_who_was_given_way_to(promotion: Promotion, at: 
     assert str(by) in read.reason
 
 
-@given(promotions, times, counts, text, st.sampled_from(["deployed", "upgraded", "rolledback"]))
-def test_success_arrives_as_it_left(promotion: Promotion, at: datetime, revision: int, chart: str, action: Any) -> None:
-    event = deployed(promotion, at=at, action=action, revision=revision, chart=chart)
-    assert read_deployment(travelled(event)) == Deployment(promotion, "deployed", at, revision=revision, chart=chart)
+@given(promotions, times, counts, text, text, st.sampled_from(["deployed", "upgraded", "rolledback"]))
+def test_success_arrives_as_it_left(
+    promotion: Promotion, at: datetime, revision: int, chart: str, digest: str, action: Any
+) -> None:
+    event = deployed(promotion, at=at, action=action, revision=revision, chart=chart, digest=digest)
+    told = Deployment(promotion, "deployed", at, revision=revision, chart=chart, digest=digest)
+    assert read_deployment(travelled(event)) == told
 
 
 identities = st.tuples(text, text, text, text, st.integers(0, 20))

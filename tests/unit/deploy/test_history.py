@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_state.deploy.history import Revision, RollBack, Uninstall, ever_ready, finished, read_history, remedy
+from pipeline_state.deploy.history import (
+    Revision,
+    RollBack,
+    Uninstall,
+    describe,
+    ever_ready,
+    finished,
+    read_history,
+    remedy,
+)
 
 READY = ("deployed", "superseded")
 STUCK = ("pending-install", "pending-upgrade", "pending-rollback", "uninstalling")
@@ -66,13 +75,30 @@ def test_nothing_is_ever_rolled_back_to_a_revision_that_was_not_ready(statuses: 
 def test_a_promotion_is_finished_once_its_revision_was_ready(
     statuses: str, promotion: str, expected: int | None
 ) -> None:
-    done = finished(history(*statuses.split()), f"gatestream {promotion}")
+    done = finished(history(*statuses.split()), promotion)
     assert (done.number if done else None) == expected
 
 
 def test_a_promotion_is_not_taken_for_one_whose_id_begins_like_it() -> None:
-    assert finished(history("deployed"), "gatestream p") is None
-    assert finished(history("deployed"), "gatestream p12") is None
+    assert finished(history("deployed"), "p") is None
+    assert finished(history("deployed"), "p12") is None
+
+
+DIGEST = "sha256:" + "0a" * 32
+
+
+def test_a_revision_is_known_by_its_promotion_and_tells_the_digest_it_was_described_with() -> None:
+    described = Revision(1, "deployed", "web-0.1.0", describe("p 1", DIGEST))
+    assert finished([described], "p 1") is described
+    assert finished([described], "p") is None
+    assert described.digest == DIGEST
+
+
+@pytest.mark.parametrize(
+    "description", ["gatestream p1", "Rollback to 1", f"gatestream {DIGEST}0", "gatestream p ", ""]
+)
+def test_a_revision_described_without_a_digest_has_none(description: str) -> None:
+    assert Revision(1, "deployed", "web-0.1.0", description).digest == ""
 
 
 def test_a_release_that_was_never_ready_is_deployed_for_the_first_time() -> None:

@@ -137,6 +137,13 @@ def test_data_that_is_not_whole_is_refused_with_the_reason(data: dict[str, Any],
         read_promotion(event)
 
 
+def test_a_deployment_tells_its_charts_digest_and_an_older_one_none() -> None:
+    digest = "sha256:" + "0a" * 32
+    event = deployed(PROMOTION, at=AT, action="upgraded", revision=2, chart="web-1.2.3", digest=digest)
+    assert (read_deployment(event).digest, read_deployment(EVENTS["upgraded"]).digest) == (digest, "")
+    assert "digest" not in document(EVENTS["upgraded"])["customData"]
+
+
 def test_a_revision_that_is_no_number_is_refused() -> None:
     event = EVENTS["upgraded"]
     data = document(event)

@@ -17,7 +17,8 @@ from pipeline_state.model.pipelines import (
 )
 from pipeline_state.model.promotion import Action, Promotion, promotion_id
 
-WEB = Release("web", "shop", "oci://registry/web", "1.2.3", {"image": {"repository": "web"}, "replicas": 2}, "tag", 60)
+VALUES = {"image": {"repository": "web"}, "replicas": 2}
+WEB = Release("web", "shop", "oci://registry/web", "1.2.3", VALUES, "tag", 60, "sha256:" + "0a" * 32)
 PIPELINE = Pipeline(
     name="shop",
     repo="myOrg/myApp",
@@ -109,6 +110,12 @@ def test_a_promotion_of_a_later_version_is_read() -> None:
     written = PROMOTION.to_dict()
     later = written | {"new": 1, "release": written["release"] | {"new": 1}, "cluster": written["cluster"] | {"new": 1}}
     assert Promotion.from_dict(later, "00-1-2-01") == PROMOTION
+
+
+def test_a_promotion_from_before_charts_had_digests_may_install_any() -> None:
+    written = PROMOTION.to_dict()
+    older = {name: value for name, value in written["release"].items() if name != "digest"}
+    assert Promotion.from_dict(written | {"release": older}, "00-1-2-01").release == replace(WEB, digest="")
 
 
 SINCE_THE_FIRST: dict[str, Any] = {"action": Action.PROMOTE, "reason": "", "override": False, "freezes": ()}

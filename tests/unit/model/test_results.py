@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from pipeline_state.model.pipelines import GateDefinition, GateSource, Pipeline, SourceKind
-from pipeline_state.model.results import ReleaseResult, Result, counts, deployed_value, fed_gates
+from pipeline_state.model.pipelines import Cluster, GateDefinition, GateSource, Pipeline, Release, SourceKind
+from pipeline_state.model.promotion import Promotion
+from pipeline_state.model.results import ReleaseResult, Result, counts, deployed_value, fed_gates, pinned
 
 NOON, EARLIER, LATER = "2026-07-01T12:00:00Z", "2026-07-01T11:59:59Z", "2026-07-01T12:00:01Z"
 CHECK, WORKFLOW = SourceKind.GITHUB_CHECK, SourceKind.CIRCLECI_WORKFLOW
@@ -132,6 +133,59 @@ def test_the_gate_says_how_each_release_went() -> None:
         "worker": {"status": "FALSE", "at": NOON, "revision": 0, "reason": "no such image"},
     }
     assert (value["reason"], value["by"], value["at"]) == ("worker: no such image", "gatestream", NOON)
+
+
+DIGEST, OTHER = "sha256:" + "0a" * 32, "sha256:" + "b1" * 32
+
+
+def test_the_gate_says_which_chart_was_installed_where_that_could_be_told() -> None:
+    value = deployed(ended(digest=DIGEST), ended(release="worker"))
+    assert value["releases"] == {
+        "web": {"status": "TRUE", "at": NOON, "revision": 0, "digest": DIGEST},
+        "worker": {"status": "TRUE", "at": NOON, "revision": 0},
+    }
+
+
+def promotion(release: str = "web", generation: int = 2, digest: str = "") -> Promotion:
+    return Promotion(
+        id=release,
+        repo="org/shop",
+        commit="a" * 40,
+        branch="main",
+        sequence=1,
+        pipeline="shop",
+        pipeline_version=1,
+        environment="live",
+        environment_key="live",
+        generation=generation,
+        release=Release(release, "live", "charts/web", digest=digest),
+        cluster=Cluster(),
+        releases=("web", "worker"),
+    )
+
+
+def test_a_deployment_is_repeated_with_the_charts_that_its_gate_tells_of() -> None:
+    value = deployed(ended(digest=DIGEST), ended(release="worker", digest=OTHER))
+    again = pinned([promotion(), promotion("worker")], value)
+    assert again == (promotion(digest=DIGEST), promotion("worker", digest=OTHER))
+
+
+@pytest.mark.parametrize("settled", ["", OTHER])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "TRUE",
+        {"generation": Decimal(3), "releases": {"web": {"digest": DIGEST}}},
+        {"generation": Decimal(2), "releases": {"worker": {"digest": DIGEST}}},
+        {"generation": Decimal(2), "releases": {"web": {"digest": 1}}},
+        {"generation": Decimal(2), "releases": {"web": {"digest": f"{DIGEST} --set"}}},
+        {"generation": Decimal(2), "releases": {"web": {"digest": ""}}},
+    ],
+    ids=["none", "by hand", "of a later deployment", "of another release", "a number", "too long", "empty"],
+)
+def test_a_promotion_that_the_gate_tells_no_digest_of_stays_as_it_was(value: Any, settled: str) -> None:
+    assert pinned([promotion(digest=settled)], value) == (promotion(digest=settled),)
 
 
 def test_a_gate_where_all_went_well_gives_no_reason() -> None:
