@@ -1,0 +1,264 @@
+"""What always holds, looked at with every change of the tables and every call of Helm: I1, I2, I3, I6 and I7."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline_state.deploy import Install
+from pipeline_state.model.pipelines import Environment, Pipeline, Policy, Release
+from tests.property import reading
+from tests.property.memory_tables import Item, Written
+from tests.property.workers import Calls, Worker
+
+CLAIM = "_claim_"
+Place = tuple[str, str]
+"""Pipeline and environment."""
+
+
+@dataclass
+class Kept:
+    """A commit's record as it is, and when it last changed, and each of its added columns was added (in ticks)."""
+
+    item: Item = field(default_factory=dict)
+    changed: int = 0
+    added: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class Checks:
+    """broken: what did not hold, one sentence each. promotions: by id, as claimed."""
+
+    pipelines: tuple[Pipeline, ...]
+    calls: Calls
+    workers: Mapping[str, Worker]
+    broken: list[str] = field(default_factory=list)
+    bugs: list[Exception] = field(default_factory=list)
+    records: dict[tuple[str, str], Kept] = field(default_factory=dict)
+    environments: dict[Place, Item] = field(default_factory=dict)
+    waiting: set[tuple[str, str]] = field(default_factory=set)
+    promotions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    announced: set[str] = field(default_factory=set)
+    installed: dict[tuple[str, str], list[tuple[int, str]]] = field(default_factory=dict)
+    stop: Item = field(default_factory=dict)
+    stopped: int = 0
+    _running: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def see(self, written: list[Written], worker: Worker | None) -> None:
+        """The changes of one call."""
+        for each in written:
+            if "#deployment#" in each.keys.get("environment", {}).get("S", ""):
+                self._see_deployment(each)
+        for each in written:
+            if each.table == "environments":
+                self._see_environment(each, worker)
+        for each in written:
+            if each.table == "gates":
+                self._see_record(each, worker)
+
+    def _require(self, holds: bool, told: str) -> None:  # noqa: FBT001
+        if not holds:
+            self.broken.append(told)
+
+    def of(self, repo: str) -> list[Pipeline]:
+        return [each for each in self.pipelines if each.repo == repo]
+
+    # records, and the claims on them
+
+    def _see_record(self, written: Written, worker: Worker | None) -> None:
+        repo, commit = written.keys["repo"]["S"], written.keys["commit"]["S"]
+        kept = self.records.setdefault((repo, commit), Kept())
+        for name in (name for name in written.new if name.startswith(CLAIM)):
+            before = written.old.get(name, {}).get("M", {})
+            if reading.number(written.new[name]["M"], "generation", 0) != reading.number(before, "generation", 0):
+                self._see_claim(written, name.removeprefix(CLAIM), worker)
+        there = set(reading.added(written.new, self.of(repo)))
+        kept.added = {name: kept.added.get(name, self.calls.ticks) for name in there}
+        kept.item, kept.changed = written.new, self.calls.ticks
+
+    def _see_claim(self, written: Written, key: str, worker: Worker | None) -> None:
+        """I1, at the moment of the claim."""
+        repo, commit = written.keys["repo"]["S"], written.keys["commit"]["S"]
+        assert worker, "only workers claim"
+        for pipeline in self.of(repo):
+            for environment in pipeline.environments:
+                if reading.key_of(pipeline, environment.name) == key:
+                    self._check_gates(written.old, pipeline, environment, worker)
+                    where = f"{commit[:1]} to {pipeline.name}/{environment.name}"
+                    place = reading.place(written.old, pipeline)
+                    self._require(place is not None, f"I1: {where} is no candidate")
+                    self._check_turn((repo, commit), place or 0, pipeline, environment, worker)
+
+    def _check_gates(self, record: Item, pipeline: Pipeline, environment: Environment, worker: Worker) -> None:
+        """A column that was added after the claimant had looked is for the next environment."""
+        kept = self.records[record["repo"]["S"], record["commit"]["S"]]
+        where = f"{record['commit']['S'][:1]} to {pipeline.name}/{environment.name}"
+        for name in reading.required(record, pipeline, environment, self.of(pipeline.repo)):
+            if kept.added.get(name, 0) <= worker.looked:
+                found = reading.verdict(record.get(name), worker.decided_at)
+                self._require(found == "passed", f"I1: {where} although {name} is {found}: {record.get(name)}")
+        if environment.soak and self._is_automatic(pipeline, environment):
+            ready = reading.soaked(record, pipeline, environment, worker.decided_at)
+            self._require(ready, f"I1: {where} before its soak time")
+
+    def _is_automatic(self, pipeline: Pipeline, environment: Environment) -> bool:
+        return self._last(pipeline.name, environment.name)["by"] == "gatestream"
+
+    def _last(self, pipeline: str, environment: str) -> dict[str, Any]:
+        generation = reading.number(self.environments[pipeline, environment], "generation", 0)
+        return self._claimed(pipeline, environment, generation)
+
+    def _claimed(self, pipeline: str, environment: str, generation: int) -> dict[str, Any]:
+        return next(
+            each
+            for each in self.promotions.values()
+            if (each["pipeline"], each["environment"], each["generation"]) == (pipeline, environment, generation)
+        )
+
+    def _check_turn(
+        self, who: tuple[str, str], place: int, pipeline: Pipeline, environment: Environment, worker: Worker
+    ) -> None:
+        """Where every commit has its turn, nobody goes before an older one that no failed gate blocks."""
+        if environment.policy is not Policy.EVERY or not self._is_automatic(pipeline, environment):
+            return
+        state = self._before[pipeline.name, environment.name]
+        done = reading.releases(state, "done:")
+        last = reading.number(state, "generation", 0)
+        finished = all(done.get(each["S"], 0) >= last for each in state.get("releases", {}).get("L", []))
+        self._require(finished, f"turns: {who[1][:1]} while the one before it is under way to {environment.name}")
+        for (repo, commit), kept in self.records.items():
+            other = reading.place(kept.item, pipeline) if repo == who[0] and commit != who[1] else None
+            if other is None or kept.changed > worker.looked:
+                continue
+            if reading.number(state, "sequence", -1) < other < place and self._may_come(kept, pipeline, environment):
+                self.broken.append(f"turns: {who[1][:1]} before {commit[:1]} to {pipeline.name}/{environment.name}")
+
+    def _may_come(self, kept: Kept, pipeline: Pipeline, environment: Environment) -> bool:
+        gates = reading.required(kept.item, pipeline, environment, self.of(pipeline.repo))
+        blocked = any(reading.verdict(kept.item.get(name), self.calls.moment()) == "failed" for name in gates)
+        return not blocked and CLAIM + reading.key_of(pipeline, environment.name) not in kept.item
+
+    # environments
+
+    _before: dict[Place, Item] = field(default_factory=dict)
+
+    def _see_deployment(self, written: Written) -> None:
+        for each in json.loads(written.new["promotions"]["S"]):
+            known = self.promotions.setdefault(each["id"], each)
+            self._require(known == each, f"I2: two promotions with the id {each['id']}")
+        named = {
+            (each["pipeline"], each["commit"], each["environment"], each["release"]["name"], each["generation"])
+            for each in self.promotions.values()
+        }
+        self._require(len(named) == len(self.promotions), "I2: one promotion has two ids")
+
+    def _see_environment(self, written: Written, worker: Worker | None) -> None:
+        place = (written.keys["pipeline"]["S"], written.keys["environment"]["S"])
+        if place[0] == "#waiting":
+            repo, _, commit = place[1].rpartition("#")
+            (self.waiting.add if written.new else self.waiting.discard)((repo, commit))
+        elif place == reading.EVERYTHING:
+            self.stop, self.stopped = written.new, self.calls.ticks
+        elif "#" not in place[1]:
+            self.environments[place], self._before[place] = written.new, written.old
+            self._check_generation(place, written, worker)
+            for name in (name for name in written.new if name.startswith("lease:")):
+                if written.old.get(name) != written.new[name]:
+                    self._check_lease(place, name.removeprefix("lease:"), written, worker)
+
+    def _check_generation(self, place: Place, written: Written, worker: Worker | None) -> None:
+        """I3, and each generation is claimed once."""
+        old, new = reading.number(written.old, "generation", 0), reading.number(written.new, "generation", 0)
+        before, after = reading.number(written.old, "sequence", -1), reading.number(written.new, "sequence", -1)
+        self._require(after >= before, f"I3: the latest place of {place} goes back")
+        if old == new:
+            same = written.old.get("head") == written.new.get("head")
+            self._require(same, f"I3: the head of {place} moves without a claim")
+            return
+        self._require(new == old + 1, f"I3: generation {new} of {place} after {old}")
+        promotion, who = self._claimed(*place, new), worker or Worker("nobody", lambda: None, 0)
+        self._require(promotion["commit"] == reading.text(written.new, "head"), f"I3: another head of {place}")
+        if promotion["by"] != "gatestream":
+            named = promotion["reason"] and promotion["action"] in {"rollback", "redeploy", "override"}
+            self._require(bool(named), f"I3: {place} by nobody, for nothing: {promotion}")
+            return
+        self._require(promotion["sequence"] == after > before, f"I3: {place} goes back to {promotion['commit'][:1]}")
+        self._require(not reading.text(written.old, "held_by"), f"{place} is held, and moves all the same")
+        self._require(not self._is_closed(place, written.old, who), f"{place} is frozen, and moves all the same")
+
+    def _is_closed(self, place: Place, item: Item, worker: Worker) -> bool:
+        """To whoever looked when this worker did."""
+        at = worker.decided_at
+        stopped = reading.is_frozen(self.stop, at) and self.stopped <= worker.looked
+        return stopped or reading.is_frozen(item, at) or reading.in_window(self.environment(place), at)
+
+    def environment(self, place: Place) -> Environment:
+        (pipeline,) = [each for each in self.pipelines if each.name == place[0]]
+        (found,) = [each for each in pipeline.environments if each.name == place[1]]
+        return found
+
+    # leases and Helm
+
+    def _check_lease(self, place: Place, release: str, written: Written, worker: Worker | None) -> None:
+        """I6, and whatever closes an environment keeps closed what has not begun."""
+        assert worker, "only workers take leases"
+        old, name = written.old, "/".join((*place, release))
+        generation = reading.number(written.new, f"lease_generation:{release}", 0)
+        self._require(generation == reading.number(old, "generation", 0), f"I3: {name} for an overtaken promotion")
+        done = reading.number(old, f"done:{release}", 0)
+        self._require(done < generation, f"I2: {name} once more, although it is done")
+        until = reading.number(old, f"lease_until:{release}", 0)
+        self._require(until < worker.decided_at or f"lease:{release}" not in old, f"I6: {name} is taken from its holder")
+        promotion = self._claimed(*place, generation)
+        if promotion["by"] == "gatestream":
+            self._require(not reading.text(old, "held_by"), f"{name} begins although it is held")
+        if not promotion["override"]:
+            self._require(not self._is_closed(place, old, worker), f"{name} begins although it is frozen")
+
+    @contextmanager
+    def helm(self, request: Install, worker: Worker) -> Iterator[None]:
+        """I6: while Helm runs."""
+        place = (request.release.namespace, request.release.name)
+        self._require(place not in self._running, f"I6: two Helms on {place}")
+        promotion = self.promotions[request.promotion_id]
+        item = self.environments[promotion["pipeline"], promotion["environment"]]
+        held = reading.text(item, f"lease:{request.release.name}") == worker.id
+        self._require(held, f"I6: Helm without the lease of {place}")
+        self._running[place] = worker.id
+        try:
+            yield
+        finally:
+            del self._running[place]
+
+    def applied(self, request: Install) -> str:
+        """What Helm does, which knows a promotion again that it has finished; I2 and I3 of what it installs."""
+        history = self.installed.setdefault((request.release.namespace, request.release.name), [])
+        generation, id_ = self.promotions[request.promotion_id]["generation"], request.promotion_id
+        if history and history[-1] == (generation, id_):
+            return "unchanged"
+        self._require(all(each < generation for each, _ in history), f"I3: Helm goes back to generation {generation}")
+        history.append((generation, id_))
+        return "upgraded" if len(history) > 1 else "deployed"
+
+    def revision(self, release: Release) -> int:
+        return len(self.installed[release.namespace, release.name])
+
+    def published(self, promotion: Mapping[str, Any]) -> None:
+        """I2: what is published was claimed, and is the same each time."""
+        known = self.promotions.get(promotion["id"])
+        self._require(known is not None, f"I1: published without a claim: {promotion['id']}")
+        self._require(known is None or known == promotion, f"I2: {promotion['id']} was published as something else")
+        self.announced.add(promotion["id"])
+
+    # after each step
+
+    def look(self) -> None:
+        """I7: whoever holds a lease works, or died at work."""
+        for place, item in self.environments.items():
+            for release, owner in reading.releases(item, "lease:").items():
+                worker = self.workers[owner]
+                works = not worker.is_over or worker.has_died
+                self._require(works, f"I7: the lease of {place}/{release} is held by nobody at work")
+        assert not self.bugs, self.bugs
+        assert not self.broken, self.broken

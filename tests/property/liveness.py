@@ -1,0 +1,202 @@
+"""What is to come of everything once nothing goes wrong any more: I5."""
+
+from collections.abc import Callable, Iterator
+
+from pipeline_state.model.pipelines import Environment, Pipeline, Policy
+from pipeline_state.table import holds
+from pipeline_state.table.journal import Happening
+from pipeline_state.table.transaction import RefusedError
+from tests.property import reading
+from tests.property.checks import CLAIM, Kept
+from tests.property.memory_queues import EVENTS, INSTALLS
+from tests.property.memory_tables import Item
+from tests.property.workers import Worker
+from tests.property.world import World
+
+QUIET_ROUNDS = 3
+MOST_ROUNDS = 60
+STEP = 1980
+"""Seconds; three rounds are longer than it takes until a promotion without a result is published once more."""
+
+Ask = tuple[Pipeline, Environment, Item]
+
+
+def settle(world: World) -> None:
+    """No more faults: everything is delivered, everything is open, time passes, the sweeper comes."""
+    while world.calls.paused:
+        world.calls.run(world.calls.paused[0])
+    _open(world)
+    quiet = 0
+    for _ in range(MOST_ROUNDS):
+        world.queues.redrive()
+        before = world.calls.ticks
+        _work(world)
+        _between_windows(world)
+        world.calls.run(world.sweep())
+        quiet = quiet + 1 if world.calls.ticks == before and not any(world.queues.queues.values()) else 0
+        if quiet == QUIET_ROUNDS:
+            return
+    world.checks.broken.append("I5: it never comes to rest")
+
+
+def _between_windows(world: World) -> None:
+    """A good while later, at a time that no freeze window covers."""
+    past = world.moment() % 600
+    world.pass_time(STEP + 300 - past)
+
+
+def _work(world: World) -> None:
+    while True:
+        workers = list(_workers(world))
+        if not workers:
+            return
+        for begin in workers:
+            world.calls.run(begin())
+
+
+def _workers(world: World) -> Iterator[Callable[[], Worker]]:
+    for lane in (each for each, left in world.lanes.items() if left):
+        yield lambda lane=lane: world.promote(lane, 100)  # type: ignore[misc]
+    for message in world.queues.visible(INSTALLS):
+        yield lambda message=message: world.install_one(message)  # type: ignore[misc]
+    for message in world.queues.visible(EVENTS):
+        yield lambda message=message: world.record(message)  # type: ignore[misc]
+
+
+def _open(world: World) -> None:
+    """Every freeze ends, every hold is released."""
+    for count, (pipeline, environment) in enumerate(_places(world)):
+        told = Happening(pipeline.name, environment.name, world.now.isoformat(), f"end {count}", "test", "opened", "ann")
+        for act in (holds.unfreeze, holds.release):
+            _do(lambda act=act, told=told: act(pipeline, environment.name, told))  # type: ignore[misc] # noqa: B023
+            told = Happening(pipeline.name, environment.name, told.time, f"{told.id} again", "test", "opened", "ann")
+    _do(lambda: holds.start(Happening("#everything", "stop", world.now.isoformat(), "end", "test", "started", "ann")))
+
+
+def _do(act: Callable[[], None]) -> None:
+    try:
+        act()
+    except RefusedError:  # it was open
+        return
+
+
+def check(world: World) -> None:
+    """Everything that can be anywhere is there, and nothing waits for what will not come."""
+    for pipeline, environment in _places(world):
+        item = _item(world, pipeline, environment)
+        where = f"{pipeline.name}/{environment.name}"
+        _check_newest(world, pipeline, environment, item, where)
+        _check_finished(item, where)
+        _check_head(world, pipeline, environment, item)
+    assert world.checks.announced >= set(_ids(world)), "I5: a claim was never published"
+    waits, noted = set(_really_waiting(world)), world.checks.waiting
+    assert noted >= waits, f"I5: not noted as waiting: {waits - noted}"
+    assert noted <= waits, f"noted as waiting, but for nothing: {noted - waits}"
+    assert not world.checks.broken, world.checks.broken
+
+
+def _check_newest(world: World, pipeline: Pipeline, environment: Environment, item: Item, where: str) -> None:
+    """The newest commit that is ready is the newest that was ever there; with turns, no older one is left behind."""
+    newest, sequence = reading.text(item, "newest"), reading.number(item, "sequence", -1)
+    for (repo, commit), kept in world.checks.records.items():
+        place = reading.place(kept.item, pipeline) if repo == pipeline.repo else None
+        if place is None or place <= sequence or commit == newest:
+            continue
+        left_behind = _is_ready(world, pipeline, environment, kept) and not _has_to_wait(
+            world, pipeline, environment, place, sequence
+        )
+        assert not left_behind, f"I5: {commit[:1]} is ready and does not get to {where}"
+
+
+def _is_ready(world: World, pipeline: Pipeline, environment: Environment, kept: Kept) -> bool:
+    now, gates = world.moment(), reading.required(kept.item, pipeline, environment, world.checks.of(pipeline.repo))
+    passed = all(reading.verdict(kept.item.get(name), now) == "passed" for name in gates)
+    return passed and reading.soaked(kept.item, pipeline, environment, now)
+
+
+def _has_to_wait(world: World, pipeline: Pipeline, environment: Environment, place: int, sequence: int) -> bool:
+    """For its turn: an older one is not ready yet, and no failed gate blocks it."""
+    if environment.policy is not Policy.EVERY:
+        return False
+    for (repo, _), kept in world.checks.records.items():
+        other = reading.place(kept.item, pipeline) if repo == pipeline.repo else None
+        is_before = other is not None and sequence < other < place
+        if is_before and not _is_blocked(world, pipeline, environment, kept):
+            return True
+    return False
+
+
+def _is_blocked(world: World, pipeline: Pipeline, environment: Environment, kept: Kept) -> bool:
+    gates = reading.required(kept.item, pipeline, environment, world.checks.of(pipeline.repo))
+    return any(reading.verdict(kept.item.get(name), world.moment()) == "failed" for name in gates)
+
+
+def _check_finished(item: Item, where: str) -> None:
+    """Nothing is parked or leased, and every promotion that was not overtaken has a result."""
+    assert not reading.releases(item, "parked:"), f"I5: something is parked at {where}"
+    done = reading.releases(item, "done:")
+    for release in item.get("releases", {}).get("L", []):
+        finished = done.get(release["S"], 0) == reading.number(item, "generation", 0)
+        assert finished, f"I5: {release['S']} was promoted to {where} and never installed"
+
+
+def _check_head(world: World, pipeline: Pipeline, environment: Environment, item: Item) -> None:
+    """The record of the head tells how its promotion went, unless somebody has written something else there."""
+    if "head" not in item:
+        return
+    gate = reading.gate_of(pipeline, environment.name)
+    kept = world.checks.records[pipeline.repo, reading.text(item, "head")]
+    told = kept.item.get(gate, {}).get("M", {})
+    by_us = reading.text(told, "by") == "gatestream" and "generation" in told
+    if by_us:
+        assert reading.text(told, "status"), f"I5: no result of {pipeline.name}/{environment.name}"
+
+
+def _really_waiting(world: World) -> Iterator[tuple[str, str]]:
+    for (repo, commit), kept in world.checks.records.items():
+        for pipeline in world.checks.of(repo):
+            if any(_waits(world, pipeline, each, commit, kept) for each in pipeline.environments):
+                yield repo, commit
+                break
+
+
+def _waits(world: World, pipeline: Pipeline, environment: Environment, commit: str, kept: Kept) -> bool:
+    """Whether something may still come of a commit: it can get here, or is here without a result."""
+    item, place = _item(world, pipeline, environment), reading.place(kept.item, pipeline)
+    if CLAIM + reading.key_of(pipeline, environment.name) in kept.item and commit == reading.text(item, "head"):
+        gate = kept.item.get(reading.gate_of(pipeline, environment.name))
+        return reading.verdict(gate, world.moment()) == "pending"
+    is_newer = place is not None and place > reading.number(item, "sequence", -1)
+    return is_newer and commit != reading.text(item, "newest") and not _is_cut_off(world, pipeline, environment, kept)
+
+
+def _is_cut_off(world: World, pipeline: Pipeline, environment: Environment, kept: Kept) -> bool:
+    """Whether an environment that has to come first has gone on without it."""
+    for before in (each for each in pipeline.environments if each.name in environment.after):
+        item, place = _item(world, pipeline, before), reading.place(kept.item, pipeline)
+        if reading.verdict(kept.item.get(reading.gate_of(pipeline, before.name)), world.moment()) == "passed":
+            continue
+        claim = kept.item.get(CLAIM + reading.key_of(pipeline, before.name), {}).get("M", {})
+        is_past = place is not None and place <= reading.number(item, "sequence", -1)
+        if claim:
+            failed = reading.verdict(kept.item.get(reading.gate_of(pipeline, before.name)), world.moment()) == "failed"
+            is_past = not failed and reading.number(claim, "generation", 0) < reading.number(item, "generation", 0)
+        if is_past or _is_cut_off(world, pipeline, before, kept):
+            return True
+    return False
+
+
+def _item(world: World, pipeline: Pipeline, environment: Environment) -> Item:
+    return world.checks.environments.get((pipeline.name, environment.name), {})
+
+
+def _ids(world: World) -> Iterator[str]:
+    """Of promotions that nobody has overtaken."""
+    for id_, promotion in world.checks.promotions.items():
+        item = world.checks.environments[promotion["pipeline"], promotion["environment"]]
+        if promotion["generation"] == reading.number(item, "generation", 0):
+            yield id_
+
+
+def _places(world: World) -> list[tuple[Pipeline, Environment]]:
+    return [(each, environment) for each in world.pipelines for environment in each.environments]

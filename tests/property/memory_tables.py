@@ -1,0 +1,281 @@
+"""DynamoDB in memory, beneath PynamoDB: the calls that the tables make, with the expressions that PynamoDB writes.
+
+So everything above runs as it is: transactions, leases, streams. The twin over real tables keeps this honest.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from pynamodb.connection import Connection
+from pynamodb.exceptions import CancellationReason, VerboseClientError
+
+from tests.contract.table_room import KEYS
+
+Item = dict[str, Any]
+Names = Mapping[str, str]
+Read = Callable[[Item, Names, Item], Any]
+"""Of an item, the names and the values of an expression: what a part of it comes to."""
+
+STREAMED = {"gates", "environments"}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One change of one item, as a stream tells of it."""
+
+    table: str
+    keys: Item
+    old: Item
+    new: Item
+
+
+@dataclass
+class MemoryTables:
+    """Items by table, partition and range key. An item that was read never changes: writes make another."""
+
+    tables: dict[str, dict[str, dict[str, Item]]] = field(default_factory=lambda: {name: {} for name in KEYS})
+    written: list[Written] = field(default_factory=list)
+
+    def perform(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """What DynamoDB answers. Raises VerboseClientError where a condition does not hold."""
+        answer: dict[str, Any] = getattr(self, f"_{operation}")(request)
+        return answer
+
+    def get(self, table: str, *key: str) -> Item:
+        return self.tables[table].get(key[0], {}).get(key[1] if len(key) > 1 else "", {})
+
+    def change(self, table: str, keys: Item, changes: Mapping[str, Any]) -> None:
+        """Sets attributes to raw values; None removes one."""
+        old = self.get(table, *(each["S"] for each in keys.values()))
+        kept = {name: value for name, value in {**old, **changes}.items() if value is not None}
+        self._put(table, keys, old, {**keys, **kept})
+
+    def _GetItem(self, request: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 - the operation's name
+        found = self._at(request)
+        return {"Item": found} if found else {}
+
+    def _TransactGetItems(self, request: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+        return {"Responses": [self._GetItem(each["Get"]) for each in request["TransactItems"]]}
+
+    def _BatchGetItem(self, request: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+        ((table, wanted),) = request["RequestItems"].items()
+        found = [self._at({"TableName": table, "Key": key}) for key in wanted["Keys"]]
+        return {"Responses": {table: [item for item in found if item]}, "UnprocessedKeys": {}}
+
+    def _Query(self, request: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+        values, table = request["ExpressionAttributeValues"], request["TableName"]
+        partition = self.tables[table].get(values[":0"]["S"], {})
+        holds, names = condition(request["KeyConditionExpression"]), request["ExpressionAttributeNames"]
+        keys = sorted(partition, reverse=not request.get("ScanIndexForward", True))
+        found = [partition[key] for key in keys if holds(partition[key], names, values)]
+        return {"Items": found, "Count": len(found), "ScannedCount": len(found)}
+
+    def _UpdateItem(self, request: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+        old = self._at(request)
+        self._require(request, old, "UpdateItem")
+        new = _updated(request, old)
+        self._put(request["TableName"], request["Key"], old, new)
+        return {"Attributes": new}
+
+    def _DeleteItem(self, request: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+        old = self._at(request)
+        self._require(request, old, "DeleteItem")
+        self._put(request["TableName"], request["Key"], old, {})
+        return {}
+
+    def _TransactWriteItems(self, request: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+        parts = [next(iter(each.items())) for each in request["TransactItems"]]
+        olds = [self._at(part) for _, part in parts]
+        held = [_holds(part, old) for (_, part), old in zip(parts, olds, strict=True)]
+        if not all(held):
+            reasons = [None if each else CancellationReason("ConditionalCheckFailed") for each in held]
+            raise refusal("TransactionCanceledException", "TransactWriteItems", reasons)
+        for (kind, part), old in zip(parts, olds, strict=True):
+            if kind == "Update":
+                self._put(part["TableName"], part["Key"], old, _updated(part, old))
+        return {}
+
+    def _at(self, request: Mapping[str, Any]) -> Item:
+        return self.get(request["TableName"], *(each["S"] for each in request["Key"].values()))
+
+    def _require(self, request: Mapping[str, Any], old: Item, operation: str) -> None:
+        if not _holds(request, old):
+            raise refusal("ConditionalCheckFailedException", operation)
+
+    def _put(self, table: str, keys: Item, old: Item, new: Item) -> None:
+        if old == new:  # nothing changes, and no stream tells of it
+            return
+        hash_key, range_key = [*(each["S"] for each in keys.values()), ""][:2]
+        partition = self.tables[table].setdefault(hash_key, {})
+        if new:
+            partition[range_key] = new
+        else:
+            del partition[range_key]
+        if table in STREAMED:
+            self.written.append(Written(table, keys, old, new))
+
+
+class MemoryConnection(Connection):
+    """A connection of PynamoDB's that goes nowhere."""
+
+    def __init__(self, perform: Callable[[str, Mapping[str, Any]], dict[str, Any]]) -> None:
+        super().__init__(region="us-east-1")
+        self._perform = perform
+
+    def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
+        return self._perform(operation_name, operation_kwargs)
+
+
+def refusal(
+    code: str, operation: str, reasons: Iterable[CancellationReason | None] = (), message: str = ""
+) -> VerboseClientError:
+    """An error as PynamoDB shows DynamoDB's."""
+    error = {"Error": {"Code": code, "Message": message}}
+    return VerboseClientError(error, operation, {}, cancellation_reasons=reasons)
+
+
+def _holds(request: Mapping[str, Any], item: Item) -> bool:
+    text = request.get("ConditionExpression")
+    if text is None:
+        return True
+    names, values = request["ExpressionAttributeNames"], request.get("ExpressionAttributeValues", {})
+    return bool(condition(text)(item, names, values))
+
+
+def _updated(request: Mapping[str, Any], old: Item) -> Item:
+    names, values = request["ExpressionAttributeNames"], request.get("ExpressionAttributeValues", {})
+    new = {**old, **request["Key"]}
+    for path, value in _update(request["UpdateExpression"]):
+        _assign(new, [names[each] for each in path], value(old, names, values) if value else None)
+    return new
+
+
+def _assign(item: Item, path: list[str], value: Any) -> None:
+    """Maps on the way are copied: whoever has read the item keeps what was read."""
+    name, *rest = path
+    if rest:
+        if "M" not in item.get(name, {}):
+            raise refusal("ValidationException", "UpdateItem", message="the path does not exist")
+        item[name] = {"M": dict(item[name]["M"])}
+        _assign(item[name]["M"], rest, value)
+    elif value is None:
+        item.pop(name, None)
+    else:
+        item[name] = value
+
+
+_TOKENS = re.compile(r"\s*(#\d+(?:\.#\d+)*|:\d+|[A-Za-z_]+|<>|[(),=])")
+
+
+@cache
+def condition(text: str) -> Read:
+    """A condition, ready to be asked."""
+    parser = _Parser(_TOKENS.findall(text))
+    found = parser.condition()
+    parser.end()
+    return found
+
+
+@cache
+def _update(text: str) -> tuple[tuple[list[str], Read | None], ...]:
+    """What an update does: paths and their new values, None where one is removed."""
+    parser = _Parser(_TOKENS.findall(text))
+    found = tuple(parser.update())
+    parser.end()
+    return found
+
+
+class _Parser:
+    """Of the expressions that PynamoDB writes, as far as the tables use them; others are refused."""
+
+    def __init__(self, tokens: list[str]) -> None:
+        self._left = tokens[::-1]
+
+    def condition(self) -> Read:
+        if self._peek() == "(":
+            self._take("(")
+            first, operator, second = self.condition(), self._next(), self.condition()
+            self._take(")")
+            return _both(first, second) if operator == "AND" else _either(first, second, operator)
+        token = self._next()
+        if token in {"attribute_exists", "attribute_not_exists"}:
+            (path,) = self._arguments(1)
+            there = token == "attribute_exists"
+            return lambda item, names, values: (path(item, names, values) is not None) is there
+        if token == "begins_with":
+            path, prefix = self._arguments(2)
+            return lambda *given: path(*given)["S"].startswith(prefix(*given)["S"])
+        first = _operand(token)
+        self._take("=")
+        second = _operand(self._next())
+        return lambda *given: (found := first(*given)) is not None and found == second(*given)
+
+    def update(self) -> Iterable[tuple[list[str], Read | None]]:
+        while self._left:
+            verb = self._next()
+            while True:
+                path = self._next().split(".")
+                yield path, self._value() if verb == "SET" else _only(verb)
+                if self._peek() != ",":
+                    break
+                self._take(",")
+
+    def end(self) -> None:
+        assert not self._left, self._left
+
+    def _value(self) -> Read:
+        self._take("=")
+        token = self._next()
+        if token != "if_not_exists":
+            return _operand(token)
+        path, default = self._arguments(2)
+        return lambda *given: default(*given) if (found := path(*given)) is None else found
+
+    def _arguments(self, number: int) -> list[Read]:
+        self._take("(")
+        found = [_operand(self._next())]
+        for _ in range(number - 1):
+            self._take(",")
+            found.append(_operand(self._next()))
+        self._take(")")
+        return found
+
+    def _peek(self) -> str:
+        return self._left[-1] if self._left else ""
+
+    def _next(self) -> str:
+        return self._left.pop()
+
+    def _take(self, token: str) -> None:
+        assert self._next() == token
+
+
+def _both(first: Read, second: Read) -> Read:
+    return lambda *given: first(*given) and second(*given)
+
+
+def _either(first: Read, second: Read, operator: str) -> Read:
+    assert operator == "OR"
+    return lambda *given: first(*given) or second(*given)
+
+
+def _only(verb: str) -> None:
+    assert verb == "REMOVE"
+
+
+def _operand(token: str) -> Read:
+    if token[0] == ":":
+        return lambda _item, _names, values: values[token]
+    path = token.split(".")
+    assert token[0] == "#"
+    return lambda item, names, _values: _inner(item, [names[each] for each in path])
+
+
+def _inner(item: Item, path: list[str]) -> Any:
+    found: Any = {"M": item}
+    for name in path:
+        found = found.get("M", {}).get(name) if found else None
+    return found

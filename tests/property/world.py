@@ -1,0 +1,260 @@
+"""Everything that Gatestream is made of, with the real functions in it, over tables and queues that can be in memory."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Protocol
+from unittest import mock
+
+from pipeline_state.deploy import Deployed, Failed, Install, Workspace
+from pipeline_state.events.publish import Publisher, Queue
+from pipeline_state.faults import PermanentFault, TemporaryFault
+from pipeline_state.handlers import helm_installer
+from pipeline_state.handlers.batch import Batch, Handle, Record, backing_off
+from pipeline_state.handlers.gate_recorder import GateRecorder
+from pipeline_state.handlers.helm_installer import HelmInstaller
+from pipeline_state.handlers.promoter import Promoter
+from pipeline_state.handlers.promotion import Promotions
+from pipeline_state.handlers.sweeper import Sweeper
+from pipeline_state.model.pipelines import Pipeline, Release
+from pipeline_state.table import retry
+from pipeline_state.table.definitions import save_definitions
+from pipeline_state.table.models import to_raw
+from pipeline_state.table.snapshot import Definitions, Reader
+from tests.contract.table_room import START
+from tests.property.checks import Checks
+from tests.property.memory_queues import DEAD, EVENTS, INSTALLS, PROMOTIONS, RESULTS, MemoryQueues, Message
+from tests.property.memory_tables import Item, Written
+from tests.property.workers import HELM, Calls, Worker
+
+SECONDS = {"recorder": 30, "promoter": 60, "installer": 900, "sweeper": 300, "person": 60}
+"""That each may work, by template.yaml."""
+
+ATTEMPTS = {EVENTS: 12, INSTALLS: 6}
+INSTALL_ATTEMPTS = 5
+
+
+class Store(Protocol):
+    """Where the tables are."""
+
+    def connect(self, calls: Calls) -> None:
+        """Has every call of the tables' models go through `calls`."""
+
+    def drain(self) -> list[Written]:
+        """The changes since the last look."""
+
+    def change(self, table: str, keys: Item, changes: Mapping[str, Any]) -> None:
+        """What people do with tools of their own: sets attributes to raw values; None removes one."""
+
+    def get(self, table: str, *key: str) -> Item: ...
+
+    def told(self, repo: str, commit: str) -> set[str]:
+        """The ids in a commit's journal."""
+
+
+@dataclass
+class World:
+    """now: the time at which all believe to work. lanes: by table and partition, what the streams have yet to tell."""
+
+    store: Store
+    pipelines: tuple[Pipeline, ...]
+    now: datetime = START + timedelta(minutes=5)
+    lanes: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+    acknowledged: list[Message] = field(default_factory=list)
+    workers: dict[str, Worker] = field(default_factory=dict)
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        self.calls = Calls(self.moment, self.seen)
+        self.checks = Checks(self.pipelines, self.calls, self.workers)
+        self.queues = MemoryQueues(self.calls, self.checks.published)
+        self.patches = ExitStack()
+        self.patches.enter_context(mock.patch.object(helm_installer, "install", self.install))
+        self.patches.enter_context(mock.patch.object(retry, "time", SimpleNamespace(sleep=lambda _: None)))
+        logging.getLogger("pipeline_state").setLevel(logging.CRITICAL + 1)
+        self.store.connect(self.calls)
+        self.definitions = {repo: self._define(repo) for repo in dict.fromkeys(each.repo for each in self.pipelines)}
+        self._make_functions()
+
+    def close(self) -> None:
+        for worker in [*self.calls.paused]:
+            self.calls.kill(worker)
+        self.patches.close()
+        logging.getLogger("pipeline_state").setLevel(logging.NOTSET)
+
+    def moment(self) -> float:
+        return self.now.timestamp()
+
+    def time(self) -> datetime:
+        return self.now
+
+    def seen(self, worker: Worker | None) -> None:
+        """After each call: what it changed goes to the streams, and is checked."""
+        written = self.store.drain()
+        if not written:
+            return
+        self.calls.ticks += 1
+        for each in written:
+            lane = self.lanes.setdefault((each.table, next(iter(each.keys.values()))["S"]), [])
+            self.count += 1
+            lane.append(self._told(each))
+        self.checks.see(written, worker)
+
+    def pass_time(self, seconds: float) -> None:
+        """Whoever has worked too long by then is ended by Lambda."""
+        self.now += timedelta(seconds=seconds)
+        for worker in [each for each in self.calls.paused if each.until <= self.moment()]:
+            self.calls.kill(worker)
+
+    # what happens outside
+
+    def event(self, type_: str, id_: str, repo: str, data: Mapping[str, Any]) -> None:
+        told = {"specversion": "1.0", "id": id_, "source": f"https://github.com/{repo}", "type": type_}
+        told |= {"time": self.now.isoformat(), "datacontenttype": "application/json"}
+        self.queues.send(EVENTS, json.dumps({**told, "data": {"schema": 1, "repo": repo, **data}}))
+
+    def edit(self, repo: str, commit: str, **columns: Any) -> None:
+        """Sets columns of a record; None removes one."""
+        keys = {"repo": {"S": repo}, "commit": {"S": commit}}
+        raw = {name: None if value is None else to_raw(value) for name, value in columns.items()}
+        self.store.change("gates", keys, raw)
+        self.seen(None)
+
+    # work there is, and who does it
+
+    def record(self, message: Message) -> Worker:
+        shown = self.queues.receive(EVENTS, message)
+
+        def work() -> None:
+            if not self.recorder([shown])["batchItemFailures"]:
+                self.queues.acknowledge(EVENTS, message)
+                self.acknowledged.append(message)
+
+        return self.worker("recorder", work)
+
+    def install_one(self, message: Message, helm: str = "deployed") -> Worker:
+        shown = self.queues.receive(INSTALLS, message)
+
+        def work() -> None:
+            if not self._installer(worker.id)([shown])["batchItemFailures"]:
+                self.queues.acknowledge(INSTALLS, message)
+
+        worker = self.worker("installer", work, helm)
+        return worker
+
+    def promote(self, lane: tuple[str, str], most: int, *, again: bool = False) -> Worker:
+        """The next changes of a stream; again: they are shown once more afterwards, as if nobody had had them."""
+        batch = self.lanes[lane][:most]
+
+        def work() -> None:
+            failed = self.promoter(batch)["batchItemFailures"]
+            numbers = [each["dynamodb"]["SequenceNumber"] for each in batch]
+            left = min((numbers.index(each["itemIdentifier"]) for each in failed), default=len(batch))
+            done = numbers[: 0 if again else left]
+            self.lanes[lane] = [each for each in self.lanes[lane] if each["dynamodb"]["SequenceNumber"] not in done]
+
+        return self.worker("promoter", work)
+
+    def sweep(self) -> Worker:
+        """The next one comes anyway, so nobody minds when one fails."""
+        return self.attempt("sweeper", lambda: self.sweeper.sweep(lambda: 60.0))
+
+    def person(self, work: Callable[[], object]) -> Worker:
+        """A command, which may fail."""
+        return self.attempt("person", work)
+
+    def attempt(self, kind: str, work: Callable[[], object]) -> Worker:
+        def attempted() -> None:
+            try:
+                work()
+            except (PermanentFault, TemporaryFault, retry.RefusedError):
+                return
+
+        return self.worker(kind, attempted)
+
+    def worker(self, kind: str, work: Callable[[], None], helm: str = "deployed") -> Worker:
+        id_ = f"w{len(self.workers)}"
+        self.workers[id_] = Worker(kind, work, self.moment() + SECONDS[kind], id_, helm)
+        return self.workers[id_]
+
+    # Helm
+
+    def install(self, request: Install, *, workspace: Workspace, budget_seconds: float) -> Deployed | Failed:  # noqa: ARG002
+        worker = self.calls.current
+        assert worker
+        release = request.release
+        with self.checks.helm(request, worker):
+            outcome: str = self.calls.make(HELM, lambda: self._applied(request, worker))
+        if outcome == "failed":
+            return Failed("the chart does not render", 1.0)
+        return Deployed(outcome, self.checks.revision(release), f"{release.name}-1.0.0", 1.0)
+
+    def _applied(self, request: Install, worker: Worker) -> str:
+        if worker.helm == "broken":
+            raise TemporaryFault("the cluster cannot be reached", 30)
+        if worker.helm == "failed":
+            return "failed"
+        return self.checks.applied(request)
+
+    # how it is made
+
+    def _make_functions(self) -> None:
+        def queue(name: str) -> Queue:
+            return Queue(DEAD[name], lambda: self.queues)  # type: ignore[arg-type, return-value]
+
+        self.publisher = Publisher(self.queues)  # type: ignore[arg-type]
+        self.promotions = Promotions(Reader(), self.publisher, PROMOTIONS, self.time)
+        recorder = backing_off(GateRecorder(Reader(), self.time).record, lambda: self.queues, EVENTS)  # type: ignore[arg-type, return-value]
+        self.recorder: Handle = Batch(self._loud(recorder), queue(EVENTS), ATTEMPTS[EVENTS]).messages
+        promoter = Promoter(self.promotions, self.time).consider
+        self.promoter: Handle = Batch(self._loud(promoter), queue("changes")).changes
+        self.sweeper = Sweeper(Promotions(Reader(), self.publisher, PROMOTIONS, self.time), self.time)
+        self.installer = HelmInstaller(
+            self.publisher, RESULTS, PROMOTIONS, Workspace(Path("/nowhere"), Path("charts")), INSTALL_ATTEMPTS, self.time
+        )
+        self._dead_installs = queue(INSTALLS)
+
+    def _installer(self, owner: str) -> Handle:
+        def work(message: Record) -> None:
+            self.installer.install(message, owner=owner, seconds=SECONDS["installer"])
+
+        patient = backing_off(self._loud(work), lambda: self.queues, INSTALLS)  # type: ignore[arg-type, return-value]
+        return Batch(patient, self._dead_installs, ATTEMPTS[INSTALLS]).messages
+
+    def _loud(self, work: Callable[[Record], None]) -> Callable[[Record], None]:
+        """Bugs, which a batch would log and try again."""
+
+        def loud(record: Record) -> None:
+            try:
+                work(record)
+            except (PermanentFault, TemporaryFault):
+                raise
+            except Exception as bug:
+                self.checks.bugs.append(bug)
+                raise
+
+        return loud
+
+    def _define(self, repo: str) -> Definitions:
+        mine = [each for each in self.pipelines if each.repo == repo]
+        return save_definitions(repo, mine, after=0, by="ann", at_time=self.now.isoformat())
+
+    def _told(self, written: Written) -> dict[str, Any]:
+        """A change as Lambda shows it to the promoter."""
+        images = {"OldImage": written.old, "NewImage": written.new}
+        told = {"Keys": written.keys, **{name: image for name, image in images.items() if image}}
+        told |= {"SequenceNumber": str(self.count), "ApproximateCreationDateTime": float(int(self.moment()))}
+        return {"eventID": f"change {self.count}", "dynamodb": told}
+
+
+def utc(moment: float) -> datetime:
+    return datetime.fromtimestamp(moment, UTC)
+
+
+def lock(release: Release) -> tuple[str, str]:
+    return release.namespace, release.name
