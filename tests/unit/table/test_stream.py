@@ -1,5 +1,8 @@
 """Which changes of a record are wake-ups, and which are somebody's edits."""
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,7 +10,7 @@ import pytest
 from pipeline_state.table.models import to_raw
 from pipeline_state.table.snapshot import EVERYTHING
 from pipeline_state.table.stream import Change, Opening, read_change, read_opening
-from pipeline_state.table.waiting import PARTITION
+from pipeline_state.table.waiting import ASKED, PARTITION
 
 KEYS = {"repo": {"S": "myOrg/myApp"}, "commit": {"S": "a" * 40}}
 
@@ -104,3 +107,10 @@ def test_a_commit_that_somebody_asks_for_is_looked_at() -> None:
 
 def test_a_promotion_that_is_kept_is_no_opening() -> None:
     assert opening({}, {**REPO, "promotions": "[]"}, environment="staging#deployment#0000000001") is None
+
+
+def test_the_mapping_lets_all_openings_through() -> None:
+    """Its patterns ask for attributes that an environment's own item and a request have."""
+    template = (Path(__file__).parents[3] / "template.yaml").read_text(encoding="utf-8")
+    patterns = [json.loads(each)["dynamodb"]["NewImage"] for each in re.findall(r"- Pattern: '(.*)'", template)]
+    assert patterns == [{"_schema": {"N": [{"exists": True}]}}, {ASKED: {"S": [{"exists": True}]}}]
