@@ -21,7 +21,7 @@ from pipeline_state.model.times import parse_time
 from pipeline_state.table import leases, waiting
 from pipeline_state.table.claims import claim, claimed_promotions, mark_published
 from pipeline_state.table.retry import ATTEMPTS, step_aside
-from pipeline_state.table.snapshot import EVERYTHING, Reader, Snapshot
+from pipeline_state.table.snapshot import EVERYTHING, PARKED, Reader, Snapshot
 from pipeline_state.table.transaction import ConflictError, RefusedError
 
 OVERDUE = timedelta(minutes=30)
@@ -69,9 +69,10 @@ class Promotions:
     now: Callable[[], datetime]
 
     def promote(self, repo: str, commit: str) -> Outcome:
-        """Take one commit wherever it can go. Raises TemporaryFault and PermanentFault.
+        """Take one commit wherever it can go, until nobody's concurrent write has come between.
 
-        Decides and acts until nobody's concurrent write has come between.
+        Raises TemporaryFault, and PermanentFault where it cannot be promoted or an environment cannot be read; it goes
+        to the others all the same.
         """
         found = Outcome()
         for _ in range(ATTEMPTS):
@@ -88,6 +89,7 @@ class Promotions:
                 step_aside()
                 continue
             if not any(is_old):
+                _report_problems(snapshot, self.now())
                 return found
         raise TemporaryFault(f"others keep changing what {repo}@{commit[:12]} depends on", delay_seconds=1)
 
@@ -121,8 +123,8 @@ class Promotions:
         decided = [(each, pipeline, self._decisions(each, pipeline)) for each, pipeline in _cases(snapshots)]
         unfinished = {
             snapshot.commit: snapshot
-            for snapshot, _, decisions in decided
-            if any(self._is_unfinished(snapshot, decision) for decision in decisions)
+            for snapshot, pipeline, decisions in decided
+            if any(self._is_unfinished(snapshot, pipeline, decision) for decision in decisions)
         }
         for snapshot in unfinished.values():
             found.add(self._promote_one(snapshot))
@@ -145,13 +147,22 @@ class Promotions:
             _log.warning("%s@%s: %s", repo, commit[:12], fault.reason)
             return Outcome(faults=[fault])
 
-    def _is_unfinished(self, snapshot: Snapshot, decision: Decision) -> bool:
-        return isinstance(decision, Promoted) and (not decision.published or self._is_overdue(snapshot, decision))
+    def _is_unfinished(self, snapshot: Snapshot, pipeline: Pipeline, decision: Decision) -> bool:
+        if not isinstance(decision, Promoted):
+            return False
+        return not decision.published or self._is_overdue(snapshot, pipeline, decision)
 
-    def _is_overdue(self, snapshot: Snapshot, decision: Promoted) -> bool:
-        """Whether a promotion was published, is the environment's last, waits for nothing, and still has no result."""
+    def _is_overdue(self, snapshot: Snapshot, pipeline: Pipeline, decision: Promoted) -> bool:
+        """Whether a promotion was published, is the environment's last, waits for nothing, and still has no result.
+
+        What is parked is published again when the way is free; its time runs from then on.
+        """
         gate = decision.deployed
         if decision.then or decision.barred or (gate and gate.status is not GateStatus.PENDING):
+            return False
+        if any(
+            name.startswith(PARKED) for name in snapshot.environments.get((pipeline.name, decision.environment), {})
+        ):
             return False
         claims = snapshot.record.claims.values()
         told = [each.told_at for each in claims if each.generation == decision.generation and each.at == decision.at]
@@ -182,7 +193,7 @@ class Promotions:
             self._publish(claimed_promotions(pipeline.name, decision.environment, decision.generation))
             found.counts["published"] += 1
             return True
-        if self._is_overdue(snapshot, decision):
+        if self._is_overdue(snapshot, pipeline, decision):
             self._repeat(snapshot, pipeline, decision, found)
         return False
 
@@ -225,7 +236,14 @@ class Promotions:
         again = f"{event.get_id()}-resumed-{int(self.now().timestamp())}"
         self.publisher.publish_ordered(event, self.topic_arn, group=promotion.lock, deduplication_id=again)
         leases.unpark(promotion, text)
+        mark_published(promotion, self.now())
         found.counts["resumed"] += 1
+
+
+def _report_problems(snapshot: Snapshot, now: datetime) -> None:
+    problems = [each for place in _environments(snapshot) if (each := snapshot.state(*place, now).problem)]
+    if problems:
+        raise PermanentFault("; ".join(problems))
 
 
 def _cases(snapshots: Iterable[Snapshot]) -> Iterator[tuple[Snapshot, Pipeline]]:

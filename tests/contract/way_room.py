@@ -1,0 +1,425 @@
+"""The whole way in one process: a `FunctionRoom` with installer and sweeper, a clock, and processes that can die.
+
+Helm alone is played, at the edge of its process; everything between the two webhooks' queue and there is real.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.local import ministack
+from pipeline_state.deploy import Deployed, Failed, Install, Workspace
+from pipeline_state.events.publish import Publisher
+from pipeline_state.faults import TemporaryFault
+from pipeline_state.handlers import helm_installer
+from pipeline_state.handlers.batch import Batch, Handle, backing_off
+from pipeline_state.handlers.gate_recorder import GateRecorder
+from pipeline_state.handlers.helm_installer import HelmInstaller
+from pipeline_state.handlers.promoter import Promoter
+from pipeline_state.handlers.promotion import Promotions
+from pipeline_state.handlers.sweeper import Sweeper
+from pipeline_state.model.decide import on_request
+from pipeline_state.model.decision import Promote
+from pipeline_state.model.environments import Freeze
+from pipeline_state.model.pipelines import Pipeline
+from pipeline_state.model.promotion import Action
+from pipeline_state.model.times import format_time
+from pipeline_state.table import holds
+from pipeline_state.table.claims import Order, claim
+from pipeline_state.table.deployments import deployments
+from pipeline_state.table.journal import Happening
+from pipeline_state.table.models import connection
+from pipeline_state.table.results import set_gate
+from pipeline_state.table.retry import RepeatedError
+from pipeline_state.table.snapshot import Reader
+from pipeline_state.table.transaction import RefusedError
+from tests.contract.function_room import Crash, FunctionRoom
+from tests.contract.pump import QueueMapping, Record, StreamMapping
+from tests.contract.table_room import START, LocalTables, TableRoom, trace
+
+LEASE = 60.0
+"""Seconds of an invocation of the installer, and so of a lease whose holder died."""
+
+_TELLS = {"sns.Publish"}
+"""The calls after which there may be something in a queue."""
+
+_WRITES = {"dynamodb.TransactWriteItems", "dynamodb.UpdateItem", "dynamodb.DeleteItem"}
+"""The calls after which there may be something in a stream."""
+
+_PATIENCE = 40
+"""Rounds until what still moves is taken for something that never ends."""
+
+
+class DiedError(Exception):
+    """What the mapping sees of a function whose process has ended."""
+
+
+@dataclass
+class Clock:
+    """Time as the functions have it: it stands still unless somebody lets it go on."""
+
+    now: datetime = START + timedelta(hours=1)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def go_on(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class Calls:
+    """Every call that our own code makes to AWS, and to Helm; one of them can be made to go wrong.
+
+    around: what happens before and after each, given its name.
+    """
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+        self.before: Callable[[str], None] = nothing
+        self.after: Callable[[str], None] = nothing
+        self._depth = 0
+
+    def watch(self, client: Any) -> None:
+        client.meta.events.register("before-call", self._before)
+        client.meta.events.register("after-call", self._after)
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Calls made meanwhile are ours; others are made by the test, or by Lambda."""
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+
+    @contextmanager
+    def one(self, name: str) -> Iterator[None]:
+        """A call of another kind."""
+        self.made.append(name)
+        self.before(name)
+        yield
+        self.after(name)
+
+    def _before(self, model: Any, **_: Any) -> None:
+        if self._depth:
+            name = _name(model)
+            self.made.append(name)
+            self.before(name)
+
+    def _after(self, model: Any, **_: Any) -> None:
+        if self._depth:
+            self.after(_name(model))
+
+
+def _name(model: Any) -> str:
+    return f"{model.service_model.service_name}.{model.name}"
+
+
+def nothing(_: object) -> None:
+    """Everything is as it should be."""
+
+
+@dataclass
+class Releases:
+    """What Helm has installed: by namespace and release, each promotion's id and commit, oldest first.
+
+    As the real one does, it recognises a promotion that it has carried out. broken: charts that fail.
+    away: how many times more the cluster cannot be reached. meanwhile: happens while Helm runs.
+    """
+
+    calls: Calls
+    history: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+    away: int = 0
+    meanwhile: Callable[[Install], None] = lambda _: None
+    _running: set[tuple[str, str]] = field(default_factory=set)
+
+    def install(self, request: Install, *, workspace: Workspace, budget_seconds: float) -> Deployed | Failed:  # noqa: ARG002 - the real one's
+        assert 0 < budget_seconds < LEASE
+        place = (request.release.namespace, request.release.name)
+        assert place not in self._running, "two Helm operations at once on one release"
+        self._running.add(place)
+        try:
+            with self.calls.one("helm.upgrade"):
+                if self.away:
+                    self.away -= 1
+                    raise TemporaryFault("the cluster is away", delay_seconds=1)
+                self.meanwhile(request)
+                return self._upgrade(place, request)
+        finally:
+            self._running.remove(place)
+
+    def _upgrade(self, place: tuple[str, str], request: Install) -> Deployed | Failed:
+        if request.release.chart in self.broken:
+            return Failed(f"{request.release.chart} is broken", 0)
+        done = self.history.setdefault(place, [])
+        known = [number for number, (promotion, _) in enumerate(done, 1) if promotion == request.promotion_id]
+        if known:
+            return Deployed("unchanged", known[0], "web-1", 0)
+        done.append((request.promotion_id, request.commit))
+        return Deployed("upgraded" if done[1:] else "deployed", len(done), "web-1", 0)
+
+    def commits(self, namespace: str, release: str = "web") -> str:
+        """The first letters of what was installed, oldest first."""
+        return "".join(commit[0] for _, commit in self.history.get((namespace, release), []))
+
+
+@dataclass
+class WayRoom(FunctionRoom):
+    """A repository with all functions behind it, in tables of its own where nobody else's commits wait."""
+
+    clock: Clock = field(default_factory=Clock)
+
+    def __post_init__(self) -> None:
+        endpoint = self.tables.tables.endpoint_url
+        self.calls = Calls()
+        self.releases = Releases(self.calls)
+        self.our_sns, self.our_sqs = ministack.client(endpoint, "sns"), ministack.client(endpoint, "sqs")
+        for client in (self.our_sns, self.our_sqs, connection().client):
+            self.calls.watch(client)
+        self.given_up: list[Record] = []
+        self._hidden: list[tuple[QueueMapping, Record]] = []
+        self._invocations = self._commands = 0
+        super().__post_init__()
+        self.installer = QueueMapping(self.sqs, self.installs, _nobody, batch_size=1)
+        self.restart()
+
+    # processes
+
+    def restart(self) -> None:
+        """Every function in a process of its own that has just begun."""
+        self.promoter = self._process(self.new_promoter)
+        self.recorder.invoke = self._process(self.new_recorder, self.recorder)
+        self.installer.invoke = self._process(self.new_installer, self.installer)
+
+    def new_promoter(self) -> Handle:
+        return Batch(Promoter(self.promotions_of(), self.clock).consider, self.dead(self.dead_changes)).changes
+
+    def new_recorder(self) -> Handle:
+        record = backing_off(GateRecorder(Reader(), self.clock).record, lambda: self.our_sqs, self.events)
+        return Batch(record, self.dead(self.dead_events), attempts=5).messages
+
+    def new_installer(self) -> Handle:
+        installer = HelmInstaller(
+            publisher=Publisher(self.our_sns),
+            results_topic=self.deployments,
+            promotions_topic=self.promotions,
+            workspace=Workspace(Path(), Path()),
+            attempts=5,
+            now=self.clock,
+        )
+
+        def work(message: Record) -> None:
+            self._invocations += 1
+            installer.install(message, owner=f"invocation {self._invocations}", seconds=LEASE)
+
+        patient = backing_off(work, lambda: self.our_sqs, self.installs)
+        return Batch(patient, self.dead(self.dead_installs), attempts=5).messages
+
+    def promotions_of(self) -> Promotions:
+        return Promotions(Reader(), Publisher(self.our_sns), self.promotions, self.clock)
+
+    def sweeper(self) -> Sweeper:
+        return Sweeper(self.promotions_of(), self.clock)
+
+    def dead(self, url: str) -> Any:
+        return replace(super().dead(url), client=lambda: self.our_sqs)
+
+    def _process(self, make: Callable[[], Handle], mapping: QueueMapping | None = None) -> Handle:
+        """A function whose process is begun anew when it dies; what it did not acknowledge is remembered."""
+        running = [make()]
+
+        def invoke(records: Sequence[Record]) -> Any:
+            self.clock.go_on(1)
+            failed = {record.get("messageId") for record in records}
+            try:
+                with self.calls.counted():
+                    answer = running[0](records)
+                failed = {each["itemIdentifier"] for each in answer["batchItemFailures"]}
+            except Crash as crash:
+                running[0] = make()
+                raise DiedError from crash
+            finally:
+                if mapping:
+                    self._hidden += [(mapping, record) for record in records if record["messageId"] in failed]
+            return answer
+
+        return invoke
+
+    # what happens
+
+    def _is_mine(self, told: Mapping[str, Any]) -> bool:
+        return bool(told)
+
+    def record(self) -> int:
+        """The recorder's queue, as far as it is visible; how many messages were handed over."""
+        return self.recorder.drain()
+
+    def deliver(self) -> None:
+        """What the streams show through the promoter, each by a mapping of its own."""
+        for stream in self._streams:
+            mapping = StreamMapping(self.promoter)
+            mapping.deliver([each for each in stream.read() if self._is_mine(each["dynamodb"])])
+            self.given_up += [record for batch in mapping.given_up for record in batch]
+
+    def install(self) -> int:
+        """The installer's queue."""
+        return self.installer.drain()
+
+    def install_one(self) -> None:
+        """The first message of the installer's queue, until it is acknowledged."""
+        for _ in range(_PATIENCE):
+            batch = self.installer.poll()
+            assert batch
+            if not self._hidden:
+                return
+            self.show_again()
+        raise AssertionError("it is never acknowledged")
+
+    def settle(self, *, installing: bool = True) -> None:
+        """Queues and streams until nothing moves, over the visibility timeout of what was not acknowledged.
+
+        installing: whether the installer's queue is one of them.
+        """
+        looks = [(_TELLS, self.record), (_WRITES, self.deliver)] + [(_TELLS, self.install)] * installing
+        seen = [-1] * len(looks)
+        for _ in range(_PATIENCE):
+            for number, (causes, look) in enumerate(looks):
+                if seen[number] < 0 or causes & {*self.calls.made[seen[number] :]}:
+                    seen[number] = len(self.calls.made)
+                    look()
+            if any(causes & {*self.calls.made[since:]} for since, (causes, _) in zip(seen, looks, strict=True)):
+                continue
+            if not self._hidden:
+                return
+            self.show_again()
+            seen = [-1] * len(looks)
+        raise AssertionError("it never settles")
+
+    def show_again(self) -> None:
+        """What was handed over and not acknowledged is visible again, when no lease of a dead holder lasts any more."""
+        self.clock.go_on(2 * LEASE)
+        hidden, self._hidden = self._hidden, []
+        for mapping, message in hidden:
+            mapping.show_again([message])
+
+    def sweep(self, *, seconds_left: float = 100) -> dict[str, Any]:
+        """The sweeper, and a minute later once more if it died or met faults; what it found."""
+        for _ in range(3):
+            self.clock.go_on(60)
+            try:
+                with self.calls.counted():
+                    found = self.sweeper().sweep(lambda: seconds_left)
+            except (Crash, TemporaryFault):
+                continue
+            if not found["faults"]:
+                return found
+        raise AssertionError("the sweeper never gets through")
+
+    # what people do
+
+    def person(self, act: Callable[[], Any]) -> None:
+        """Somebody's command, given again where it broke off; then it may have been obeyed already."""
+        broke_off = False
+        for _ in range(3):
+            self.clock.go_on(1)
+            try:
+                with self.calls.counted():
+                    act()
+            except (Crash, TemporaryFault):
+                broke_off = True
+            except (RefusedError, RepeatedError):
+                if not broke_off:
+                    raise
+                return
+            else:
+                return
+        raise AssertionError("the command never gets through")
+
+    @property
+    def pipeline(self) -> Pipeline:
+        return self.tables.snapshot("a" * 40).definitions.pipelines[0]
+
+    def approve(self, commit: str, gate: str = "legal", **evidence: str) -> None:
+        value = {"status": "TRUE", "at": format_time(self.clock()), "by": "ann", **evidence}
+        told = self._told(commit, gate)
+        self.person(lambda: set_gate(Reader(), gate, value, told, trace))
+
+    def freeze(self, environment: str, until: str = "") -> None:
+        told = self._about(environment, "freeze")
+        frozen, pipeline = Freeze("ann", until, "sale"), self.pipeline
+        self.person(lambda: holds.freeze(pipeline, environment, frozen, told))
+
+    def unfreeze(self, environment: str) -> None:
+        self._end(holds.unfreeze, environment, "unfreeze")
+
+    def hold(self, environment: str) -> None:
+        told, pipeline = self._about(environment, "hold"), self.pipeline
+        self.person(lambda: holds.hold(pipeline, environment, "sale", told))
+
+    def release(self, environment: str) -> None:
+        self._end(holds.release, environment, "release")
+
+    def stop(self) -> None:
+        told = self._about("everything", "stop")
+        self.person(lambda: holds.stop(Freeze("ann", "", "fire"), told))
+
+    def start(self) -> None:
+        told = self._about("everything", "start")
+        self.person(lambda: holds.start(told))
+
+    def rollback(self, environment: str, commit: str) -> None:
+        """To a commit that was there, as it was there; the environment is held from then on."""
+        self.person(partial(self._roll_back, self.pipeline, environment, commit))
+
+    def _roll_back(self, pipeline: Pipeline, environment: str, commit: str) -> None:
+        snapshot, now = Reader().read(self.repo, commit), self.clock()
+        place = pipeline.environment(environment)
+        assert place
+        state = snapshot.state(pipeline, place, now)
+        if (state.head, state.held_by) == (commit, "ann"):
+            return
+        decision = on_request(snapshot.record, pipeline, place, snapshot.definitions.declared, now)
+        assert isinstance(decision, Promote), decision
+        before = next(each for each in deployments(pipeline.name, environment) if each.commit == commit)
+        order = Order("ann", Action.ROLLBACK, "it is slow", holds=True, pinned=before.promotions)
+        claim(snapshot, pipeline, decision, now, order)
+
+    def _end(self, end: Callable[[Pipeline, str, Happening], None], environment: str, what: str) -> None:
+        told, pipeline = self._about(environment, what), self.pipeline
+        self.person(lambda: end(pipeline, environment, told))
+
+    def _about(self, environment: str, what: str) -> Happening:
+        return replace(self._told(environment, what), repo=self.tables.named("shop"))
+
+    def _told(self, commit: str, what: str) -> Happening:
+        self._commands += 1
+        now = format_time(self.clock())
+        return Happening(
+            repo=self.repo,
+            commit=commit,
+            time=now,
+            id=f"{what} {self._commands}",
+            source="command",
+            kind=what,
+            by="ann",
+            verified=True,
+            written_at=now,
+        )
+
+
+def new_room(endpoint: str, patch: pytest.MonkeyPatch) -> WayRoom:
+    """One with tables of its own. patch: puts the played Helm in its place."""
+    room = WayRoom(TableRoom(LocalTables(endpoint)))
+    patch.setattr(helm_installer, "install", room.releases.install)
+    return room
+
+
+def _nobody(_: Sequence[Record]) -> Any:
+    raise DiedError
