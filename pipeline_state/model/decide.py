@@ -161,6 +161,8 @@ def _decide_one(case: _Case, environment: Environment, others: Iterable[_Case]) 
 def _past(case: _Case, environment: Environment) -> Promoted | Superseded | NotACandidate | None:
     """What has been decided about it for good, or until it is pushed again."""
     name, candidate, state = environment.name, case.candidate, case.state(environment)
+    if state.problem:
+        return NotACandidate(name, state.problem, can_be_mended=True)
     claim = case.record.claims.get(case.pipeline.key_of(name))
     overtaken = claim is not None and claim.generation < state.generation
     if claim and not (_pushed_again(candidate, claim) and (claim.published or overtaken)):

@@ -37,6 +37,7 @@ class EnvironmentState:
     leased: by release, until when (epoch seconds) some invocation may be working on it.
     parked: releases of which a promotion waits for the way to be free.
     freezes: a person's, the stop of everything, a window of the definition. held_by: who pinned it, if anybody.
+    problem: what somebody's edit has made unreadable, and how to mend it; nothing goes there until then.
     """
 
     pipeline: str
@@ -52,6 +53,7 @@ class EnvironmentState:
     freezes: tuple[Freeze, ...] = ()
     held_by: str = ""
     held_reason: str = ""
+    problem: str = ""
 
     @property
     def is_finished(self) -> bool:

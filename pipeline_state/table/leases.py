@@ -98,7 +98,7 @@ def take(promotion: Promotion, owner: str, now: float, until: float) -> Lease:
                 return lease
         except ConflictError:
             step_aside()
-    raise TemporaryFault("others keep changing the environment", delay_seconds=2)
+    raise TemporaryFault("others keep changing the environment in DynamoDB", delay_seconds=2)
 
 
 def _attempt(promotion: Promotion, owner: str, now: float, until: float) -> Lease | None:

@@ -89,17 +89,14 @@ class Snapshot:
         return replace(self, commit=commit)
 
     def state(self, pipeline: Pipeline, environment: Environment, now: datetime) -> EnvironmentState:
-        """The environment's state at a time, what its definition and a stop of everything do to it included.
-
-        Raises PermanentFault where its numbers are none.
-        """
+        """The environment's state at a time, what its definition and a stop of everything do to it included."""
         state = read_state(
             pipeline.name, environment.name, self.environments.get((pipeline.name, environment.name), {})
         )
         return with_windows(with_stop(state, self.environments.get(EVERYTHING, {})), environment.freezes, now)
 
     def decisions(self, pipeline: Pipeline, now: datetime) -> list[Decision]:
-        """What is decided about the commit at a time. Raises PermanentFault where an environment cannot be read."""
+        """What is decided about the commit at a time."""
         states = {each.name: self.state(pipeline, each, now) for each in pipeline.environments}
         return decide(self.record, states, pipeline, self.definitions.declared, now, self.waiting)
 
@@ -160,16 +157,15 @@ def read_definitions(repo: str, raw: Raw | None) -> Definitions:
 
 
 def read_state(pipeline: str, name: str, raw: Raw) -> EnvironmentState:
-    """The environment in an Environments item; in an empty one, an environment that never had a commit.
-
-    Raises PermanentFault where its numbers are none.
-    """
+    """The environment in an Environments item; in an empty one, an environment that never had a commit."""
     item = to_plain(raw)
-    if nonsense := [key for key in ("generation", "sequence") if not isinstance(item.get(key, 0), Decimal | int)]:
-        raise PermanentFault(f"{' and '.join(nonsense)} of {name} of {pipeline}: not a number; restore it")
-    releases = item.get("releases")
     by = str(item.get("frozen_by", ""))
     freeze = Freeze(by, str(item.get("frozen_until", "")), str(item.get("frozen_reason", "")))
+    freezes = (freeze,) if by else ()
+    if nonsense := [key for key in ("generation", "sequence") if not isinstance(item.get(key, 0), Decimal | int)]:
+        problem = f"{' and '.join(nonsense)} of {name} of {pipeline}: not a number; restore it"
+        return EnvironmentState(pipeline, name, freezes=freezes, problem=problem)
+    releases = item.get("releases")
     return EnvironmentState(
         pipeline=pipeline,
         name=name,
@@ -181,7 +177,7 @@ def read_state(pipeline: str, name: str, raw: Raw) -> EnvironmentState:
         done=_numbers(item, DONE),
         leased=_numbers(item, LEASED_UNTIL),
         parked=tuple(sorted(name.removeprefix(PARKED) for name in item if name.startswith(PARKED))),
-        freezes=(freeze,) if by else (),
+        freezes=freezes,
         held_by=str(item.get("held_by", "")),
         held_reason=str(item.get("held_reason", "")),
     )

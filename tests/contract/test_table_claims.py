@@ -7,7 +7,7 @@ import pytest
 
 from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.model.pipelines import Cluster, Environment
-from pipeline_state.table.claims import claimed_promotions, mark_published
+from pipeline_state.table.claims import claimed_promotions
 from pipeline_state.table.definitions import all_definitions, load_definitions, save_definitions
 from pipeline_state.table.transaction import RefusedError
 from tests.contract.table_room import BUILD, LEGAL, WEB, A, B, C, D, TableRoom, attempted, pipeline, seconds, together
@@ -257,8 +257,12 @@ def test_a_snapshot_of_nothing_is_a_record_without_anything(room: TableRoom) -> 
 
 
 @pytest.mark.parametrize("column", ["generation", "sequence"])
-def test_an_environment_edited_into_nonsense_is_a_permanent_fault(room: TableRoom, column: str) -> None:
-    room.define(pipeline())
+def test_an_environment_edited_into_nonsense_takes_nothing_and_says_so_and_the_others_go_on(
+    room: TableRoom, column: str
+) -> None:
+    room.define(pipeline(Environment("staging", ("build",), (), (WEB,), LOCAL), Environment("other", (), (), (WEB,))))
+    room.ready()
     room.edit_environment(**{column: "nonsense"})
-    with pytest.raises(PermanentFault, match="staging"):
-        room.decisions(A)
+    [staging, other] = room.decisions(A)
+    assert (staging.kind, other.kind) == ("NotACandidate", "Promote")
+    assert f"{column} of staging of {room.named('shop')}: not a number; restore it" in staging.sentence

@@ -173,6 +173,12 @@ CASES: dict[str, tuple[Record, EnvironmentState | None, str, str]] = {
         "NotACandidate",
         "not a candidate: _branches is not a map",
     ),
+    "the environment is broken": (
+        record(claims={"staging": CLAIM}),
+        state(problem="generation: not a number"),
+        "NotACandidate",
+        "not a candidate: generation: not a number",
+    ),
     "it is claimed": (
         record(claims={"staging": CLAIM}),
         state(),
