@@ -123,6 +123,7 @@ class GateRecorder:
             "generation": promotion.generation,
             "outcome": told.kind,
             "reason": told.reason,
+            **({"digest": told.digest} if told.digest else {}),
         }
         happening = self._happening(event, promotion.repo, promotion.commit, what)
         if told.kind not in OUTCOMES:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from pipeline_state.model.pipelines import Cluster, FreezeWindow, Release
+from pipeline_state.model.pipelines import DIGEST, Cluster, FreezeWindow, Release
 
 AUTOMATIC = "gatestream"
 """Who promotes what nobody asked for by name."""
@@ -113,6 +113,16 @@ def promotion_id(pipeline: str, commit: str, environment: str, release: str, gen
     """
     parts = json.dumps([pipeline, commit, environment, release, generation])
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
+
+
+def with_digest(promotion: Promotion, digest: Any) -> Promotion:
+    """The same, to be carried out with the chart of that digest.
+
+    It is read from where anybody may have written: what is no digest changes nothing.
+    """
+    if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
+        return promotion
+    return replace(promotion, release=replace(promotion.release, digest=digest))
 
 
 def _known(of: type[Release | Cluster], data: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from pipeline_state.model.pipelines import DIGEST, Pipeline, SourceKind
-from pipeline_state.model.promotion import Promotion
+from pipeline_state.model.pipelines import Pipeline, SourceKind
+from pipeline_state.model.promotion import Promotion, with_digest
 from pipeline_state.model.times import parse_time
 
 _PASSES = frozenset({"success", "neutral", "skipped"})
@@ -132,16 +132,9 @@ def pinned(promotions: Iterable[Promotion], value: Any) -> tuple[Promotion, ...]
     """
     generation, known = _deployed_before(value)
     return tuple(
-        _pinned(each, known.get(each.release.name, {}).get("digest")) if each.generation == generation else each
+        with_digest(each, known.get(each.release.name, {}).get("digest")) if each.generation == generation else each
         for each in promotions
     )
-
-
-def _pinned(promotion: Promotion, digest: Any) -> Promotion:
-    """Anybody may have written anything into the gate: what is no digest settles nothing."""
-    if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
-        return promotion
-    return replace(promotion, release=replace(promotion.release, digest=digest))
 
 
 def _deployed_before(value: Any) -> tuple[int, dict[str, Mapping[str, Any]]]:
