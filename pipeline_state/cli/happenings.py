@@ -15,6 +15,14 @@ GATE_SET = "gate set"
 APPLIED = "applied"
 """Kind of the entry of `gatestream pipelines apply`."""
 
+PROMOTED = {
+    "promote": "promoted",
+    "rollback": "promoted by rollback",
+    "redeploy": "redeployed",
+    "override": "promoted by override",
+}
+"""What each action has done with a commit."""
+
 PIPELINES = "pipelines"
 """What stands for the commit in the key of a repository's entries about its pipelines."""
 
@@ -90,15 +98,8 @@ def _gate_set(what: Mapping[str, str]) -> str:
 
 
 def _claimed(what: Mapping[str, str]) -> str:
-    place = f"{what.get('environment')}, generation {what.get('generation')}"
-    match what.get("action"):
-        case "rollback":
-            return _why(f"rolled back to in {place}", what)
-        case "redeploy":
-            return _why(f"redeployed to {place}", what)
-        case "override":
-            return _why(f"promoted by override to {place}", what)
-    return f"promoted to {place}"
+    done = PROMOTED.get(what.get("action", ""), PROMOTED["promote"])
+    return _why(f"{done} to {what.get('environment')}, generation {what.get('generation')}", what)
 
 
 def _until(what: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from pipeline_state.cli.console import USAGE, CommandError
+from pipeline_state.model.decide import declared_gates
 from pipeline_state.model.pipelines import Environment, Pipeline
 from pipeline_state.table.definitions import all_definitions
 
@@ -15,10 +16,11 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One environment of one pipeline."""
+    """One environment of one pipeline. declared: the gates that any pipeline of its repository declares."""
 
     pipeline: Pipeline
     environment: Environment
+    declared: frozenset[str] = frozenset()
 
     @property
     def key(self) -> tuple[str, str]:
@@ -44,7 +46,8 @@ def find_place(pipeline: str, environment: str) -> Place:
     """The environment of these names. Raises CommandError when there is none, TemporaryFault."""
     pipelines = [each for definitions in all_definitions() for each in definitions.pipelines]
     found = pick_pipeline(pipelines, pipeline)
-    return Place(found, pick_environment(found, environment))
+    declared = declared_gates(each for each in pipelines if each.repo == found.repo)
+    return Place(found, pick_environment(found, environment), declared)
 
 
 def pick_pipeline(pipelines: Iterable[Pipeline], wanted: str) -> Pipeline:

@@ -93,9 +93,10 @@ def _closure_notes(heads: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
     for each in heads:
         closed = [frozen_told(_freeze(each["frozen"]))] if each.get("frozen") else []
         closed += [held_told(Hold(**each["held"]))] if each.get("held") else []
-        told = [*([f"is {', and '.join(closed)}"] if closed else []), *_behind(each)]
-        if told:
-            yield shown(f"{each['environment']} of {each['pipeline']} {'; '.join(told)}", "blue")
+        behind = "; ".join(_behind(each))
+        if closed or behind:
+            told = f"is {', and '.join(closed)}{'; ' if behind else ''}" if closed else "has more to come: "
+            yield shown(f"{each['environment']} of {each['pipeline']} {told}{behind}", "blue")
 
 
 def _behind(head: Mapping[str, Any]) -> Iterator[str]:
@@ -111,9 +112,9 @@ def _freeze(told: Mapping[str, Any]) -> Freeze:
     return Freeze(told["by"], told["until"] or "", told["reason"])
 
 
-def _closed_marks(head: Mapping[str, Any]) -> str:
-    is_frozen = head.get("frozen") or head.get("stopped")
-    return f"{' *' if is_frozen else ''}{' =' if head.get('held') else ''}"
+def _closed_marks(head: Mapping[str, Any]) -> list[Text]:
+    marks = {"*": head.get("frozen") or head.get("stopped"), "=": head.get("held")}
+    return [Text(mark, "blue") for mark, is_closed in marks.items() if is_closed]
 
 
 def heads_table(heads: Sequence[Mapping[str, Any]]) -> Table:
@@ -125,7 +126,8 @@ def heads_table(heads: Sequence[Mapping[str, Any]]) -> Table:
         last = each["pipeline"]
         head = shown(each["head"][:SHORT], "cyan") if each["head"] else Text("none yet", "dim")
         symbol, style = HEADS.get(each["state"], ("", ""))
-        state = Text.assemble((f"{symbol} {each['state'] or ''}".strip(), style), (_closed_marks(each), "blue"))
+        words = [Text(f"{symbol} {each['state']}", style)] if each["state"] else []
+        state = Text(" ").join([*words, *_closed_marks(each)])
         promoted = minute(each["promoted_at"])
         table.add_row(name, each["environment"], state, head, promoted, each["branch"] or "")
     return table
