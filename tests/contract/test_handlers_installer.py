@@ -145,6 +145,14 @@ def test_a_promotion_becomes_a_release_and_the_release_a_gate(shop: Shop) -> Non
     assert shop.functions.tables.decision(A) == "Promoted"
 
 
+def test_a_promotion_that_is_settled_on_another_chart_has_failed(shop: Shop) -> None:
+    shop.define(digest="sha256:" + "0a" * 32)
+    shop.promote(A)
+    shop.install()
+    assert shop.gate(A)["reason"].startswith("web: chart 'charts/web' was sha256:0a0a0a0a0a0a when it was deployed")
+    assert (shop.gate(A)["status"], shop.revisions()) == ("FALSE", 0)
+
+
 def test_the_second_commit_upgrades(shop: Shop) -> None:
     shop.promote(A)
     shop.install()
