@@ -12,12 +12,12 @@ from pipeline_state.cli import facts
 from pipeline_state.cli.closures import Closures, held_told, read_closures
 from pipeline_state.cli.console import CommandError
 from pipeline_state.cli.places import Place, pick_environment, pick_pipeline
-from pipeline_state.cli.promotions import Past, pasts
-from pipeline_state.model.decide import declared_gates, on_request
+from pipeline_state.cli.promotions import Past, as_installed, pasts
+from pipeline_state.model.decide import on_request
 from pipeline_state.model.decision import Blocked, Decision, NotACandidate, Promote, Promoted, Superseded, Wait
 from pipeline_state.model.environments import EnvironmentState
 from pipeline_state.model.gates import Gate, read_gate
-from pipeline_state.model.pipelines import DEPLOYED_TO
+from pipeline_state.model.pipelines import DEPLOYED_TO, Cluster, Release
 from pipeline_state.model.promotion import Action, Promotion
 from pipeline_state.table.claims import Order, claim
 from pipeline_state.table.definitions import load_definitions
@@ -77,13 +77,11 @@ class Plan:
         return self.commit, self.state.generation, self.order, self.decision.required, self.despite
 
     @property
-    def installs(self) -> tuple[tuple[str, str, str | None, str], ...]:
-        """Of each release: name, chart, version, cluster."""
+    def installs(self) -> tuple[tuple[Release, Cluster], ...]:
+        """Each release, and where it goes."""
         if self.order.pinned:
-            those = [(each.release, each.cluster) for each in self.order.pinned]
-        else:
-            those = [(each, self.place.environment.cluster) for each in self.place.environment.releases]
-        return tuple((release.name, release.chart, release.version, cluster.name) for release, cluster in those)
+            return tuple((each.release, each.cluster) for each in self.order.pinned)
+        return tuple((each, self.place.environment.cluster) for each in self.place.environment.releases)
 
     def to_json(self, now: datetime) -> dict[str, Any]:
         """Plain data."""
@@ -95,7 +93,14 @@ class Plan:
             "to": self.commit,
             "as_of_generation": self.target.deployment.generation if self.target and self.order.pinned else None,
             "releases": [
-                dict(zip(("name", "chart", "version", "cluster"), each, strict=True)) for each in self.installs
+                {
+                    "name": release.name,
+                    "chart": release.chart,
+                    "version": release.version,
+                    "digest": release.digest or None,
+                    "cluster": cluster.name,
+                }
+                for release, cluster in self.installs
             ],
             "gates": [facts.gate_data(gate) for gate in self.gates],
             "despite": list(self.despite),
@@ -115,7 +120,7 @@ def plan(wish: Wish, now: datetime) -> Plan:
     place = _again(wish.place, snapshot)
     closures = read_closures(place, now)
     if wish.action is Action.OVERRIDE:
-        _check_override(wish, place, _decision(snapshot, place, now))
+        _check_override(snapshot, place, _decision(snapshot, place, now))
     decision = _permitted(wish, place, snapshot, target, now)
     despite = _despite(wish, closures, _decision(snapshot, place, now))
     return Plan(
@@ -130,7 +135,7 @@ def plan(wish: Wish, now: datetime) -> Plan:
             reason=wish.reason,
             override=wish.override,
             holds=wish.action is Action.ROLLBACK,
-            pinned=target.deployment.promotions if target and not wish.is_current else (),
+            pinned=as_installed(target) if target and not wish.is_current else (),
         ),
         head=head,
         target=target,
@@ -208,7 +213,7 @@ def _sequence(past: Past) -> int:
 def _again(place: Place, snapshot: Snapshot) -> Place:
     """The same place by the definitions that the claim is made on."""
     pipeline = pick_pipeline(snapshot.definitions.pipelines, place.pipeline.name)
-    return Place(pipeline, pick_environment(pipeline, place.environment.name))
+    return Place(pipeline, pick_environment(pipeline, place.environment.name), snapshot.definitions.declared)
 
 
 def _decision(snapshot: Snapshot, place: Place, now: datetime) -> Decision:
@@ -216,12 +221,12 @@ def _decision(snapshot: Snapshot, place: Place, now: datetime) -> Decision:
     return next(each for each in decided if each.environment == place.environment.name)
 
 
-def _check_override(wish: Wish, place: Place, decision: Decision) -> None:
+def _check_override(snapshot: Snapshot, place: Place, decision: Decision) -> None:
     """Raises CommandError for a commit that needs no override, or for which it is not the way."""
-    commit, sentence = wish.commit, decision.sentence
+    commit, sentence = snapshot.commit[:_SHORT], decision.sentence
     match decision:
         case Promote():
-            raise CommandError(f"there is nothing to override: {commit} {sentence}, by itself")
+            raise CommandError(f"there is nothing to override: by itself, {commit} {sentence}")
         case Superseded() | Promoted(barred=None):
             way = (
                 f"`gatestream rollback {place.arguments} --to {commit}` goes back, `gatestream redeploy` does it again"
@@ -233,10 +238,8 @@ def _check_override(wish: Wish, place: Place, decision: Decision) -> None:
 
 def _permitted(wish: Wish, place: Place, snapshot: Snapshot, target: Past | None, now: datetime) -> Promote:
     """Raises CommandError where a gate is closed: by the definition that is installed, be it of back then."""
-    then, declared = place, snapshot.definitions.declared
-    if target and not wish.is_current:
-        then, declared = _as_then(place, target)
-        declared |= snapshot.definitions.declared  # since then, its record has got the columns of today's
+    then = _as_then(place, target) if target and not wish.is_current else place
+    declared = then.declared | place.declared  # since then, its record has got the columns of today's
     verdict = on_request(snapshot.record, then.pipeline, then.environment, declared, now)
     if isinstance(verdict, Promote):
         return verdict
@@ -245,8 +248,8 @@ def _permitted(wish: Wish, place: Place, snapshot: Snapshot, target: Past | None
     )
 
 
-def _as_then(place: Place, target: Past) -> tuple[Place, frozenset[str]]:
-    """The definition that a promotion was made by, and all gates that were declared then."""
+def _as_then(place: Place, target: Past) -> Place:
+    """The place by the definitions that a promotion was made by."""
     version = target.deployment.promotions[0].pipeline_version
     definitions = load_definitions(place.pipeline.repo, version)
     pipeline = next((each for each in definitions.pipelines if each.name == place.pipeline.name), None)
@@ -254,7 +257,7 @@ def _as_then(place: Place, target: Past) -> tuple[Place, frozenset[str]]:
     if pipeline is None or environment is None:
         told = f"version {version} of the pipelines of {place.pipeline.repo} is not to be found"
         raise CommandError(f"{told}; --current-definition goes by today's")
-    return Place(pipeline, environment), declared_gates(definitions.pipelines)
+    return Place(pipeline, environment, definitions.declared)
 
 
 def _fix(snapshot: Snapshot, verdict: Blocked | Wait | NotACandidate) -> str:

@@ -8,19 +8,15 @@ from datetime import datetime
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from pipeline_state.cli.happenings import PROMOTED
 from pipeline_state.cli.moving import Plan
-from pipeline_state.cli.promotions import Past
-from pipeline_state.cli.views import GATES, HEADS, SHORT, moment, plain_table, shown, who
+from pipeline_state.cli.promotions import Past, chart_told
+from pipeline_state.cli.views import GATES, HEADS, SHORT, minute, moment, plain_table, shown, who
 from pipeline_state.model.gates import Gate
+from pipeline_state.model.pipelines import Release
 from pipeline_state.model.promotion import Action
 
 _WORDS = {Action.ROLLBACK: "roll back", Action.REDEPLOY: "redeploy", Action.OVERRIDE: "override"}
-_DONE = {
-    "promote": "promoted",
-    "rollback": "rolled back to",
-    "redeploy": "redeployed",
-    "override": "promoted by override",
-}
 
 
 def plan_view(plan: Plan) -> RenderableType:
@@ -53,17 +49,15 @@ def history_table(found: Sequence[Past], now: datetime) -> RenderableType:
         each = past.deployment
         symbol, style = HEADS.get(past.outcome, ("", "dim"))
         outcome = Text(f"{symbol} {past.outcome or 'no result'}".strip(), style)
-        table.add_row(
-            str(each.generation), _commit(each.commit), moment(each.at) or each.at, outcome, _story(past, now)
-        )
+        table.add_row(str(each.generation), _commit(each.commit), minute(each.at), outcome, _story(past, now))
     return table
 
 
 def _story(past: Past, now: datetime) -> Group:
     each = past.deployment
-    asked = f"{_DONE.get(each.action, each.action)} by {who(each.by)}"
+    asked = f"{PROMOTED.get(each.action, each.action)} by {who(each.by)}"
     lines = [shown(f"{asked}: {each.reason}" if each.reason else asked)]
-    lines += [shown(past.reason, "red")] if past.reason else []
+    lines += [shown(past.reason, "red" if past.outcome == "failed" else "dim")] if past.reason else []
     lines += [shown(chart, "dim") for chart in past.charts]
     lines += [shown(_gate(gate), "dim") for gate in past.approvals(now)]
     return Group(*lines)
@@ -86,14 +80,19 @@ def _coming(plan: Plan) -> Text:
 
 
 def _installs(plan: Plan) -> RenderableType:
-    before = {each.release.name: each.release for each in plan.head.deployment.promotions} if plan.head else {}
+    before = {each.release.name: each.release for each in plan.head.installed} if plan.head else {}
     table = plain_table("release", "cluster", "chart")
-    for name, chart, version, cluster in plan.installs:
-        old = before.get(name)
-        is_same = old is not None and (old.chart, old.version) == (chart, version)
-        changed = "" if old is None or is_same else f"; {' '.join(filter(None, [old.chart, old.version]))} is there"
-        table.add_row(name, cluster, f"{' '.join(filter(None, [chart, version]))}{changed}")
+    for release, cluster in plan.installs:
+        old = before.get(release.name)
+        changed = "" if old is None or _is_same(old, release) else f"; {chart_told(old)} is there"
+        table.add_row(release.name, cluster.name, f"{chart_told(release)}{changed}")
     return table
+
+
+def _is_same(old: Release, new: Release) -> bool:
+    """Whether they have the same chart, as far as can be told before it is installed."""
+    is_known = old.digest and new.digest
+    return (old.chart, old.version) == (new.chart, new.version) and (not is_known or old.digest == new.digest)
 
 
 def _gates(plan: Plan) -> RenderableType:

@@ -11,14 +11,18 @@ from typing import Any
 
 from pipeline_state.cli.facts import gate_data
 from pipeline_state.cli.places import Place
+from pipeline_state.model.decide import required_gates
 from pipeline_state.model.gates import Gate, GateStatus, is_gate, read_gate
-from pipeline_state.model.pipelines import DEPLOYED_TO
+from pipeline_state.model.pipelines import DEPLOYED_TO, Release
+from pipeline_state.model.promotion import Promotion, with_digest
+from pipeline_state.model.results import pinned
 from pipeline_state.table import waiting
 from pipeline_state.table.deployments import Deployment, deployments
 from pipeline_state.table.journal import history
 from pipeline_state.table.models import to_plain
 
 _STATUSES = {"TRUE": "deployed", "FALSE": "failed"}
+_SHORT_DIGEST = len("sha256:") + 12
 _FINAL = frozenset({"deployed", "failed", "superseded"})
 
 
@@ -27,7 +31,8 @@ class Past:
     """One promotion of an environment.
 
     outcome: "deployed", "failed", "superseded", or empty while nothing came of it. reason: of a failure. ended_at:
-    RFC 3339. gates: the commit's columns now, raw values by name.
+    RFC 3339. gates: the commit's columns now, raw values by name. required: those that the environment asks people and
+    machines for.
     """
 
     deployment: Deployment
@@ -35,22 +40,30 @@ class Past:
     reason: str
     ended_at: str
     gates: Mapping[str, Any]
+    required: tuple[str, ...]
+
+    @property
+    def installed(self) -> tuple[Promotion, ...]:
+        """What was promoted, with the digests of the charts where the deployed gate tells them."""
+        return pinned(self.deployment.promotions, _deployed_gate(self.deployment, self.gates))
 
     @property
     def charts(self) -> list[str]:
-        """The releases with chart and version."""
-        releases = (promotion.release for promotion in self.deployment.promotions)
-        return [f"{each.name} {each.chart}{f' {each.version}' if each.version else ''}" for each in releases]
+        """The releases with their charts."""
+        return [f"{each.release.name} {chart_told(each.release)}" for each in self.installed]
 
     def to_json(self, now: datetime) -> dict[str, Any]:
         """Plain data."""
         deployment = self.deployment
-        releases = (promotion.release for promotion in deployment.promotions)
+        releases = (promotion.release for promotion in self.installed)
         return {
             **{name: getattr(deployment, name) for name in ("generation", "commit", "at", "action", "by")},
             "reason": deployment.reason or None,
             "pipeline_version": deployment.promotions[0].pipeline_version if deployment.promotions else None,
-            "releases": [{name: getattr(each, name) for name in ("name", "chart", "version")} for each in releases],
+            "releases": [
+                {"name": each.name, "chart": each.chart, "version": each.version, "digest": each.digest or None}
+                for each in releases
+            ],
             "outcome": self.outcome or None,
             "outcome_reason": self.reason or None,
             "ended_at": self.ended_at or None,
@@ -58,11 +71,14 @@ class Past:
         }
 
     def approvals(self, now: datetime) -> list[Gate]:
-        """The gates that somebody or something gave a status, but for those the pipeline itself writes."""
-        columns = ((name, value) for name, value in self.gates.items() if not name.startswith(DEPLOYED_TO))
-        return [
-            gate for name, value in columns if (gate := read_gate(name, value, now)).status is not GateStatus.PENDING
-        ]
+        """What the required gates say now, as far as they say anything."""
+        gates = (read_gate(name, self.gates[name], now) for name in self.required if name in self.gates)
+        return [gate for gate in gates if gate.status is not GateStatus.PENDING]
+
+
+def chart_told(release: Release) -> str:
+    """A release's chart, version and the first digits of its digest, as far as there are such."""
+    return " ".join(filter(None, [release.chart, release.version, release.digest[:_SHORT_DIGEST]]))
 
 
 def latest(place: Place, most: int) -> list[Past]:
@@ -74,39 +90,61 @@ def pasts(place: Place, batch: int = 5) -> Iterator[Past]:
     """All promotions of an environment, newest first, read as they are wanted. Raises TemporaryFault."""
     found = deployments(*place.key)
     while some := list(islice(found, batch)):
-        yield from _with_outcomes(some)
+        columns = _columns(some)
+        yield from (_past(place, each, columns.get((each.repo, each.commit), {})) for each in some)
 
 
-def _with_outcomes(some: Sequence[Deployment]) -> Iterator[Past]:
-    columns: dict[tuple[str, str], Mapping[str, Any]] = {}
-    for repo in {each.repo for each in some}:
-        commits = dict.fromkeys(each.commit for each in some if each.repo == repo)
-        columns |= {(repo, commit): to_plain(raw) for commit, raw in waiting.records(repo, commits).items()}
-    for each in some:
-        record = read_columns(columns.get((each.repo, each.commit), {}))
-        yield _past(each, record)
+def as_installed(past: Past) -> tuple[Promotion, ...]:
+    """A promotion to be carried out again with the very charts that were installed then.
+
+    The deployed gate tells of the commit's last promotion alone, its journal of those before as well. A chart that none
+    of them tells of is whatever its reference leads to. Raises TemporaryFault.
+    """
+    if all(each.release.digest for each in past.installed):
+        return past.installed
+    told = digests_of_journal(past.deployment, history(past.deployment.repo, past.deployment.commit))
+    return tuple(
+        each if each.release.digest else with_digest(each, told.get(each.release.name)) for each in past.installed
+    )
 
 
-def read_columns(item: Mapping[str, Any]) -> dict[str, Any]:
-    """The gates of an item."""
-    return {name: value for name, value in item.items() if is_gate(name)}
+def _columns(some: Sequence[Deployment]) -> dict[tuple[str, str], dict[str, Any]]:
+    """The gates of the commits, by repository and commit."""
+    items = {
+        (repo, commit): to_plain(raw)
+        for repo in {each.repo for each in some}
+        for commit, raw in waiting.records(repo, {each.commit for each in some if each.repo == repo}).items()
+    }
+    return {key: {name: value for name, value in item.items() if is_gate(name)} for key, item in items.items()}
 
 
-def _past(deployment: Deployment, gates: Mapping[str, Any]) -> Past:
+def _past(place: Place, deployment: Deployment, gates: Mapping[str, Any]) -> Past:
     told = outcome_of_gate(deployment, gates)
     if told is None or not told[0]:
         told = outcome_of_journal(deployment, history(deployment.repo, deployment.commit)) or told
-    return Past(deployment, *(told or ("", "", "")), gates)
+    required = required_gates(gates, place.pipeline, place.environment, place.declared)
+    asked = tuple(name for name in required if not name.startswith(DEPLOYED_TO))
+    return Past(deployment, *(told or ("", "", "")), gates, asked)
 
 
 def outcome_of_gate(deployment: Deployment, gates: Mapping[str, Any]) -> tuple[str, str, str] | None:
     """Outcome, reason and time by the deployed gate; None where it tells of another promotion."""
-    key = deployment.promotions[0].environment_key if deployment.promotions else ""
-    value = gates.get(DEPLOYED_TO + key)
+    value = _deployed_gate(deployment, gates)
     if not isinstance(value, Mapping) or value.get("generation") != Decimal(deployment.generation):
         return None
     outcome = _STATUSES.get(str(value.get("status")), "")
     return outcome, str(value.get("reason") or ""), str(value.get("at") or "") if outcome else ""
+
+
+def _deployed_gate(deployment: Deployment, gates: Mapping[str, Any]) -> Any:
+    key = deployment.promotions[0].environment_key if deployment.promotions else ""
+    return gates.get(DEPLOYED_TO + key)
+
+
+def digests_of_journal(deployment: Deployment, entries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The digests of a promotion's charts by the entries of the commit's journal: by release, as written there."""
+    whats = (what for entry in entries if isinstance(what := entry.get("what"), Mapping) and _is_of(what, deployment))
+    return {str(what.get("release")): what["digest"] for what in whats if "digest" in what}
 
 
 def outcome_of_journal(deployment: Deployment, entries: Iterable[Mapping[str, Any]]) -> tuple[str, str, str] | None:
