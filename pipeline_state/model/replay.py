@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 from pipeline_state.model.decide import candidate_place, decide, declared_gates, on_request
 from pipeline_state.model.decision import Blocked, Decision, Frozen, Held, Promote, Queued, Soaking, Wait
@@ -33,6 +32,7 @@ from pipeline_state.model.order import Place, place
 from pipeline_state.model.pipelines import Environment, Pipeline, Policy
 from pipeline_state.model.promotion import AUTOMATIC, Action
 from pipeline_state.model.record import Claim, Record
+from pipeline_state.model.replay_state import Row, Spot
 from pipeline_state.model.results import ReleaseResult, counts, deployed_value, fed_gates
 from pipeline_state.model.times import format_time, parse_time
 
@@ -84,58 +84,25 @@ def replay(pipelines: Sequence[Pipeline], facts: Sequence[Fact], windows: Window
     return Replayed(tuple(play.steps), tuple(play.places), play.sentence)
 
 
-@dataclass
-class _Row:
-    """A commit's record, as it becomes."""
-
-    branches: dict[str, Place] = field(default_factory=dict)
-    gates: dict[str, Any] = field(default_factory=dict)
-    claims: dict[str, Claim] = field(default_factory=dict)
-    written: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def write(self, gate: str, value: Any, at: object, **more: Any) -> None:
-        """A value with the note that tells since when."""
-        self.gates[gate] = value
-        self.written[gate] = {"at": at, "value": value, **more}
-
-
-@dataclass
-class _Place:
-    """An environment: its state, and who wants to go there.
-
-    turns: places of the commits whose turn comes or will come. barred: of those that only the environment's being
-    closed holds up. until: ends of freezes that are waited for.
-    """
-
-    pipeline: Pipeline
-    environment: Environment
-    state: EnvironmentState
-    turns: dict[str, int] = field(default_factory=dict)
-    barred: dict[str, int] = field(default_factory=dict)
-    until: set[str] = field(default_factory=set)
-    person: Freeze | None = None
-
-    @property
-    def takes_every(self) -> bool:
-        return self.environment.policy is Policy.EVERY
-
-
 class _Play:
     """One run. now: the time it is in the replay."""
 
     def __init__(self, pipelines: Sequence[Pipeline], deployments: Deployments, windows: Windows) -> None:
         self._pipelines, self._deployments, self._windows = pipelines, deployments, windows
         self._declared = declared_gates(pipelines)
+        self._in_turn = {
+            each.name for each in pipelines if any(place.policy is Policy.EVERY for place in each.environments)
+        }
         self._apps = {gate.source.app or "" for each in pipelines for gate in each.gates if gate.source}
-        self._rows: dict[str, _Row] = {}
+        self._rows: dict[str, Row] = {}
         self._last: dict[tuple[Key, str], Decision] = {}
         self._stop: Freeze | None = None
         self._due: list[tuple[datetime, int, Callable[[], None]]] = []
         self._count = 0
         self.now = _NOTHING
         self.steps: list[Step] = []
-        self.places: dict[Key, _Place] = {
-            (each.name, environment.name): _Place(
+        self.places: dict[Key, Spot] = {
+            (each.name, environment.name): Spot(
                 each, environment, EnvironmentState(each.name, environment.name, releases=())
             )
             for each in pipelines
@@ -265,10 +232,9 @@ class _Play:
             for decision in self._decide(pipeline, commit):
                 self._follow(self.places[pipeline.name, decision.environment], commit, decision)
 
-    def _follow(self, found: _Place, commit: str, decision: Decision) -> None:
-        key = (found.pipeline.name, found.environment.name)
-        before = self._last.get((key, commit))
-        self._last[key, commit] = decision
+    def _follow(self, found: Spot, commit: str, decision: Decision) -> None:
+        before = self._last.get((found.key, commit))
+        self._last[found.key, commit] = decision
         self._queue(found, commit, decision)
         match decision:
             case Promote():
@@ -280,30 +246,35 @@ class _Play:
                 found.until.add(decision.until)
                 self._at(parse_time(decision.until) or self.now, partial(self._thaw, found, decision.until))
 
-    def _queue(self, found: _Place, commit: str, decision: Decision) -> None:
+    def _queue(self, found: Spot, commit: str, decision: Decision) -> None:
         """Note who waits for the way to be free, and for whose turn others wait."""
-        sequence = self._sequence(found.pipeline, commit)
         found.barred.pop(commit, None)
         if isinstance(decision, Frozen | Held):
-            found.barred[commit] = sequence
+            found.barred[commit] = self._sequence(found.pipeline, commit)
+        if found.pipeline.name not in self._in_turn:
+            return
+        comes = isinstance(decision, Wait | Blocked | Soaking | Queued | Frozen | Held | Promote)
+        sequence = self._sequence(found.pipeline, commit) if comes else -1
+        if comes:
+            found.coming.put(commit, sequence)
+        else:
+            found.coming.remove(commit)
         if not found.takes_every:
             return
-        if isinstance(decision, Wait | Soaking | Queued | Frozen | Held | Promote):
-            found.turns[commit] = sequence
-        elif found.turns.pop(commit, None) is not None and isinstance(decision, Blocked):
+        if comes and not isinstance(decision, Blocked):
+            found.turns.put(commit, sequence)
+        elif found.turns.remove(commit):
             self._at(self.now, partial(self._reopen, found))
 
-    def _thaw(self, found: _Place, until: str) -> None:
+    def _thaw(self, found: Spot, until: str) -> None:
         found.until.discard(until)
         self._reopen(found)
 
-    def _reopen(self, found: _Place) -> None:
+    def _reopen(self, found: Spot) -> None:
         """The way may be free: for the newest that is ready, or for the one whose turn it is."""
         if found.takes_every:
-            turns = {commit: turn for commit, turn in found.turns.items() if turn > found.state.sequence}
-            found.turns = turns
-            if turns:
-                self._look(min(turns, key=turns.__getitem__))
+            if commit := found.turns.first(found.state.sequence):
+                self._look(commit)
             return
         for commit in sorted(found.barred, key=found.barred.__getitem__, reverse=True):
             if found.barred[commit] > found.state.sequence:
@@ -312,7 +283,7 @@ class _Play:
                 del found.barred[commit]
 
     def _claim(
-        self, found: _Place, commit: str, branch: str, sequence: int, *, by: str = AUTOMATIC, waited: str = ""
+        self, found: Spot, commit: str, branch: str, sequence: int, *, by: str = AUTOMATIC, waited: str = ""
     ) -> None:
         pipeline, environment, row = found.pipeline, found.environment, self._row(commit)
         key, gate = pipeline.key_of(environment.name), pipeline.deployed_gate(environment.name)
@@ -323,15 +294,20 @@ class _Play:
         pushed_at = row.branches[branch].pushed_by if branch else None
         row.claims[key] = Claim(key, generation, moment, {}, published=True, pushed_at=pushed_at, by=by)
         names = tuple(release.name for release in environment.releases)
+        last = found.state.head
         found.state = replace(found.state, generation=generation, head=commit, releases=names)
         if sequence > found.state.sequence:
             found.state = replace(found.state, sequence=sequence, newest=commit)
-        found.turns.pop(commit, None)
-        self.steps.append(Step(self.now, pipeline.name, environment.name, commit, by, waited))
-        for ending in self._deployments.endings((pipeline.name, environment.name), commit, names, self.now):
+        found.turns.remove(commit)
+        found.coming.remove(commit)
+        overtaken = [*found.coming.take(found.state.sequence), *([last] if last in self._rows else [])]
+        for each in overtaken if pipeline.name in self._in_turn else ():  # it may never come to the environments after
+            self._at(self.now, partial(self._look, each))
+        self.steps.append(Step(self.now, *found.key, commit, by, waited))
+        for ending in self._deployments.endings(found.key, commit, names, self.now):
             self._at(ending.at, partial(self._end, found, commit, generation, ending))
 
-    def _end(self, found: _Place, commit: str, generation: int, ending: Ending) -> None:
+    def _end(self, found: Spot, commit: str, generation: int, ending: Ending) -> None:
         """A deployment is over, well or not; and the next one's turn comes."""
         if ending.if_last and found.state.generation != generation:
             return
@@ -371,22 +347,18 @@ class _Play:
     def _window(self, environment: Environment) -> Freeze | None:
         return self._windows(environment, self.now) if environment.freezes else None
 
-    def _before(self, places: Iterable[_Place], commit: str) -> list[Record]:
+    def _before(self, places: Iterable[Spot], commit: str) -> list[Record]:
         """Of those that may go before it where each has its turn, the nearest: of the others nothing depends."""
-        nearest = []
-        for found in places:
-            if found.takes_every and found.turns:
-                mine = self._sequence(found.pipeline, commit)
-                turns = ((turn, other) for other, turn in found.turns.items() if found.state.sequence < turn < mine)
-                nearest += [other for _, other in [max(turns, default=(0, ""))] if other]
-        return [self._record(other) for other in dict.fromkeys(nearest)]
+        every = [found for found in places if found.takes_every]
+        nearest = (found.turns.last(found.state.sequence, self._sequence(found.pipeline, commit)) for found in every)
+        return [self._record(other) for other in dict.fromkeys(nearest) if other]
 
     def _sequence(self, pipeline: Pipeline, commit: str) -> int:
         candidate = candidate_place(self._record(commit), pipeline)
         return -1 if isinstance(candidate, str) else candidate[1].sequence
 
-    def _row(self, commit: str) -> _Row:
-        return self._rows.setdefault(commit, _Row())
+    def _row(self, commit: str) -> Row:
+        return self._rows.setdefault(commit, Row())
 
     def _record(self, commit: str) -> Record:
         row = self._row(commit)

@@ -74,10 +74,12 @@ facts = st.one_of(
 )
 histories = st.lists(facts, max_size=25).map(lambda found: sorted(found, key=lambda fact: fact.at))
 definitions = st.builds(
-    lambda policy, soak, gates, windows: with_environments(
-        replace(STAGING, policy=policy), replace(PRODUCTION, soak=soak, gates=gates, freezes=windows), pipeline=SHOP
+    lambda policies, soak, gates, windows: with_environments(
+        replace(STAGING, policy=policies[0]),
+        replace(PRODUCTION, policy=policies[1], soak=soak, gates=gates, freezes=windows),
+        pipeline=SHOP,
     ),
-    st.sampled_from(Policy),
+    st.tuples(st.sampled_from(Policy), st.sampled_from(Policy)),
     st.sampled_from([0, 60]),
     st.sampled_from([("legal",), ()]),
     st.sampled_from([(), (FreezeWindow("* * * * *", 1),)]),

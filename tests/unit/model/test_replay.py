@@ -13,6 +13,7 @@ from pipeline_state.model.pipelines import (
     GateDefinition,
     GateSource,
     Pipeline,
+    Policy,
     Release,
     SourceKind,
 )
@@ -275,6 +276,22 @@ def test_a_commit_that_fails_lets_the_others_pass() -> None:
 def test_after_a_freeze_the_one_whose_turn_it_is_goes_first() -> None:
     facts = (frozen(30, 400), *THREE, built(60, A), built(61, B))
     assert promoted(*facts, pipeline=QUEUE) == [(400, "staging", "a"), (400, "staging", "b")]
+
+
+LIVE_IN_TURN = with_environments(STAGING, replace(PRODUCTION, policy=Policy.EVERY))
+
+
+def test_one_that_was_skipped_before_has_nobody_wait_for_it() -> None:
+    """B never comes to production, since C is in staging; A does, and has C wait for its approval."""
+    facts = (*THREE, built(60, A), built(61, C), edited(70, C, legal="TRUE"), edited(80, A, legal="TRUE"))
+    expected = [(60, "staging", "a"), (61, "staging", "c"), (80, "production", "a"), (80, "production", "c")]
+    assert promoted(*facts, pipeline=LIVE_IN_TURN) == expected
+
+
+def test_one_that_was_overtaken_on_its_way_has_nobody_wait_for_it() -> None:
+    facts = (*THREE, built(60, A), claimed(60, A, 1), built(61, C), claimed(61, C, 2), edited(70, C, legal="TRUE"))
+    expected = [(60, "staging", "a"), (61, "staging", "c"), (90, "production", "c")]
+    assert promoted(*facts, ended(90, C, 2), pipeline=LIVE_IN_TURN) == expected
 
 
 # windows
