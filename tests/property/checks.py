@@ -131,13 +131,33 @@ class Checks:
             other = reading.place(kept.item, pipeline) if repo == who[0] and commit != who[1] else None
             if other is None or kept.changed > worker.looked:
                 continue
-            if reading.number(state, "sequence", -1) < other < place and self._may_come(kept, pipeline, environment):
+            if reading.number(state, "sequence", -1) < other < place and self.may_come(kept.item, pipeline, environment):
                 self.broken.append(f"turns: {who[1][:1]} before {commit[:1]} to {pipeline.name}/{environment.name}")
 
-    def _may_come(self, kept: Kept, pipeline: Pipeline, environment: Environment) -> bool:
-        gates = reading.required(kept.item, pipeline, environment, self.of(pipeline.repo))
-        blocked = any(reading.verdict(kept.item.get(name), self.calls.moment()) == "failed" for name in gates)
-        return not blocked and CLAIM + reading.key_of(pipeline, environment.name) not in kept.item
+    def may_come(self, record: Item, pipeline: Pipeline, environment: Environment) -> bool:
+        """Whether a commit that is newer than all that were there may still get there as it is."""
+        now, gates = self.calls.moment(), reading.required(record, pipeline, environment, self.of(pipeline.repo))
+        blocked = any(reading.verdict(record.get(name), now) == "failed" for name in gates)
+        is_past = reading.was_there(record, pipeline, environment) or self.is_cut_off(record, pipeline, environment)
+        return not blocked and not is_past
+
+    def is_cut_off(self, record: Item, pipeline: Pipeline, environment: Environment) -> bool:
+        """Whether an environment that has to come first has gone on without the commit."""
+        now, before = self.calls.moment(), [each for each in pipeline.environments if each.name in environment.after]
+        return any(
+            self._is_passed_by(record, pipeline, each) or self.is_cut_off(record, pipeline, each)
+            for each in before
+            if reading.verdict(record.get(reading.gate_of(pipeline, each.name)), now) != "passed"
+        )
+
+    def _is_passed_by(self, record: Item, pipeline: Pipeline, environment: Environment) -> bool:
+        item, place = self.environments.get((pipeline.name, environment.name), {}), reading.place(record, pipeline)
+        if not reading.was_there(record, pipeline, environment):
+            return place is not None and place <= reading.number(item, "sequence", -1)
+        claim = record[CLAIM + reading.key_of(pipeline, environment.name)]["M"]
+        told = reading.verdict(record.get(reading.gate_of(pipeline, environment.name)), self.calls.moment())
+        overtaken = reading.number(claim, "generation", 0) < reading.number(item, "generation", 0)
+        return overtaken and told == "pending"
 
     # environments
 

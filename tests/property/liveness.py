@@ -7,7 +7,7 @@ from pipeline_state.table import holds
 from pipeline_state.table.journal import Happening
 from pipeline_state.table.transaction import RefusedError
 from tests.property import reading
-from tests.property.checks import CLAIM, Kept
+from tests.property.checks import Kept
 from tests.property.memory_queues import EVENTS, INSTALLS
 from tests.property.memory_tables import Item
 from tests.property.workers import Worker
@@ -28,7 +28,7 @@ def settle(world: World) -> None:
     _open(world)
     quiet = 0
     for _ in range(MOST_ROUNDS):
-        world.queues.redrive()
+        world.redrive()
         before = world.calls.ticks
         _work(world)
         _between_windows(world)
@@ -96,11 +96,11 @@ def check(world: World) -> None:
 
 
 def _check_newest(world: World, pipeline: Pipeline, environment: Environment, item: Item, where: str) -> None:
-    """The newest commit that is ready is the newest that was ever there; with turns, no older one is left behind."""
-    newest, sequence = reading.text(item, "newest"), reading.number(item, "sequence", -1)
+    """No commit that is ready is newer than all that were ever there; one that is pushed again is a newer one."""
+    sequence = reading.number(item, "sequence", -1)
     for (repo, commit), kept in world.checks.records.items():
         place = reading.place(kept.item, pipeline) if repo == pipeline.repo else None
-        if place is None or place <= sequence or commit == newest:
+        if place is None or place <= sequence or reading.was_there(kept.item, pipeline, environment):
             continue
         left_behind = _is_ready(world, pipeline, environment, kept) and not _has_to_wait(
             world, pipeline, environment, place, sequence
@@ -115,20 +115,15 @@ def _is_ready(world: World, pipeline: Pipeline, environment: Environment, kept: 
 
 
 def _has_to_wait(world: World, pipeline: Pipeline, environment: Environment, place: int, sequence: int) -> bool:
-    """For its turn: an older one is not ready yet, and no failed gate blocks it."""
+    """For its turn: an older one may still come, and does not yet."""
     if environment.policy is not Policy.EVERY:
         return False
     for (repo, _), kept in world.checks.records.items():
         other = reading.place(kept.item, pipeline) if repo == pipeline.repo else None
         is_before = other is not None and sequence < other < place
-        if is_before and not _is_blocked(world, pipeline, environment, kept):
+        if is_before and world.checks.may_come(kept.item, pipeline, environment):
             return True
     return False
-
-
-def _is_blocked(world: World, pipeline: Pipeline, environment: Environment, kept: Kept) -> bool:
-    gates = reading.required(kept.item, pipeline, environment, world.checks.of(pipeline.repo))
-    return any(reading.verdict(kept.item.get(name), world.moment()) == "failed" for name in gates)
 
 
 def _check_finished(item: Item, where: str) -> None:
@@ -163,27 +158,11 @@ def _really_waiting(world: World) -> Iterator[tuple[str, str]]:
 def _waits(world: World, pipeline: Pipeline, environment: Environment, commit: str, kept: Kept) -> bool:
     """Whether something may still come of a commit: it can get here, or is here without a result."""
     item, place = _item(world, pipeline, environment), reading.place(kept.item, pipeline)
-    if CLAIM + reading.key_of(pipeline, environment.name) in kept.item and commit == reading.text(item, "head"):
+    if reading.was_there(kept.item, pipeline, environment):
         gate = kept.item.get(reading.gate_of(pipeline, environment.name))
-        return reading.verdict(gate, world.moment()) == "pending"
+        return commit == reading.text(item, "head") and reading.verdict(gate, world.moment()) == "pending"
     is_newer = place is not None and place > reading.number(item, "sequence", -1)
-    return is_newer and commit != reading.text(item, "newest") and not _is_cut_off(world, pipeline, environment, kept)
-
-
-def _is_cut_off(world: World, pipeline: Pipeline, environment: Environment, kept: Kept) -> bool:
-    """Whether an environment that has to come first has gone on without it."""
-    for before in (each for each in pipeline.environments if each.name in environment.after):
-        item, place = _item(world, pipeline, before), reading.place(kept.item, pipeline)
-        if reading.verdict(kept.item.get(reading.gate_of(pipeline, before.name)), world.moment()) == "passed":
-            continue
-        claim = kept.item.get(CLAIM + reading.key_of(pipeline, before.name), {}).get("M", {})
-        is_past = place is not None and place <= reading.number(item, "sequence", -1)
-        if claim:
-            failed = reading.verdict(kept.item.get(reading.gate_of(pipeline, before.name)), world.moment()) == "failed"
-            is_past = not failed and reading.number(claim, "generation", 0) < reading.number(item, "generation", 0)
-        if is_past or _is_cut_off(world, pipeline, before, kept):
-            return True
-    return False
+    return is_newer and not world.checks.is_cut_off(kept.item, pipeline, environment)
 
 
 def _item(world: World, pipeline: Pipeline, environment: Environment) -> Item:

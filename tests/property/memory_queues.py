@@ -62,13 +62,12 @@ class MemoryQueues:
         if message in self.queues[queue]:
             self.queues[queue].remove(message)
 
-    def redrive(self) -> int:
-        """What lies in dead-letter queues is sent once more, by a person who has seen to the reason."""
+    def redrive(self) -> None:
+        """What lies in dead-letter queues is sent once more."""
         bodies = [(queue, body) for queue in (EVENTS, INSTALLS) for body in self.dead[DEAD[queue]]]
         for queue, body in bodies:
             self.send(queue, body)
             self.dead[DEAD[queue]].remove(body)
-        return len(bodies)
 
     # the clients' own names
 

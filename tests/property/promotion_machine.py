@@ -217,7 +217,7 @@ class PromotionMachine(RuleBasedStateMachine):
     def lose(self, number: int, most: int) -> None:
         """Changes that the promoter never gets to see: the mapping has given up."""
         lane = self._pick([each for each, left in self.world.lanes.items() if left], number)
-        self.world.lanes[lane] = self.world.lanes[lane][most:]
+        self.world.lose(lane, most)
 
     @precondition(lambda self: any(self.world.lanes.values()))
     @rule(number=any_of_it, at=at_call, happens=happens)

@@ -74,12 +74,24 @@ def gate_of(pipeline: Pipeline, environment: str) -> str:
 
 def place(record: Item, pipeline: Pipeline) -> int | None:
     """The latest place from which the pipeline would take the commit; None where it is no candidate."""
-    found = [
-        int(each["M"]["sequence"]["N"])
+    return max((int(each["sequence"]["N"]) for each in _places(record, pipeline)), default=None)
+
+
+def was_there(record: Item, pipeline: Pipeline, environment: Environment) -> bool:
+    """Whether the commit has been promoted there, and no branch has come back to it since."""
+    claim = record.get(f"_claim_{key_of(pipeline, environment.name)}", {}).get("M")
+    if claim is None:
+        return False
+    pushed = max(_places(record, pipeline), key=lambda each: int(each["sequence"]["N"]), default={})
+    return text(pushed, "pushed_at") <= text(claim, "pushed_at")
+
+
+def _places(record: Item, pipeline: Pipeline) -> list[Item]:
+    return [
+        each["M"]
         for branch, each in record.get("_branches", {}).get("M", {}).items()
         if any(fnmatchcase(branch, pattern) for pattern in pipeline.branches) and _touches(each["M"], pipeline.paths)
     ]
-    return max(found, default=None)
 
 
 def _touches(place: Item, patterns: Sequence[str]) -> bool:

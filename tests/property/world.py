@@ -59,12 +59,17 @@ class Store(Protocol):
 
 @dataclass
 class World:
-    """now: the time at which all believe to work. lanes: by table and partition, what the streams have yet to tell."""
+    """now: the time at which all believe to work. lanes: by table and partition, what the streams have yet to tell.
+
+    edits: ids of the changes that people made. given_up: those of them that the mapping has given up on.
+    """
 
     store: Store
     pipelines: tuple[Pipeline, ...]
     now: datetime = START + timedelta(minutes=5)
     lanes: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+    edits: set[str] = field(default_factory=set)
+    given_up: list[tuple[tuple[str, str], dict[str, Any]]] = field(default_factory=list)
     acknowledged: list[Message] = field(default_factory=list)
     workers: dict[str, Worker] = field(default_factory=dict)
     count: int = 0
@@ -101,8 +106,9 @@ class World:
         self.calls.ticks += 1
         for each in written:
             lane = self.lanes.setdefault((each.table, next(iter(each.keys.values()))["S"]), [])
-            self.count += 1
             lane.append(self._told(each))
+            if each.table == "gates" and worker is None:
+                self.edits.add(lane[-1]["eventID"])
         self.checks.see(written, worker)
 
     def pass_time(self, seconds: float) -> None:
@@ -159,6 +165,18 @@ class World:
             self.lanes[lane] = [each for each in self.lanes[lane] if each["dynamodb"]["SequenceNumber"] not in done]
 
         return self.worker("promoter", work)
+
+    def lose(self, lane: tuple[str, str], most: int) -> None:
+        """The mapping gives up on changes. What it was to tell of people's edits is sent again one day."""
+        self.given_up += [(lane, each) for each in self.lanes[lane][:most] if each["eventID"] in self.edits]
+        self.lanes[lane] = self.lanes[lane][most:]
+
+    def redrive(self) -> None:
+        """What lies in dead-letter queues is sent once more, by a person who has seen to the reasons."""
+        self.queues.redrive()
+        for lane, change in self.given_up:
+            self.lanes[lane].append(change)
+        self.given_up.clear()
 
     def sweep(self) -> Worker:
         """The next one comes anyway, so nobody minds when one fails."""
@@ -246,6 +264,7 @@ class World:
 
     def _told(self, written: Written) -> dict[str, Any]:
         """A change as Lambda shows it to the promoter."""
+        self.count += 1
         images = {"OldImage": written.old, "NewImage": written.new}
         told = {"Keys": written.keys, **{name: image for name, image in images.items() if image}}
         told |= {"SequenceNumber": str(self.count), "ApproximateCreationDateTime": float(int(self.moment()))}
