@@ -162,8 +162,10 @@ def test_events_tell_it_in_order_with_who_did_it(gatestream: Terminal, way: Way,
         ("pushed to main", "octocat", True),
         ("gate approval set to failed: not yet", USER, True),
     ]
-    assert gatestream.json("events", way.repo) == events
-    assert [event for event in gatestream.json("events", "--last", "1000") if event["repo"] == way.repo] == events
+    of_repo = gatestream.json("events", way.repo)
+    assert [event for event in of_repo if event["commit"] == sha] == events
+    assert [event["text"] for event in of_repo if not event["commit"]] == ["pipelines applied, version 1"]
+    assert [event for event in gatestream.json("events", "--last", "1000") if event["repo"] == way.repo] == of_repo
 
 
 def test_a_gate_that_nobody_knew_is_added_with_a_word_of_warning(

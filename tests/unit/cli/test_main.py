@@ -23,6 +23,8 @@ COMMANDS = [
     ["trace"],
     ["gate", "set"],
     ["webhook", "send"],
+    *([name] for name in ("rollback", "redeploy", "override", "history")),
+    *([name] for name in ("freeze", "unfreeze", "hold", "release", "stop", "start")),
     *(["dlq", name] for name in ("list", "show", "redrive")),
     *(["pipelines", name] for name in ("apply", "check", "show", "schema")),
 ]
