@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import cached_property
 
 from pipeline_state.model.decision import (
     Blocked,
@@ -106,8 +107,16 @@ class _Case:
         states: Mapping[str, EnvironmentState],
     ) -> None:
         self.record, self.pipeline, self.declared, self.now, self.states = record, pipeline, declared, now, states
-        self.candidate = candidate_place(record, pipeline)
-        self.gates = {name: read_gate(name, value, now) for name, value in record.gates.items()}
+
+    @cached_property
+    def candidate(self) -> tuple[str, Place] | str:
+        """Its branch and place there, or why it has none."""
+        return candidate_place(self.record, self.pipeline)
+
+    @cached_property
+    def gates(self) -> dict[str, Gate]:
+        """Read when they are asked for: of the many commits that wait beside another one, hardly any's are."""
+        return {name: read_gate(name, value, self.now) for name, value in self.record.gates.items()}
 
     @property
     def sequence(self) -> int:
