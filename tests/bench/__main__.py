@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console
 
-from tests.bench import aws_calls, cold_import, gate_to_ready, webhook_cpu
+from tests.bench import aws_calls, cold_import, decide, gate_to_ready, stored, webhook_cpu
 from tests.bench.figures import Figure, as_json, as_table, raw_samples
 
 Measure = Callable[..., Iterator[Figure]]
@@ -22,6 +22,9 @@ MEASURES: dict[str, Measure] = {
     "gate_to_ready": gate_to_ready.measure,
     "installer_overhead_ms": gate_to_ready.measure,
     "aws_calls": aws_calls.measure,
+    "decide": decide.measure,
+    "flat": stored.measure,
+    "sweep": stored.measure,
 }
 
 

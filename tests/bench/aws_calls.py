@@ -1,5 +1,9 @@
 """`aws_calls`: what the functions ask of AWS between a push and its commit's being deployed, call by call.
 
+`aws_calls.gate_change`: what recorder and promoter ask when a build opens a gate and another one stays closed.
+`aws_calls.hand_change`: what the promoter asks when a person opens a gate, and another one stays closed.
+`aws_calls.promotion`: what recorder and promoter ask when a build opens the last gate, until the claim is published.
+
 Each function is given an endpoint of its own that notes the call and passes it on to MiniStack. What services do among
 themselves (mappings that poll queues, SNS that fills them) does not pass there and does not count. One environment, one
 push, one build, one approval, which is a call of the user's and counts; warm functions, which keep their secrets.
@@ -23,11 +27,20 @@ from tests.bench.deployments import ENVIRONMENT, next_commit, warm_stack, way_to
 from tests.bench.figures import Figure
 from tests.e2e.way import Way, eventually
 
-GOAL = 24
+GOAL, CHANGE_GOAL, HAND_GOAL, PROMOTION_GOAL = 24, 3, 2, 6
 APPROVAL = "approval_from_legal"
 QUIET_SECONDS = 0.7
 FUNCTIONS = ("GitHubWebhook", "CircleCIWebhook", "GateRecorder", "Promoter", "HelmInstaller")
 _SERVICE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/")
+
+
+def line(who: str, what: str) -> str:
+    return f"{who:16} {what}"
+
+
+RECEIVED = line("CircleCIWebhook", "sns Publish")
+APPROVED = line("a person", "dynamodb UpdateItem")
+PUBLISHED, MARKED = line("Promoter", "sns Publish"), line("Promoter", "dynamodb UpdateItem")
 
 
 @dataclass(slots=True)
@@ -38,8 +51,13 @@ class Calls:
     last: float = 0.0
 
     def note(self, who: str, what: str) -> None:
-        self.notes.append(f"{who:16} {what}")
+        self.notes.append(line(who, what))
         self.last = time.monotonic()
+
+    def take(self) -> list[str]:
+        """The notes so far, which are new from then on."""
+        taken, self.notes = self.notes, []
+        return taken
 
     def cease(self) -> None:
         """Returns when nobody has asked anything for a while."""
@@ -47,7 +65,7 @@ class Calls:
 
 
 def measure(*, quick: bool) -> Iterator[Figure]:  # noqa: ARG001 - counting is quick
-    """A first commit warms the functions up; the calls of the second are counted, and printed."""
+    """A first commit warms the functions up; the calls of the second and third are counted, and printed."""
     with warm_stack() as info, ExitStack() as proxies:
         calls = Calls()
         for function in FUNCTIONS:
@@ -55,9 +73,45 @@ def measure(*, quick: bool) -> Iterator[Figure]:  # noqa: ARG001 - counting is q
         way = way_to_one_environment(info, APPROVAL)
         first = deploy(way, "", calls)
         calls.notes.clear()
-        deploy(way, first, calls)
-        listed = [f"{number:3} {note}" for number, note in enumerate(calls.notes, 1)]
-    yield Figure("aws_calls", "calls", GOAL, [float(len(listed))], details=listed)
+        second = deploy(way, first, calls)
+        whole = calls.take()
+        by_hand, promoting = approve_first(way, second, calls)
+    change = whole[whole.index(RECEIVED) : whole.index(APPROVED)]
+    yield figure("aws_calls", GOAL, whole)
+    yield figure("aws_calls.gate_change", CHANGE_GOAL, of_recorder_and_promoter(change))
+    yield figure("aws_calls.hand_change", HAND_GOAL, of_recorder_and_promoter(by_hand))
+    yield figure("aws_calls.promotion", PROMOTION_GOAL, until_published(of_recorder_and_promoter(promoting)))
+
+
+def figure(name: str, goal: float, notes: list[str]) -> Figure:
+    """How many calls it was, with each of them."""
+    listed = [f"{name} {number:3} {note}" for number, note in enumerate(notes, 1)]
+    return Figure(name, "calls", goal, [float(len(notes))], details=listed)
+
+
+def of_recorder_and_promoter(notes: list[str]) -> list[str]:
+    return [note for note in notes if note.startswith(("GateRecorder", "Promoter"))]
+
+
+def until_published(notes: list[str]) -> list[str]:
+    """Without what installing brings about: what the recorder asks from then on, and the promoter after its mark."""
+    published = notes.index(PUBLISHED)
+    marked = next(i for i, note in enumerate(notes) if i > published and note == MARKED)
+    return notes[:published] + [note for note in notes[published : marked + 1] if note.startswith("Promoter")]
+
+
+def approve_first(way: Way, before: str, calls: Calls) -> tuple[list[str], list[str]]:
+    """A commit that is approved before it is built: what the approval asks for, and what the build does."""
+    sha = next_commit(way, before)
+    calls.cease()
+    calls.notes.clear()
+    way.column(sha, APPROVAL, "TRUE")
+    calls.cease()
+    by_hand = calls.take()
+    way.build(sha)
+    way.deployed(sha, ENVIRONMENT)
+    calls.cease()
+    return by_hand, calls.take()
 
 
 def deploy(way: Way, before: str, calls: Calls) -> str:
@@ -66,7 +120,7 @@ def deploy(way: Way, before: str, calls: Calls) -> str:
     calls.cease()
     way.build(sha)
     calls.cease()
-    calls.note("a person", "dynamodb UpdateItem")
+    calls.notes.append(APPROVED)
     way.column(sha, APPROVAL, "TRUE")
     way.deployed(sha, ENVIRONMENT)
     calls.cease()

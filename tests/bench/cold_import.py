@@ -18,6 +18,7 @@ GOALS = {
     "event_forwarder": 1.5,
     "gate_recorder": 1.7,
     "promoter": 1.7,
+    "sweeper": 1.7,
     "helm_installer": 2.2,
 }
 FLOOR = """

@@ -7,8 +7,17 @@ from typing import Any
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import cold_import, gate_to_ready
-from tests.bench.aws_calls import operation
+from tests.bench import cold_import, decide, gate_to_ready, stored
+from tests.bench.aws_calls import (
+    APPROVED,
+    MARKED,
+    PUBLISHED,
+    RECEIVED,
+    line,
+    of_recorder_and_promoter,
+    operation,
+    until_published,
+)
 from tests.bench.figures import Figure, as_json, raw_samples
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
@@ -90,3 +99,44 @@ def test_a_call_is_named_by_its_service_and_operation(headers: dict[str, str], b
     service = called.partition(" ")[0]
     signed = f"AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host"
     assert operation({"Authorization": signed, **headers}, body) == called
+
+
+READ, WRITTEN = line("GateRecorder", "dynamodb TransactGetItems"), line("GateRecorder", "dynamodb TransactWriteItems")
+CLAIMED = line("Promoter", "dynamodb TransactWriteItems")
+
+
+def test_a_change_is_the_recorders_and_the_promoters_and_nobody_elses() -> None:
+    notes = [RECEIVED, READ, WRITTEN, APPROVED, CLAIMED, line("HelmInstaller", "sns Publish")]
+    assert of_recorder_and_promoter(notes) == [READ, WRITTEN, CLAIMED]
+
+
+def test_a_promotion_ends_with_the_mark_and_leaves_out_what_the_installer_has_recorded_meanwhile() -> None:
+    notes = [READ, WRITTEN, CLAIMED, PUBLISHED, WRITTEN, MARKED, READ, WRITTEN, CLAIMED]
+    assert until_published(notes) == [READ, WRITTEN, CLAIMED, PUBLISHED, MARKED]
+
+
+def test_many_stored_commits_are_compared_with_few_and_many_waiting_ones_too() -> None:
+    found: stored.Found = {
+        "change": {"few": [(10.0, 3)], "many": [(11.0, 3)]},
+        "sweep": {"few": [(40.0, 17)], "many": [(42.0, 18)]},
+        "great_sweep": {"few": [(90.0, 20)], "many": [(84.0, 21)]},
+    }
+    figures = {figure.name: figure for figure in stored.figures(found, {"few": 10, "many": 1000})}
+    compared = {name: (figure.value, figure.floor) for name, figure in figures.items()}
+    assert compared == {
+        "flat": (11.0, 10.0),
+        "sweep": (42.0, 40.0),
+        "sweep.calls": (18.0, 17.0),
+        "sweep.growth": (84.0, 42.0),
+    }
+    assert figures["flat"].details[1] == "a gate change beside 1,000 stored commits: 3 calls of DynamoDB"
+    assert figures["sweep.calls"].details[1::2] == [
+        "a sweep of 20 waiting commits beside 1,000 stored commits: 18 calls of DynamoDB, 0.90 for each of them",
+        "a sweep of 200 waiting commits beside 1,000 stored commits: 21 calls of DynamoDB, 0.10 for each of them",
+    ]
+
+
+def test_what_is_decided_has_fifty_gates_and_is_not_done_with_at_the_first_of_ten_environments() -> None:
+    case = decide.make_case()
+    assert len(case.record.gates) == 50
+    assert [each.kind for each in case.decide()] == ["Frozen", *["Promote"] * 3] * 2 + ["Frozen", "Promote"]
