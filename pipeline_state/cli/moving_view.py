@@ -8,7 +8,6 @@ from datetime import datetime
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from pipeline_state.cli.happenings import PROMOTED
 from pipeline_state.cli.moving import Plan
 from pipeline_state.cli.promotions import Past, chart_told
 from pipeline_state.cli.views import GATES, HEADS, SHORT, minute, moment, plain_table, shown, who
@@ -55,7 +54,7 @@ def history_table(found: Sequence[Past], now: datetime) -> RenderableType:
 
 def _story(past: Past, now: datetime) -> Group:
     each = past.deployment
-    asked = f"{PROMOTED.get(each.action, each.action)} by {who(each.by)}"
+    asked = f"{'promoted' if each.action == Action.PROMOTE else each.action} by {who(each.by)}"
     lines = [shown(f"{asked}: {each.reason}" if each.reason else asked)]
     lines += [shown(past.reason, "red" if past.outcome == "failed" else "dim")] if past.reason else []
     lines += [shown(chart, "dim") for chart in past.charts]

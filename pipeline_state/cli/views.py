@@ -112,11 +112,6 @@ def _freeze(told: Mapping[str, Any]) -> Freeze:
     return Freeze(told["by"], told["until"] or "", told["reason"])
 
 
-def _closed_marks(head: Mapping[str, Any]) -> list[Text]:
-    marks = {"*": head.get("frozen") or head.get("stopped"), "=": head.get("held")}
-    return [Text(mark, "blue") for mark, is_closed in marks.items() if is_closed]
-
-
 def heads_table(heads: Sequence[Mapping[str, Any]]) -> Table:
     """What every environment of every repository has, and whether it got there."""
     table = plain_table("pipeline", "environment", "state", "head", "promoted (UTC)", "branch", folding=1)
@@ -126,8 +121,7 @@ def heads_table(heads: Sequence[Mapping[str, Any]]) -> Table:
         last = each["pipeline"]
         head = shown(each["head"][:SHORT], "cyan") if each["head"] else Text("none yet", "dim")
         symbol, style = HEADS.get(each["state"], ("", ""))
-        words = [Text(f"{symbol} {each['state']}", style)] if each["state"] else []
-        state = Text(" ").join([*words, *_closed_marks(each)])
+        state = Text(f"{symbol} {each['state'] or ''}".strip(), style)
         promoted = minute(each["promoted_at"])
         table.add_row(name, each["environment"], state, head, promoted, each["branch"] or "")
     return table

@@ -149,6 +149,90 @@ def test_the_fleet_tells_what_failed_and_what_is_on_its_way() -> None:
     assert "\x1b[31m✗ failed" in drawn(views.heads_table(heads), force_terminal=True, color_system="standard")
 
 
+FREEZE = {"by": "ann", "until": "2026-01-02T00:00:00Z", "reason": "sale"}
+HOLD = {"by": "ben", "reason": ""}
+
+
+@pytest.mark.parametrize(
+    "closed, notes",
+    [
+        ({"frozen": FREEZE}, ["is frozen by ann until 2026-01-02T00:00:00Z: sale"]),
+        ({"frozen": {**FREEZE, "until": None}, "ready": 1}, ["is frozen by ann: sale; one commit is ready"]),
+        ({"frozen": FREEZE, "held": HOLD}, ["is frozen by ann until 2026-01-02T00:00:00Z: sale, and held by ben"]),
+        ({"held": HOLD, "ready": 3}, ["is held by ben; 3 commits are ready"]),
+        ({"held": HOLD, "parked": ["web"]}, ["is held by ben; web is promoted and to be installed once it is free"]),
+        (
+            {"ready": 0, "parked": ["api", "web"]},
+            ["has more to come: api, web are promoted and to be installed once it"],
+        ),
+        ({"stopped": FREEZE}, ["everything is stopped by ann until 2026-01-02T00:00:00Z: sale"]),
+        ({"stopped": FREEZE, "held": HOLD}, ["everything is stopped by ann", "is held by ben"]),
+    ],
+)
+def test_below_the_fleet_is_told_what_closes_which_environment(closed: Mapping[str, Any], notes: list[str]) -> None:
+    text = drawn(views.heads_view([head("deployed", **closed)]), 200, color_system=None)
+    lines = [line for line in text.splitlines()[3:] if line.strip()]
+    assert len(lines) == len(notes)
+    for line, note in zip(lines, notes, strict=True):
+        name = "" if note.startswith("everything") else "production-eu of a-long-organisation/some-service "
+        assert line.startswith(name + note)
+
+
+def test_nothing_is_told_below_a_fleet_that_is_open() -> None:
+    heads = [head("deployed", frozen=None, held=None, stopped=None, parked=[], ready=0)]
+    assert drawn(views.heads_view(heads)) == drawn(views.heads_table(heads))
+
+
+def test_a_stop_is_told_once_for_all_environments() -> None:
+    heads = [head("deployed", stopped=FREEZE), head("deployed", environment="qa", stopped=FREEZE)]
+    assert drawn(views.heads_view(heads), color_system=None).count("everything is stopped by ann") == 1
+
+
+def steered(kind: str, record: str = "shop#production", **what: Any) -> Told:
+    entry = {"record": record, "entry": "2026-01-01T10:00:00Z#id#/gatestream/command", "kind": kind, "by": "ann"}
+    about = {"repo": "org/app", "pipeline": "shop", "environment": "production"} if record[0] == "s" else {}
+    return tell({**entry, "verified": True, "what": {**about, **what}})
+
+
+@pytest.mark.parametrize(
+    "event, about, text",
+    [
+        (steered("frozen", until="", reason="sale"), "shop production", "production frozen: sale"),
+        (
+            steered("frozen", until="2026-01-02T00:00:00Z"),
+            "shop production",
+            "production frozen until 2026-01-02T00:00:0",
+        ),
+        (steered("unfrozen"), "shop production", "production unfrozen"),
+        (steered("held", reason="demo"), "shop production", "production held: demo"),
+        (steered("released"), "shop production", "production released"),
+        (steered("stopped", "#everything#stop", until="", reason="fire"), "everything", "everything stopped: fire"),
+        (steered("started", "#everything#stop"), "everything", "everything started"),
+        (steered("applied", "org/app#pipelines", version=3), "app pipelines", "pipelines applied, version 3"),
+    ],
+)
+def test_what_happens_to_no_commit_is_told_with_its_place(event: Told, about: str, text: str) -> None:
+    table = drawn(views.events_table([event, told("claimed")]), 160, color_system=None)
+    (line,) = [line for line in table.splitlines() if about in line]
+    assert f"{about}  " in line
+    assert event.text.startswith(text)
+    assert (event.commit, event.by) == ("", "ann")
+    assert event.repo == ("" if about == "everything" else "org/app")
+
+
+@pytest.mark.parametrize(
+    "action, text",
+    [
+        ("rollback", "promoted by rollback to prod, generation 2: too slow"),
+        ("redeploy", "redeployed to prod, generation 2: too slow"),
+        ("override", "promoted by override to prod, generation 2: too slow"),
+    ],
+)
+def test_a_promotion_that_somebody_asked_for_is_told_with_why(action: str, text: str) -> None:
+    event = told("claimed", by="ann", environment="prod", generation=2, action=action, reason="too slow")
+    assert (event.text, event.by) == (text, "ann")
+
+
 def test_names_that_look_like_markup_are_shown_as_they_are() -> None:
     odd = {**STATUS, "gates": [gate("ok", reason="[red]not[/red] [bold")]}
     assert "[red]not[/red] [bold" in drawn(views.gates_table(odd), color_system=None)
