@@ -65,10 +65,6 @@ class EnvironmentState:
         lasting = [freeze for freeze in self.freezes if freeze.lasts(now)]
         return max(lasting, key=_end, default=None)
 
-    def is_open(self, now: datetime) -> bool:
-        """Whether a commit that is ready may go there by itself."""
-        return not self.held_by and self.freeze(now) is None
-
 
 def _end(freeze: Freeze) -> tuple[bool, float]:
     end = parse_time(freeze.until)
