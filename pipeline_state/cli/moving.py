@@ -145,15 +145,20 @@ def plan(wish: Wish, now: datetime) -> Plan:
 
 
 def carry_out(agreed: Plan, now: Callable[[], datetime]) -> list[Promotion]:
-    """Claim the environment. Raises CommandError when it is not any more what was agreed to; else as `plan`."""
-    current = agreed
+    """Claim the environment. Raises CommandError when it is not any more what was agreed to; else as `plan`.
+
+    It is planned once more for that: while somebody thought about the question, a gate may have expired and a freeze
+    window may have begun, and neither has changed an item.
+    """
     for _ in range(ATTEMPTS):
+        moment = now()
+        current = plan(agreed.wish, moment)
+        if current.agreed != agreed.agreed:
+            break
         try:
-            return claim(current.snapshot, current.place.pipeline, current.decision, now(), current.order)
+            return claim(current.snapshot, current.place.pipeline, current.decision, moment, current.order)
         except RefusedError:
-            current = plan(agreed.wish, now())
-            if current.agreed != agreed.agreed:
-                break
+            continue
         except ConflictError:
             step_aside()
     raise CommandError(f"{agreed.place.name} has changed in this moment, and nothing was done; look and try again")

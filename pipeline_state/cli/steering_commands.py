@@ -38,7 +38,8 @@ def rollback(  # noqa: PLR0913, PLR0917 - an option each
 ) -> int:
     """Go back to a commit that was deployed there, as it was then, and hold the environment.
 
-    Its gates have to be open still. Nothing else goes there by itself until `gatestream release`.
+    Its gates have to be open still. Nothing else goes there by itself until `gatestream release`. With --json, nothing
+    is asked: without --yes it tells what would be done, and exits with 1.
     """
     from pipeline_state.model.promotion import Action
 

@@ -1,14 +1,17 @@
 """Promotions that people ask for by name: what is planned, what is refused, and what is claimed, on both DynamoDBs."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console, RenderableType
 
-from pipeline_state.cli import facts, moving, promotions
+from pipeline_state.cli import facts, moving, moving_view, promotions
 from pipeline_state.cli.asking import happening
 from pipeline_state.cli.closures import read_closures, read_stop
 from pipeline_state.cli.console import CommandError
@@ -17,11 +20,13 @@ from pipeline_state.cli.places import Place, find_place
 from pipeline_state.model.environments import Freeze
 from pipeline_state.model.pipelines import Cluster, Environment, FreezeWindow
 from pipeline_state.model.promotion import Action, Promotion
+from pipeline_state.model.times import format_time
 from pipeline_state.table import holds
 from pipeline_state.table.deployments import deployments
 from pipeline_state.table.journal import history
 from pipeline_state.table.results import record_news
 from pipeline_state.table.snapshot import EVERYTHING
+from tests.contract.function_room import before_each_write
 from tests.contract.table_room import BUILD, LEGAL, START, WEB, A, B, C, D, TableRoom, pipeline, seconds
 
 LOCAL = Cluster(context="local")
@@ -230,10 +235,49 @@ def test_a_gate_closed_after_the_question_refuses_the_claim(shop: TableRoom) -> 
     assert shop.state().head == B
 
 
-def test_what_changes_without_a_difference_is_read_again(shop: TableRoom) -> None:
+def test_a_gate_that_expires_during_the_question_refuses_the_claim(shop: TableRoom) -> None:
+    expiry = shop.now + timedelta(minutes=5)
+    shop.edit(A, build={"status": "TRUE", "expires_at": format_time(expiry)})
     plan = planned(shop, Action.ROLLBACK)
-    shop.edit(A, build={**shop.item(A)["build"], "reason": "looked at again"})
-    assert [each.commit for each in moving.carry_out(plan, lambda: shop.now)] == [A]
+    with pytest.raises(CommandError, match=r"waits for build \(expired at"):
+        moving.carry_out(plan, lambda: expiry)
+    assert shop.state().head == B
+
+
+def test_a_freeze_window_that_begins_during_the_question_refuses_the_claim(shop: TableRoom) -> None:
+    evening = FreezeWindow("0 18 * * *", 60)
+    shop.define(pipeline(replace(STAGING, freezes=(evening,))))
+    plan = planned(shop, Action.ROLLBACK)
+    with pytest.raises(CommandError, match=r"is frozen by pipelines\.yaml until 2026-07-01T19:00:00Z; add --override"):
+        moving.carry_out(plan, lambda: START + timedelta(hours=6))
+    assert shop.state().head == B
+
+
+def between_look_and_claim(act: Callable[[], object]) -> AbstractContextManager[None]:
+    """Acts once, when the plan has been made again and the claim is about to be written."""
+    acts = [act]
+
+    def once(*_: object) -> None:
+        if acts:
+            acts.pop()()
+
+    return before_each_write(once)
+
+
+def test_a_promotion_in_the_moment_of_the_claim_refuses_it(shop: TableRoom) -> None:
+    plan = planned(shop, Action.ROLLBACK)
+    with between_look_and_claim(lambda: deploy(shop, C, B)), pytest.raises(CommandError) as refusal:
+        moving.carry_out(plan, lambda: shop.now)
+    assert "has changed in this moment, and nothing was done" in str(refusal.value)
+    assert shop.state().head == C
+
+
+def test_a_change_without_a_difference_in_the_moment_of_the_claim_has_it_made_again(shop: TableRoom) -> None:
+    plan = planned(shop, Action.ROLLBACK)
+    evidence = {**shop.item(A)["build"], "reason": "looked at again"}
+    with between_look_and_claim(lambda: shop.edit(A, build=evidence)):
+        (promotion,) = moving.carry_out(plan, lambda: shop.now)
+    assert (promotion.commit, promotion.generation, shop.state().head) == (A, 3, A)
 
 
 # redeploy
@@ -304,6 +348,44 @@ def test_what_was_promoted_just_before_the_freeze_and_is_parked_is_taken_on_by_a
 
 
 # what is told
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_the_plan_shows_from_where_to_where_what_and_who_opened_the_gates(shop: TableRoom, width: int) -> None:
+    close(shop, "frozen", LATER)
+    deploy_failed = {"status": "FALSE", "generation": 2, "at": seconds(200), "reason": "web: it crashed"}
+    shop.edit(B, deployed_to_staging=deploy_failed)
+    shop.edit(A, build={"status": "TRUE", "by": "eve", "reason": "looked at by eye"})
+    plan = planned(shop, Action.ROLLBACK, override=True)
+    lines = drawn(moving_view.plan_view(plan), width).splitlines()
+    assert max(map(len, lines)) <= width
+    told = " ".join(" ".join(lines).split())
+    for words in (
+        f"roll back staging of {shop.pipeline_name}",
+        f"from {B[:12]} promoted 2026-07-01 13:00:00 UTC by gatestream, failed: web: it crashed",
+        f"to {A[:12]} as it was promoted 2026-07-01 13:00:00 UTC, number 1",
+        "web local charts/web",
+        "✓ build passed by eve · looked at by eye",
+        f"in spite of: staging of {shop.pipeline_name} is frozen by ben until {LATER}: sale",
+        f"until `gatestream release {shop.pipeline_name} staging`",
+    ):
+        assert words in told
+    assert moving_view.question(plan) == f"Roll staging of {shop.pipeline_name} back to {A[:12]}?"
+
+
+def test_a_history_fits_80_columns_and_controls_no_terminal(shop: TableRoom) -> None:
+    done(shop, Action.REDEPLOY, reason="\x1b[2J" + "too slow " * 20)
+    text = drawn(moving_view.history_table(promotions.latest(place(shop), 10), shop.now), 80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert text.replace("\n", "").isprintable()
+    assert "redeploy by ann:" in text
+
+
+def drawn(view: RenderableType, width: int) -> str:
+    console = Console(width=width, file=StringIO(), highlight=False, color_system=None)
+    with console.capture() as shown:
+        console.print(view)
+    return shown.get()
 
 
 def told_of(room: TableRoom, promotion: Promotion, outcome: str, second: float) -> None:

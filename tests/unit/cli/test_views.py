@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from io import StringIO
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from rich.console import Console, RenderableType
@@ -11,6 +11,7 @@ from rich.console import Console, RenderableType
 from pipeline_state.cli import matrix, views
 from pipeline_state.cli.facts import Row
 from pipeline_state.cli.happenings import Told, tell
+from pipeline_state.model.decision import Decision, Promoted
 from pipeline_state.model.pipelines import Cluster, Environment, FreezeWindow, Pipeline, Policy
 
 SHA = "6dcb09b5b57875f334f61aebed695e2e4193db5e"
@@ -125,6 +126,16 @@ def test_nothing_vanishes_in_80_columns(environments: int) -> None:
     assert marks == [*"✓✗·✓", *("→<-·!" * 8)[:environments]]
     legend = " ".join(" ".join(lines).split())
     assert [name for number, name in enumerate(names, 1) if f"{number} {name}" not in legend] == []
+
+
+def test_every_decision_has_a_mark_of_its_own_and_a_colour() -> None:
+    kinds = [each.__name__ for each in get_args(Decision) if each is not Promoted]
+    places = [environment(f"environment-number-{at}", kind) for at, kind in enumerate(kinds)]
+    row = Row(SHA, "", {**STATUS, "gates": [], "environments": places})
+    legend = drawn(matrix.commits_table([row], 80), color_system=None).split()[-2 * len(kinds) :]
+    assert legend[1::2] == kinds
+    assert len({*legend[::2]}) == len(kinds)
+    assert all(map(views.decision_style, places))
 
 
 def test_a_failed_release_is_told_as_failed() -> None:
