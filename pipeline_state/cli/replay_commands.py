@@ -32,7 +32,7 @@ def replay(
     since: Annotated[
         str, typer.Option(help="Only commits pushed since: a time (RFC 3339), a day, or how long ago (90m, 12h, 30d).")
     ] = "",
-    last: Annotated[int, typer.Option("--last", "-n", help="Only so many of the newest commits.", min=1)] = 0,
+    last: Annotated[int | None, typer.Option("--last", "-n", help="Only so many of the newest commits.", min=1)] = None,
 ) -> int:
     """Play what has happened to a repository against a changed file, and tell what is decided differently.
 
@@ -77,7 +77,7 @@ def _changed(file: Path, repo: str) -> list[Pipeline]:
     return mine
 
 
-def _commits(repo: str, begin: datetime | None, last: int) -> list[str]:
+def _commits(repo: str, begin: datetime | None, last: int | None) -> list[str]:
     """The commits that have a place in the order of pushes, newest first. Raises CommandError where there are none."""
     from pipeline_state.table.listing import commits
 
@@ -90,7 +90,7 @@ def _commits(repo: str, begin: datetime | None, last: int) -> list[str]:
         raise CommandError(
             f"{repo} has {len(placed)} commits, but none since then; give --since an earlier time", USAGE
         )
-    return found[: last or None]
+    return found[:last]
 
 
 def _read(choice: Choice, repo: str, commits: Sequence[str], pipelines: Iterable[Pipeline]) -> History:

@@ -51,7 +51,8 @@ class Report:
         if not kinds:
             return f"{about}: nothing would have been decided differently"
         (first, count), *others = [(kind, kinds[kind]) for kind in _ENDS if kinds[kind]]
-        told = f"{_counted(count, 'promotion')} would have come {_ENDS[first]}"
+        would = "would not have come at all" if first is Kind.NOT_AT_ALL else f"would have come {_ENDS[first]}"
+        told = f"{_counted(count, 'promotion')} {would}"
         return ", ".join([f"{about}: {told}", *(f"{number} {_ENDS[kind]}" for kind, number in others)])
 
     @property

@@ -172,24 +172,20 @@ class Deployments:
             yield from (Ending(now + usual, name, "TRUE", if_last=True) for name in names)
             return
         course = min(courses, key=lambda each: abs(_shift(each, now)))
-        shift = _shift(course, now)
-        shift = shift if abs(shift) > LATENCY else timedelta()
         if course.endings:
-            yield from self._as_it_went(key, course, names, shift, now)
+            yield from self._as_it_went(key, course, names, now)
         elif course.overtaken_at:
-            end = max(now + usual, course.overtaken_at + shift)
+            end = max(now + usual, _moved(course, course.overtaken_at, now))
             yield from (Ending(end, name, "TRUE", if_last=True) for name in names)
 
-    def _as_it_went(
-        self, key: tuple[str, str], course: _Course, names: list[str], shift: timedelta, now: datetime
-    ) -> Iterator[Ending]:
+    def _as_it_went(self, key: tuple[str, str], course: _Course, names: list[str], now: datetime) -> Iterator[Ending]:
         for each in course.endings:
             if each.release in names:
-                end = max(each.at + shift, now)
+                end = _moved(course, each.at, now)
                 yield Ending(end, each.release, each.status, each.told_at if end == each.at else "")
         last = course.endings[-1]
         for name in (name for name in names if name not in self._known[key]):
-            yield Ending(max(last.at + shift, now), name, last.status)
+            yield Ending(_moved(course, last.at, now), name, last.status)
 
     def _read(self, key: tuple[str, str], claims: dict[int, Claimed], ended: dict[int, list[Ended]]) -> None:
         generations = sorted({*claims, *ended})
@@ -212,3 +208,9 @@ class Deployments:
 def _shift(course: _Course, now: datetime) -> timedelta:
     """How much later a promotion is replayed than it was; nothing where that is not known."""
     return now - course.claimed_at if course.claimed_at else timedelta()
+
+
+def _moved(course: _Course, then: datetime, now: datetime) -> datetime:
+    """When something comes in the replay of a promotion that began then; the very time if it began about now."""
+    shift = _shift(course, now)
+    return then if abs(shift) <= LATENCY and then >= now else max(then + shift, now)
