@@ -118,6 +118,9 @@ def plan(wish: Wish, now: datetime) -> Plan:
     if not snapshot.item:
         raise CommandError(f"the record of {commit[:_SHORT]} is gone, so nobody knows whether its gates are open")
     place = _again(wish.place, snapshot)
+    state = snapshot.state(place.pipeline, place.environment, now)
+    if state.problem:  # a claim would count on from nothing
+        raise CommandError(f"nothing can go to {place.name}: {state.problem}")
     closures = read_closures(place, now)
     if wish.action is Action.OVERRIDE:
         _check_override(snapshot, place, _decision(snapshot, place, now))
@@ -127,16 +130,9 @@ def plan(wish: Wish, now: datetime) -> Plan:
         wish=wish,
         place=place,
         snapshot=snapshot,
-        state=snapshot.state(place.pipeline, place.environment, now),
+        state=state,
         decision=decision,
-        order=Order(
-            by=wish.by,
-            action=wish.action,
-            reason=wish.reason,
-            override=wish.override,
-            holds=wish.action is Action.ROLLBACK,
-            pinned=as_installed(target) if target and not wish.is_current else (),
-        ),
+        order=_order(wish, target),
         head=head,
         target=target,
         gates=tuple(read_gate(name, snapshot.record.gates.get(name), now) for name in decision.required),
@@ -162,6 +158,17 @@ def carry_out(agreed: Plan, now: Callable[[], datetime]) -> list[Promotion]:
         except ConflictError:
             step_aside()
     raise CommandError(f"{agreed.place.name} has changed in this moment, and nothing was done; look and try again")
+
+
+def _order(wish: Wish, target: Past | None) -> Order:
+    return Order(
+        by=wish.by,
+        action=wish.action,
+        reason=wish.reason,
+        override=wish.override,
+        holds=wish.action is Action.ROLLBACK,
+        pinned=as_installed(target) if target and not wish.is_current else (),
+    )
 
 
 def _target(wish: Wish, head: Past | None) -> Past | None:

@@ -201,6 +201,15 @@ def test_a_freeze_refuses_it_with_name_and_end_and_an_override_says_so(shop: Tab
     assert done(shop, Action.ROLLBACK, override=True).override
 
 
+@pytest.mark.parametrize("action", [Action.ROLLBACK, Action.REDEPLOY])
+def test_an_environment_whose_numbers_somebody_broke_takes_nothing(shop: TableRoom, action: Action) -> None:
+    shop.edit_environment(generation="two")
+    told = (
+        f"nothing can go to staging of {shop.pipeline_name}: generation of staging of {shop.pipeline_name}: not a num"
+    )
+    assert refused(shop, action).startswith(told)
+
+
 def test_a_freeze_that_is_over_refuses_nothing(shop: TableRoom) -> None:
     close(shop, "frozen", seconds(30))
     assert done(shop, Action.ROLLBACK).commit == A
