@@ -108,7 +108,8 @@ def _fact(entry: Entry) -> Fact | None:
     if at is None or not isinstance(what, Mapping):
         raise TypeError
     repo, _, commit = str(entry["record"]).rpartition("#")
-    told = _Told(str(entry["kind"]), str(entry.get("by") or ""), what, time, at, (repo, commit), "written_at" not in entry)
+    is_old = "written_at" not in entry
+    told = _Told(str(entry["kind"]), str(entry.get("by") or ""), what, time, at, (repo, commit), is_old)
     if told.kind in _KINDS:
         return _KINDS[told.kind](told)
     if source := source_kind(told.kind):
