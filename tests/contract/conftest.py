@@ -10,6 +10,7 @@ from infra.local import ministack as local
 from infra.local import process, tools
 from tests.contract import dynamodb_local as dynamodb_local_process
 from tests.contract.function_room import FunctionRoom
+from tests.contract.memory_local import MemoryLocalTables
 from tests.contract.table_room import LocalTables, TableRoom
 
 
@@ -48,10 +49,13 @@ def _go_without(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
-@pytest.fixture(scope="session", params=["ministack", "dynamodb_local"])
-def local_tables(request: pytest.FixtureRequest) -> LocalTables:
+STORES = os.environ.get("GATESTREAM_STORES", "ministack dynamodb_local").split()
+
+
+@pytest.fixture(scope="session", params=STORES)
+def local_tables(request: pytest.FixtureRequest) -> LocalTables | MemoryLocalTables:
     """The four tables in the one and in the other; pytest runs the tests of each together."""
-    return LocalTables(request.getfixturevalue(request.param))
+    return MemoryLocalTables() if request.param == "memory" else LocalTables(request.getfixturevalue(request.param))
 
 
 @pytest.fixture
