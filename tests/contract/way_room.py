@@ -30,7 +30,7 @@ from pipeline_state.model.environments import Freeze
 from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.model.promotion import Action
 from pipeline_state.model.times import format_time
-from pipeline_state.table import holds
+from pipeline_state.table import holds, waiting
 from pipeline_state.table.claims import Order, claim
 from pipeline_state.table.deployments import deployments
 from pipeline_state.table.journal import Happening
@@ -46,10 +46,10 @@ from tests.contract.table_room import START, LocalTables, TableRoom, trace
 LEASE = 60.0
 """Seconds of an invocation of the installer, and so of a lease whose holder died."""
 
-_TELLS = {"sns.Publish"}
+_TELLS = {"sns.Publish", "sqs.SendMessage", "sqs.ChangeMessageVisibility"}
 """The calls after which there may be something in a queue."""
 
-_WRITES = {"dynamodb.TransactWriteItems", "dynamodb.UpdateItem", "dynamodb.DeleteItem"}
+_WRITES = {f"dynamodb.{name}" for name in ("TransactWriteItems", "UpdateItem", "PutItem", "DeleteItem")}
 """The calls after which there may be something in a stream."""
 
 _PATIENCE = 40
@@ -76,11 +76,12 @@ class Clock:
 class Calls:
     """Every call that our own code makes to AWS, and to Helm; one of them can be made to go wrong.
 
-    around: what happens before and after each, given its name.
+    made: their names. of_anybody: and those of the test. before, after: what happens then, given the name.
     """
 
     def __init__(self) -> None:
         self.made: list[str] = []
+        self.of_anybody: list[str] = []
         self.before: Callable[[str], None] = nothing
         self.after: Callable[[str], None] = nothing
         self._depth = 0
@@ -107,8 +108,9 @@ class Calls:
         self.after(name)
 
     def _before(self, model: Any, **_: Any) -> None:
+        name = _name(model)
+        self.of_anybody.append(name)
         if self._depth:
-            name = _name(model)
             self.made.append(name)
             self.before(name)
 
@@ -129,12 +131,13 @@ def nothing(_: object) -> None:
 class Releases:
     """What Helm has installed: by namespace and release, each promotion's id and commit, oldest first.
 
-    As the real one does, it recognises a promotion that it has carried out. broken: charts that fail.
-    away: how many times more the cluster cannot be reached. meanwhile: happens while Helm runs.
+    As the real one does, it recognises a promotion that it has carried out. runs: all attempts. broken: charts
+    that fail. away: how many times more the cluster cannot be reached. meanwhile: happens while Helm runs.
     """
 
     calls: Calls
     history: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict)
+    runs: list[str] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
     away: int = 0
     meanwhile: Callable[[Install], None] = lambda _: None
@@ -145,6 +148,7 @@ class Releases:
         place = (request.release.namespace, request.release.name)
         assert place not in self._running, "two Helm operations at once on one release"
         self._running.add(place)
+        self.runs.append(request.promotion_id)
         try:
             with self.calls.one("helm.upgrade"):
                 if self.away:
@@ -187,7 +191,28 @@ class WayRoom(FunctionRoom):
         self._hidden: list[tuple[QueueMapping, Record]] = []
         self._invocations = self._commands = 0
         super().__post_init__()
+        for client in (self.sqs, self.tables.client):
+            self.calls.watch(client)
+        self._seen: dict[str, int] = {}
         self.installer = QueueMapping(self.sqs, self.installs, _nobody, batch_size=1)
+        self.restart()
+
+    def renew(self) -> None:
+        """Another repository in the same tables, with nothing left of the one before; making a room is what costs."""
+        for each in list(waiting.everywhere()):
+            waiting.forget(each)
+        for url in (self.events, self.installs, self.dead_events, self.dead_installs, self.dead_changes):
+            self.sqs.purge_queue(QueueUrl=url)
+        self.changes()
+        self.tables = TableRoom(self.tables.tables)
+        self.repo = self.tables.repo
+        self.releases.history.clear()
+        self.releases.runs.clear()
+        self.releases.broken.clear()
+        self.given_up.clear()
+        self._hidden.clear()
+        self.calls.before = self.calls.after = nothing
+        self.clock.now = self.tables.now
         self.restart()
 
     # processes
@@ -257,9 +282,10 @@ class WayRoom(FunctionRoom):
     def _is_mine(self, told: Mapping[str, Any]) -> bool:
         return bool(told)
 
-    def record(self) -> int:
-        """The recorder's queue, as far as it is visible; how many messages were handed over."""
-        return self.recorder.drain()
+    def record(self) -> None:
+        """The recorder's queue, as far as it is visible."""
+        while len(self.recorder.poll()) == self.recorder.batch_size:
+            continue
 
     def deliver(self) -> None:
         """What the streams show through the promoter, each by a mapping of its own."""
@@ -268,16 +294,16 @@ class WayRoom(FunctionRoom):
             mapping.deliver([each for each in stream.read() if self._is_mine(each["dynamodb"])])
             self.given_up += [record for batch in mapping.given_up for record in batch]
 
-    def install(self) -> int:
+    def install(self) -> None:
         """The installer's queue."""
-        return self.installer.drain()
+        self.installer.drain()
 
     def install_one(self) -> None:
         """The first message of the installer's queue, until it is acknowledged."""
         for _ in range(_PATIENCE):
             batch = self.installer.poll()
             assert batch
-            if not self._hidden:
+            if all(mapping is not self.installer for mapping, _ in self._hidden):
                 return
             self.show_again()
         raise AssertionError("it is never acknowledged")
@@ -287,20 +313,22 @@ class WayRoom(FunctionRoom):
 
         installing: whether the installer's queue is one of them.
         """
-        looks = [(_TELLS, self.record), (_WRITES, self.deliver)] + [(_TELLS, self.install)] * installing
-        seen = [-1] * len(looks)
+        looks = {"record": _TELLS, "deliver": _WRITES} | ({"install": _TELLS} if installing else {})
         for _ in range(_PATIENCE):
-            for number, (causes, look) in enumerate(looks):
-                if seen[number] < 0 or causes & {*self.calls.made[seen[number] :]}:
-                    seen[number] = len(self.calls.made)
-                    look()
-            if any(causes & {*self.calls.made[since:]} for since, (causes, _) in zip(seen, looks, strict=True)):
+            new = [name for name, causes in looks.items() if causes & {*self._since(name)}]
+            for name in new:
+                self._seen[name] = len(self.calls.of_anybody)
+                getattr(self, name)()
+            if new:
                 continue
             if not self._hidden:
                 return
             self.show_again()
-            seen = [-1] * len(looks)
         raise AssertionError("it never settles")
+
+    def _since(self, look: str) -> list[str]:
+        """All calls since the last look of a kind."""
+        return self.calls.of_anybody[self._seen.get(look, 0) :]
 
     def show_again(self) -> None:
         """What was handed over and not acknowledged is visible again, when no lease of a dead holder lasts any more."""
@@ -383,10 +411,9 @@ class WayRoom(FunctionRoom):
         place = pipeline.environment(environment)
         assert place
         state = snapshot.state(pipeline, place, now)
-        if (state.head, state.held_by) == (commit, "ann"):
-            return
         decision = on_request(snapshot.record, pipeline, place, snapshot.definitions.declared, now)
-        assert isinstance(decision, Promote), decision
+        if (state.head, state.held_by) == (commit, "ann") or not isinstance(decision, Promote):
+            return
         before = next(each for each in deployments(pipeline.name, environment) if each.commit == commit)
         order = Order("ann", Action.ROLLBACK, "it is slow", holds=True, pinned=before.promotions)
         claim(snapshot, pipeline, decision, now, order)
