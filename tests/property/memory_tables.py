@@ -12,6 +12,7 @@ from typing import Any
 from pynamodb.connection import Connection
 from pynamodb.exceptions import CancellationReason, VerboseClientError
 
+from pipeline_state.table import models
 from tests.contract.table_room import KEYS
 
 Item = dict[str, Any]
@@ -70,7 +71,10 @@ class MemoryTables:
         partition = self.tables[table].get(values[":0"]["S"], {})
         holds, names = condition(request["KeyConditionExpression"]), request["ExpressionAttributeNames"]
         keys = sorted(partition, reverse=not request.get("ScanIndexForward", True))
-        found = [partition[key] for key in keys if holds(partition[key], names, values)]
+        found = [partition[key] for key in keys if holds(partition[key], names, values)][: request.get("Limit")]
+        if "ProjectionExpression" in request:
+            shown = {names[each] for each in request["ProjectionExpression"].split(", ")}
+            found = [{name: value for name, value in item.items() if name in shown} for item in found]
         return {"Items": found, "Count": len(found), "ScannedCount": len(found)}
 
     def _UpdateItem(self, request: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
@@ -127,6 +131,15 @@ class MemoryConnection(Connection):
 
     def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
         return self._perform(operation_name, operation_kwargs)
+
+
+def put_beneath(connection: Connection) -> None:
+    """Has the tables' models, which are connected already, use another connection."""
+    for model in models.MODELS.values():
+        table: Any = model._get_connection()  # noqa: SLF001 - as models.connect does
+        connection.add_meta_table(table.get_meta_table())
+        table.connection = connection
+    models._shared[:] = [connection]  # noqa: SLF001 - the same
 
 
 def refusal(

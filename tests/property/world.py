@@ -51,10 +51,11 @@ class Store(Protocol):
     def change(self, table: str, keys: Item, changes: Mapping[str, Any]) -> None:
         """What people do with tools of their own: sets attributes to raw values; None removes one."""
 
-    def get(self, table: str, *key: str) -> Item: ...
-
     def told(self, repo: str, commit: str) -> set[str]:
         """The ids in a commit's journal."""
+
+    def close(self) -> None:
+        """Leaves nothing behind."""
 
 
 @dataclass
@@ -90,6 +91,7 @@ class World:
         for worker in [*self.calls.paused]:
             self.calls.kill(worker)
         self.patches.close()
+        self.store.close()
         logging.getLogger("pipeline_state").setLevel(logging.NOTSET)
 
     def moment(self) -> float:
