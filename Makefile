@@ -49,6 +49,11 @@ template: setup  ## cfn-lint and sam validate on template.yaml
 bench: setup  ## the ratios of tests/bench, as a table and one line of JSON
 	@$(BIN)/python -m tests.bench
 
+.PHONY: mutants
+mutants: setup  ## what the tests do not notice of changes to the pure core and the transitions: half an hour (ARGS=FILE …)
+	@$(BIN)/python -m infra.local.tools mutmut
+	@nice -n 19 $(BIN)/python -m tests.mutants $(ARGS)
+
 COMPILE = $(BIN)/python -m infra.local.pip_settings pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 RUNTIME_BRINGS := boto3 botocore jmespath s3transfer
@@ -60,6 +65,7 @@ lock: setup  ## infra/locks from pyproject.toml; UPGRADE=1 takes the newest vers
 	$(COMPILE) pyproject.toml $(patsubst %,--no-emit-package %,$(RUNTIME_BRINGS) $(NEVER_IMPORTED)) -c infra/locks/dev.lock -o infra/locks/layer.lock
 	$(COMPILE) --group uv -c infra/locks/dev.lock -o infra/locks/uv.lock
 	$(COMPILE) --group sam -o infra/locks/sam.lock
+	$(COMPILE) --group mutants -c infra/locks/dev.lock -o infra/locks/mutants.lock
 
 .PHONY: clean
 clean:  ## removes what was made in the checkout; the cache directory stays

@@ -36,7 +36,8 @@ BINARIES_SHA256 = {
 SIMULATOR = "amplify-dynamodb-simulator@2.9.30"
 SIMULATOR_SHA512 = "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
 
-SAM_LOCK = Path(__file__).parent.parent / "locks" / "sam.lock"
+LOCKS = Path(__file__).parent.parent / "locks"
+SAM_LOCK, MUTANTS_LOCK = LOCKS / "sam.lock", LOCKS / "mutants.lock"
 
 
 class ToolError(Exception):
@@ -72,6 +73,16 @@ def sam() -> Path:
     lock = hashlib.sha256(SAM_LOCK.read_bytes()).hexdigest()[:12]
     python = f"py{sys.version_info.major}.{sys.version_info.minor}"
     return once(cache_dir() / f"sam-{lock}-{python}", _build_sam) / "bin" / "sam"
+
+
+def mutmut() -> Path:
+    """A folder for PYTHONPATH with mutmut, made from infra/locks/mutants.lock.
+
+    Raises ToolError.
+    """
+    lock = hashlib.sha256(MUTANTS_LOCK.read_bytes()).hexdigest()[:12]
+    python = f"py{sys.version_info.major}.{sys.version_info.minor}"
+    return once(cache_dir() / f"mutmut-{lock}-{python}", _build_mutmut)
 
 
 def dynamodb_local() -> Path | None:
@@ -143,6 +154,11 @@ def _build_sam(folder: Path) -> None:
     uv("pip", "sync", "--require-hashes", "--python", python, str(SAM_LOCK))
 
 
+def _build_mutmut(folder: Path) -> None:
+    place = ["--target", str(folder), "--python", sys.executable]
+    uv("pip", "install", "--quiet", "--no-deps", "--require-hashes", *place, "--requirements", str(MUTANTS_LOCK))
+
+
 def _simulator_dir() -> Path:
     return cache_dir() / SIMULATOR.replace("@", "-")
 
@@ -177,6 +193,7 @@ def _check(name: str, expected: str, found: str) -> None:
 TOOLS = {
     "helm": Tool("Helm and kubectl (38 MB)", helm_and_kubectl),
     "sam": Tool("SAM CLI (210 MB unpacked)", sam),
+    "mutmut": Tool("mutmut (30 MB unpacked)", mutmut),
     "dynamodb": Tool("DynamoDB Local (57 MB, under AWS's own licence: see its LICENSE.txt)", dynamodb_local),
 }
 

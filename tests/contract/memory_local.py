@@ -22,7 +22,7 @@ class MemoryLocalTables:
     def connect(self) -> None:
         """Points the models here, unless they still do."""
         if self._connection is None or connection() is not self._connection:
-            connect(Tables(*self.names.values()))
+            connect(Tables("gates", "environments", "journal", "pipelines"))
             put_beneath(MemoryConnection(self.memory.perform))
             self._connection = connection()
 

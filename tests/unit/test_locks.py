@@ -11,7 +11,7 @@ def pins(lock: str) -> set[tuple[str, str]]:
     return set(PIN.findall((LOCKS / lock).read_text()))
 
 
-@pytest.mark.parametrize("lock", ["dev.lock", "layer.lock", "sam.lock", "uv.lock"])
+@pytest.mark.parametrize("lock", ["dev.lock", "layer.lock", "mutants.lock", "sam.lock", "uv.lock"])
 def test_a_lock_names_packages_by_hash_and_never_an_address(lock: str) -> None:
     text = (LOCKS / lock).read_text()
     assert "://" not in text
