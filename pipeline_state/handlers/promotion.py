@@ -6,29 +6,24 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pipeline_state import tracing
-from pipeline_state.events.codec import decode
-from pipeline_state.events.deployment import promoted, read_promotion
+from pipeline_state.events.deployment import promoted
 from pipeline_state.events.publish import Publisher
 from pipeline_state.faults import PermanentFault, TemporaryFault
+from pipeline_state.handlers.parking import Parking
 from pipeline_state.model.decision import Decision, Promote, Promoted
-from pipeline_state.model.gates import GateStatus
-from pipeline_state.model.pipelines import Environment, Pipeline, Policy
+from pipeline_state.model.pipelines import Pipeline, Policy
 from pipeline_state.model.promotion import Promotion
-from pipeline_state.model.times import parse_time
-from pipeline_state.table import leases, waiting
+from pipeline_state.table import waiting
 from pipeline_state.table.claims import claim, claimed_promotions, mark_published
 from pipeline_state.table.retry import ATTEMPTS, step_aside
-from pipeline_state.table.snapshot import EVERYTHING, PARKED, Reader, Snapshot
+from pipeline_state.table.snapshot import Reader, Snapshot
 from pipeline_state.table.transaction import ConflictError, RefusedError
 
-OVERDUE = timedelta(minutes=30)
-"""After so long without a result a promotion is published once more: twice the time that an installation may take."""
-
 REPEATS = 3
-"""How often, before it is left to a person."""
+"""How often a promotion without a result is published once more, before it is left to a person."""
 
 _log = logging.getLogger(__name__)
 
@@ -123,8 +118,8 @@ class Promotions:
         decided = [(each, pipeline, self._decisions(each, pipeline)) for each, pipeline in _cases(snapshots)]
         unfinished = {
             snapshot.commit: snapshot
-            for snapshot, pipeline, decisions in decided
-            if any(self._is_unfinished(snapshot, pipeline, decision) for decision in decisions)
+            for snapshot, _, decisions in decided
+            if any(self._is_unfinished(decision) for decision in decisions)
         }
         for snapshot in unfinished.values():
             found.add(self._promote_one(snapshot))
@@ -135,7 +130,7 @@ class Promotions:
                 if not any(isinstance(fault, PermanentFault) for fault in outcome.faults):
                     break
         if snapshots:
-            self._resume_all(snapshots[0], found)
+            found.counts["resumed"] += Parking(self.publisher, self.topic_arn, self.now).resume(snapshots[0])
         return found
 
     def _promote_one(self, snapshot: Snapshot) -> Outcome:
@@ -147,27 +142,9 @@ class Promotions:
             _log.warning("%s@%s: %s", repo, commit[:12], fault.reason)
             return Outcome(faults=[fault])
 
-    def _is_unfinished(self, snapshot: Snapshot, pipeline: Pipeline, decision: Decision) -> bool:
-        if not isinstance(decision, Promoted):
-            return False
-        return not decision.published or self._is_overdue(snapshot, pipeline, decision)
-
-    def _is_overdue(self, snapshot: Snapshot, pipeline: Pipeline, decision: Promoted) -> bool:
-        """Whether a promotion was published, is the environment's last, waits for nothing, and still has no result.
-
-        What is parked is published again when the way is free; its time runs from then on.
-        """
-        gate = decision.deployed
-        if decision.then or decision.barred or (gate and gate.status is not GateStatus.PENDING):
-            return False
-        if any(
-            name.startswith(PARKED) for name in snapshot.environments.get((pipeline.name, decision.environment), {})
-        ):
-            return False
-        claims = snapshot.record.claims.values()
-        told = [each.told_at for each in claims if each.generation == decision.generation and each.at == decision.at]
-        since = parse_time(told[0] if told else None) or parse_time(decision.at)
-        return since is not None and self.now() - since > OVERDUE
+    def _is_unfinished(self, decision: Decision) -> bool:
+        """Whether a claim is still to be announced, or to be announced once more."""
+        return isinstance(decision, Promoted) and (not decision.published or decision.is_overdue(self.now()))
 
     def _decisions(self, snapshot: Snapshot, pipeline: Pipeline) -> list[Decision]:
         return snapshot.decisions(pipeline, self.now())
@@ -186,26 +163,23 @@ class Promotions:
             self._publish(promotions)
             found.counts["promoted"] += 1
             return False
-        if not isinstance(decision, Promoted):
-            return False
-        if not decision.published:
-            # A claim that nobody marked: its promoter may have died before publishing. The ids are the same.
-            self._publish(claimed_promotions(pipeline.name, decision.environment, decision.generation))
-            found.counts["published"] += 1
-            return True
-        if self._is_overdue(snapshot, pipeline, decision):
-            self._repeat(snapshot, pipeline, decision, found)
-        return False
+        return isinstance(decision, Promoted) and self._finish(pipeline, decision, found)
 
-    def _repeat(self, snapshot: Snapshot, pipeline: Pipeline, decision: Promoted, found: Outcome) -> None:
-        """Publish once more what came to nothing: the installer's lease sees to it that it is installed once."""
-        repeats = snapshot.record.claims[pipeline.key_of(decision.environment)].repeats
-        if repeats >= REPEATS:
+    def _finish(self, pipeline: Pipeline, decision: Promoted, found: Outcome) -> bool:
+        """Announce a claim that nobody marked: its promoter may have died before that. The ids are the same.
+
+        What came to nothing is announced once more: the installer's lease sees to it that it is installed once.
+        """
+        is_overdue = decision.is_overdue(self.now())
+        if decision.published and not is_overdue:
+            return False
+        if is_overdue and decision.repeats >= REPEATS:
             found.counts["stuck"] += 1
-            return
+            return False
         promotions = claimed_promotions(pipeline.name, decision.environment, decision.generation)
-        self._publish(promotions, repeats + 1)
-        found.counts["repeated"] += 1
+        self._publish(promotions, decision.repeats + 1 if is_overdue else 0)
+        found.counts["repeated" if is_overdue else "published"] += 1
+        return not is_overdue
 
     def _publish(self, promotions: list[Promotion], repeats: int = 0) -> None:
         """One message a release, then the mark. A repetition wants another deduplication id than what it repeats."""
@@ -217,41 +191,15 @@ class Promotions:
                 self.publisher.publish_ordered(event, self.topic_arn, group=promotion.lock, deduplication_id=again)
         mark_published(promotions[0], self.now(), repeats)
 
-    def _resume_all(self, snapshot: Snapshot, found: Outcome) -> None:
-        """Publish again what was parked in environments that are open again and that nobody is working on."""
-        now = self.now()
-        for pipeline, environment in _environments(snapshot):
-            state = snapshot.state(pipeline, environment, now)
-            for release in state.parked:
-                if state.leased.get(release, 0) < now.timestamp():
-                    self._resume(snapshot, (pipeline.name, environment.name), release, found)
-
-    def _resume(self, snapshot: Snapshot, key: tuple[str, str], release: str, found: Outcome) -> None:
-        text = leases.parked_event(snapshot.environments[key], release)
-        event = decode(text)
-        promotion = read_promotion(event)
-        stopped, raw = snapshot.environments.get(EVERYTHING, {}), snapshot.environments[key]
-        if leases.bar(promotion, raw, stopped, self.now()):
-            return
-        again = f"{event.get_id()}-resumed-{int(self.now().timestamp())}"
-        self.publisher.publish_ordered(event, self.topic_arn, group=promotion.lock, deduplication_id=again)
-        leases.unpark(promotion, text)
-        mark_published(promotion, self.now())
-        found.counts["resumed"] += 1
-
 
 def _report_problems(snapshot: Snapshot, now: datetime) -> None:
-    problems = [each for place in _environments(snapshot) if (each := snapshot.state(*place, now).problem)]
+    problems = [each for place in snapshot.places if (each := snapshot.state(*place, now).problem)]
     if problems:
         raise PermanentFault("; ".join(problems))
 
 
 def _cases(snapshots: Iterable[Snapshot]) -> Iterator[tuple[Snapshot, Pipeline]]:
     return ((snapshot, pipeline) for snapshot in snapshots for pipeline in snapshot.definitions.pipelines)
-
-
-def _environments(snapshot: Snapshot) -> Iterator[tuple[Pipeline, Environment]]:
-    return ((each, environment) for each in snapshot.definitions.pipelines for environment in each.environments)
 
 
 def _ready(decided: Iterable[tuple[Snapshot, Pipeline, list[Decision]]]) -> list[list[Snapshot]]:

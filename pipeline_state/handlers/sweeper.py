@@ -87,11 +87,7 @@ class Sweeper:
         now = self.now()
         if snapshot and is_claimed(snapshot.item):
             retention.keep(each.repo, each.commit)
-            states = [
-                snapshot.state(pipeline, environment, now)
-                for pipeline in snapshot.definitions.pipelines
-                for environment in pipeline.environments
-            ]
+            states = [snapshot.state(pipeline, environment, now) for pipeline, environment in snapshot.places]
             places = [(state.pipeline, state.name) for state in states]
             retention.let_old_promotions_go(places, [state.head for state in states], now)
         elif snapshot and EXPIRES_AT not in snapshot.item:

@@ -178,9 +178,19 @@ def _past(case: _Case, environment: Environment) -> Promoted | Superseded | NotA
         deployed = case.gates.get(case.pipeline.deployed_gate(name))
         if overtaken and (deployed is None or deployed.status is GateStatus.PENDING):
             return Superseded(name, state.head, is_newer=state.newest in {"", state.head})
-        then = state.head if overtaken and state.head != case.record.commit else ""
-        barred = _barred(environment, state, case.now) if state.parked and not overtaken else None
-        return Promoted(name, claim.at, claim.generation, claim.published, deployed, then, barred)
+        parked = bool(state.parked) and not overtaken
+        return Promoted(
+            environment=name,
+            at=claim.at,
+            generation=claim.generation,
+            published=claim.published,
+            deployed=deployed,
+            then=state.head if overtaken and state.head != case.record.commit else "",
+            barred=_barred(environment, state, case.now) if parked else None,
+            parked=parked,
+            told_at=claim.told_at or "",
+            repeats=claim.repeats,
+        )
     if isinstance(candidate, str):
         return NotACandidate(name, candidate, bool(case.record.problems))
     if case.sequence <= state.sequence:

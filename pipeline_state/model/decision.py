@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from pipeline_state.model.gates import Gate
+from pipeline_state.model.gates import Gate, GateStatus
+from pipeline_state.model.times import parse_time
+
+OVERDUE = timedelta(minutes=30)
+"""How long a promotion may have no result: twice the time that an installation may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,8 @@ class Promoted(_About):
 
     at: RFC 3339. deployed: the gate that tells how the deployment went, once it is there. then: the commit that was
     promoted there after it; empty while it is the last. barred: what its installation waits for, if it does.
+    parked: whether it is put aside, until the way is free. told_at: when it was last announced (RFC 3339); repeats: how
+    often that was once more, since nothing had come of it.
     """
 
     at: str
@@ -57,6 +64,19 @@ class Promoted(_About):
     deployed: Gate | None
     then: str = ""
     barred: Frozen | Held | None = None
+    parked: bool = False
+    told_at: str = ""
+    repeats: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a result is still to come."""
+        return not self.then and (self.deployed is None or self.deployed.status is GateStatus.PENDING)
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Whether it was announced long ago, waits for nothing, and still has no result."""
+        since = parse_time(self.told_at or self.at)
+        return self.published and self.is_open and not self.parked and since is not None and now - since > OVERDUE
 
     @property
     def sentence(self) -> str:

@@ -84,6 +84,11 @@ class Snapshot:
         """The commit's own record; one without anything when there is none."""
         return read_record(to_plain(self.item)) if self.item else Record(self.repo, self.commit)
 
+    @property
+    def places(self) -> list[tuple[Pipeline, Environment]]:
+        """Every environment of every pipeline of the repository."""
+        return [(pipeline, each) for pipeline in self.definitions.pipelines for each in pipeline.environments]
+
     def of(self, commit: str) -> Snapshot:
         """The same moment, for another of the commits that were read."""
         return replace(self, commit=commit)

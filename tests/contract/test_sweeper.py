@@ -11,7 +11,8 @@ import pytest
 from functions.sweeper import app as sweeper_app
 from pipeline_state import tracing
 from pipeline_state.events.deployment import read_promotion
-from pipeline_state.handlers.promotion import OVERDUE, REPEATS
+from pipeline_state.handlers.promotion import REPEATS
+from pipeline_state.model.decision import OVERDUE
 from pipeline_state.model.pipelines import Cluster, Environment, Policy
 from pipeline_state.model.times import format_time
 from pipeline_state.table import waiting
