@@ -175,7 +175,7 @@ class _Play:
         if result.gate_status != "TRUE":
             value["reason"] = f"{result.name}: {result.status}"
         for gate in fed:
-            if counts(result, row.gates.get(gate), row.written.get(gate)) is not False:
+            if counts(result, row.gates.get(gate), row.written.get(gate)):
                 row.write(gate, value, result.completed_at, result=True)
         if fed:
             self._look(fact.commit)
@@ -229,8 +229,16 @@ class _Play:
         if not self._rows[commit].branches:
             return
         for pipeline in self._pipelines:
-            for decision in self._decide(pipeline, commit):
-                self._follow(self.places[pipeline.name, decision.environment], commit, decision)
+            while self._is_promoted(pipeline, commit):
+                pass
+
+    def _is_promoted(self, pipeline: Pipeline, commit: str) -> bool:
+        """Decide and follow up to a promotion, which other decisions may depend on; whether there was one."""
+        for decision in self._decide(pipeline, commit):
+            self._follow(self.places[pipeline.name, decision.environment], commit, decision)
+            if isinstance(decision, Promote):
+                return True
+        return False
 
     def _follow(self, found: Spot, commit: str, decision: Decision) -> None:
         before = self._last.get((found.key, commit))
@@ -244,7 +252,7 @@ class _Play:
                 self._at(parse_time(decision.until) or self.now, partial(self._look, commit))
             case Frozen() if decision.until and decision.until not in found.until:
                 found.until.add(decision.until)
-                self._at(parse_time(decision.until) or self.now, partial(self._thaw, found, decision.until))
+                self._at(parse_time(decision.until) or self.now, partial(self._reopen, found))
 
     def _queue(self, found: Spot, commit: str, decision: Decision) -> None:
         """Note who waits for the way to be free, and for whose turn others wait."""
@@ -265,10 +273,6 @@ class _Play:
             found.turns.put(commit, sequence)
         elif found.turns.remove(commit):
             self._at(self.now, partial(self._reopen, found))
-
-    def _thaw(self, found: Spot, until: str) -> None:
-        found.until.discard(until)
-        self._reopen(found)
 
     def _reopen(self, found: Spot) -> None:
         """The way may be free: for the newest that is ready, or for the one whose turn it is."""

@@ -73,7 +73,7 @@ class Spot:
     """An environment: its state, and who wants to go there.
 
     coming: commits that may still go there. turns: of them those that others have to wait for, where each has its turn.
-    barred: places of those that only the environment's being closed holds up. until: ends of freezes that are waited
+    barred: places of those that only the environment's being closed holds up. until: ends of freezes that were waited
     for. person: whose freeze is in force, if any.
     """
 

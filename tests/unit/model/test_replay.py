@@ -30,6 +30,7 @@ from tests.unit.model.histories import (
     A,
     B,
     C,
+    D,
     at,
     built,
     claimed,
@@ -137,6 +138,19 @@ CASES: dict[str, tuple[tuple[Fact, ...], Pipeline, list[tuple[float, str, str]]]
         SHOP,
         [(60, "staging", "a"), (160, "staging", "b"), (500, "staging", "a"), (900, "staging", "c")],
     ),
+    "a rollback that holds nothing": (
+        (
+            *(pushed(0, "", A), pushed(10, A, B), pushed(20, B, C), built(60, A), built(70, C)),
+            *(claimed(500, A, 3, **ROLLBACK), built(600, B), pushed(700, C, D), built(760, D)),
+        ),
+        SHOP,
+        [(60, "staging", "a"), (70, "staging", "c"), (500, "staging", "a"), (760, "staging", "d")],
+    ),
+    "a push of which only the next one tells": (
+        (built(10, A), pushed(20, A, B)),
+        SHOP,
+        [(20, "staging", "a")],
+    ),
     "a rollback to what is not among the commits": (
         (claimed(10, C, 9, holds=True, **ROLLBACK), *READY),
         SHOP,
@@ -194,6 +208,11 @@ def test_a_soak_counts_from_the_deployment_and_ends_by_the_clock() -> None:
     assert promoted(*facts, pipeline=SOAKING, until=689) == [(60, "staging", "a")]
 
 
+def test_a_soak_counts_from_the_end_of_the_deployment_not_from_when_it_was_told() -> None:
+    told_late = replace(ended(90, A, 1), told_at=time(80))
+    assert promoted(*READY, claimed(60, A, 1), told_late, pipeline=SOAKING)[1:] == [(680, "production", "a")]
+
+
 def test_a_soak_that_a_failing_gate_interrupts_promotes_nothing() -> None:
     facts = (*READY, claimed(60, A, 1), ended(90, A, 1), edited(300, A, deployed_to_staging="FALSE"))
     assert promoted(*facts, pipeline=SOAKING) == [(60, "staging", "a")]
@@ -233,6 +252,25 @@ def test_one_that_was_overtaken_but_is_not_in_the_replay_is_deployed() -> None:
     later = with_environments(replace(STAGING, gates=("build", "legal")), replace(PRODUCTION, gates=()))
     facts = (*READY, edited(70, A, legal="TRUE"), claimed(70, A, 1), *TWO[2:], claimed(161, B, 2), ended(200, B, 2))
     assert promoted(*facts, pipeline=later) == [(70, "staging", "a"), (161, "production", "a")]
+
+
+def test_one_that_was_overtaken_but_is_not_in_the_replay_takes_the_usual_time_at_least() -> None:
+    later = with_environments(replace(STAGING, gates=("build", "legal")), replace(PRODUCTION, gates=()))
+    facts = (*READY, edited(70, A, legal="TRUE"), claimed(70, A, 1), *TWO[2:], claimed(161, B, 2), ended(361, B, 2))
+    assert promoted(*facts, pipeline=later) == [(70, "staging", "a"), (270, "production", "a")]
+
+
+def test_a_commit_that_comes_again_is_deployed_again_before_it_goes_on() -> None:
+    facts = (
+        *(*READY, claimed(60, A, 1), ended(90, A, 1)),
+        *(*TWO[2:], claimed(160, B, 2), ended(165, B, 2)),
+        *(pushed(200, B, A), claimed(200, A, 3), ended(260, A, 3)),
+    )
+    assert promoted(*facts, pipeline=AT_ONCE) == [
+        *((60, "staging", "a"), (90, "production", "a")),
+        *((160, "staging", "b"), (165, "production", "b")),
+        *((200, "staging", "a"), (260, "production", "a")),
+    ]
 
 
 def test_one_that_is_still_on_its_way_stays_so() -> None:
@@ -292,6 +330,19 @@ def test_one_that_was_overtaken_on_its_way_has_nobody_wait_for_it() -> None:
     facts = (*THREE, built(60, A), claimed(60, A, 1), built(61, C), claimed(61, C, 2), edited(70, C, legal="TRUE"))
     expected = [(60, "staging", "a"), (61, "staging", "c"), (90, "production", "c")]
     assert promoted(*facts, ended(90, C, 2), pipeline=LIVE_IN_TURN) == expected
+
+
+def test_one_that_was_overtaken_does_not_hide_those_before_it() -> None:
+    """A is deployed to staging and waits for its approval; B never got there; C waits for A's turn."""
+    facts = (
+        *(*READY, claimed(60, A, 1), ended(65, A, 1)),
+        *(pushed(70, A, B), built(80, B), claimed(80, B, 2)),
+        *(pushed(90, B, C), built(95, C), claimed(95, C, 3), ended(100, C, 3), edited(110, C, legal="TRUE")),
+    )
+    found = played(*facts, pipeline=LIVE_IN_TURN)
+    assert steps(found) == [(60, "staging", "a"), (80, "staging", "b"), (95, "staging", "c")]
+    told = f"ready, but queued for production behind {A[:12]}, which goes first"
+    assert found.sentence(("shop", "production"), C) == told
 
 
 # windows
