@@ -26,6 +26,10 @@ test: setup  ## the whole suite, random order, with the network beyond loopback 
 	@echo '==> Packages of the shared layer' && $(BIN)/python -m infra.layers.build shared
 	@$(BIN)/python -m infra.local.loopback -- $(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
+.PHONY: fuzz
+fuzz: setup  ## the state machine of tests/property for hours, not minutes (ARGS='--examples 50000 --seed 1')
+	@$(BIN)/python -m tests.property.fuzz $(ARGS)
+
 .PHONY: lint
 lint: setup  ## ruff: rules and format
 	@$(BIN)/ruff check

@@ -124,7 +124,10 @@ def test_the_invariants_hold_over_real_tables(local_tables: LocalTables) -> None
         def new_store(cls) -> RealRoom:
             return RealRoom(local_tables.endpoint_url)
 
-    slow = {Phase.shrink, Phase.explain}  # what fails here and not in memory is seldom made clearer by an hour of trying
+    slow = {
+        Phase.shrink,
+        Phase.explain,
+    }  # what fails here and not in memory is seldom made clearer by an hour of trying
     few = settings(
         max_examples=6,
         stateful_step_count=25,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from pipeline_state.deploy import Install
 from pipeline_state.model.pipelines import Environment, Pipeline, Policy, Release
@@ -103,7 +103,7 @@ class Checks:
             self._require(ready, f"I1: {where} before its soak time")
 
     def _is_automatic(self, pipeline: Pipeline, environment: Environment) -> bool:
-        return self._last(pipeline.name, environment.name)["by"] == "gatestream"
+        return bool(self._last(pipeline.name, environment.name)["by"] == "gatestream")
 
     def _last(self, pipeline: str, environment: str) -> dict[str, Any]:
         generation = reading.number(self.environments[pipeline, environment], "generation", 0)
@@ -131,7 +131,9 @@ class Checks:
             other = reading.place(kept.item, pipeline) if repo == who[0] and commit != who[1] else None
             if other is None or kept.changed > worker.looked:
                 continue
-            if reading.number(state, "sequence", -1) < other < place and self.may_come(kept.item, pipeline, environment):
+            if reading.number(state, "sequence", -1) < other < place and self.may_come(
+                kept.item, pipeline, environment
+            ):
                 self.broken.append(f"turns: {who[1][:1]} before {commit[:1]} to {pipeline.name}/{environment.name}")
 
     def may_come(self, record: Item, pipeline: Pipeline, environment: Environment) -> bool:
@@ -229,7 +231,9 @@ class Checks:
         done = reading.number(old, f"done:{release}", 0)
         self._require(done < generation, f"I2: {name} once more, although it is done")
         until = reading.number(old, f"lease_until:{release}", 0)
-        self._require(until < worker.decided_at or f"lease:{release}" not in old, f"I6: {name} is taken from its holder")
+        self._require(
+            until < worker.decided_at or f"lease:{release}" not in old, f"I6: {name} is taken from its holder"
+        )
         promotion = self._claimed(*place, generation)
         if promotion["by"] == "gatestream":
             self._require(not reading.text(old, "held_by"), f"{name} begins although it is held")
@@ -251,7 +255,7 @@ class Checks:
         finally:
             del self._running[place]
 
-    def applied(self, request: Install) -> str:
+    def applied(self, request: Install) -> Literal["deployed", "upgraded", "unchanged"]:
         """What Helm does, which knows a promotion again that it has finished; I2 and I3 of what it installs."""
         history = self.installed.setdefault((request.release.namespace, request.release.name), [])
         generation, id_ = self.promotions[request.promotion_id]["generation"], request.promotion_id

@@ -66,7 +66,9 @@ def _workers(world: World) -> Iterator[Callable[[], Worker]]:
 def _open(world: World) -> None:
     """Every freeze ends, every hold is released."""
     for count, (pipeline, environment) in enumerate(_places(world)):
-        told = Happening(pipeline.name, environment.name, world.now.isoformat(), f"end {count}", "test", "opened", "ann")
+        told = Happening(
+            pipeline.name, environment.name, world.now.isoformat(), f"end {count}", "test", "opened", "ann"
+        )
         for act in (holds.unfreeze, holds.release):
             _do(lambda act=act, told=told: act(pipeline, environment.name, told))  # type: ignore[misc] # noqa: B023
             told = Happening(pipeline.name, environment.name, told.time, f"{told.id} again", "test", "opened", "ann")

@@ -229,9 +229,10 @@ class _Parser:
     def update(self) -> Iterable[tuple[list[str], Read | None]]:
         while self._left:
             verb = self._next()
+            assert verb in {"SET", "REMOVE"}, verb
             while True:
                 path = self._next().split(".")
-                yield path, self._value() if verb == "SET" else _only(verb)
+                yield path, self._value() if verb == "SET" else None
                 if self._peek() != ",":
                     break
                 self._take(",")
@@ -273,10 +274,6 @@ def _both(first: Read, second: Read) -> Read:
 def _either(first: Read, second: Read, operator: str) -> Read:
     assert operator == "OR"
     return lambda *given: first(*given) or second(*given)
-
-
-def _only(verb: str) -> None:
-    assert verb == "REMOVE"
 
 
 def _operand(token: str) -> Read:

@@ -1,17 +1,18 @@
 """Everything that can happen to two repositories, step by step, over tables in memory or real ones.
 
 Events come in any order, again, or never; records are edited by hand; people freeze, hold, stop and go back; time
-passes. Whoever works dies, waits or fails at any of its calls, side by side with others. All of the code is the real one
-but Helm, SNS and SQS; what holds is said by `checks` and `reading` in DESIGN's words.
+passes. Whoever works dies, waits or fails at any of its calls, side by side with others. All of the code is the real
+one but Helm, SNS and SQS; what holds is said by `checks` and `reading` in DESIGN's words.
 """
 
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from pipeline_state.model.decide import on_request
 from pipeline_state.model.decision import Promote
@@ -26,7 +27,7 @@ from pipeline_state.table.deployments import deployments
 from pipeline_state.table.journal import Happening
 from pipeline_state.table.snapshot import Reader
 from tests.property import liveness
-from tests.property.memory_queues import EVENTS, INSTALLS
+from tests.property.memory_queues import EVENTS, INSTALLS, Message
 from tests.property.topologies import TOPOLOGIES
 from tests.property.workers import WHAT, Worker
 from tests.property.world import Store, World
@@ -34,6 +35,7 @@ from tests.property.world import Store, World
 COMMITS = [letter * 40 for letter in "abcd"]
 CHANGED = [["front/page"], ["back/job"], ["front/page", "back/job"], None]
 EXPIRY = 90
+MOST_AT_HAND = 12
 
 any_of_it = st.integers(0, 7)
 at_call = st.integers(1, 9)
@@ -116,7 +118,7 @@ class PromotionMachine(RuleBasedStateMachine):
             "hold": lambda: holds.hold(pipeline, environment.name, "because", told),
             "stop": lambda: holds.stop(frozen, told),
         }
-        self._work(self.world.person(acts[what.split()[0]]), at, happens)
+        self._work(self.world.person(acts[what.removesuffix(" until")]), at, happens)
 
     @rule(number=any_of_it, what=st.sampled_from(["unfreeze", "release", "start"]), at=at_call, happens=happens)
     def open(self, number: int, what: str, at: int, happens: str) -> None:
@@ -228,26 +230,23 @@ class PromotionMachine(RuleBasedStateMachine):
 
     def _jobs(self) -> list[Callable[[str, int], Worker]]:
         world = self.world
-        jobs: list[Callable[[str, int], Worker]] = []
-        for lane in (each for each, left in world.lanes.items() if left):
-            jobs.append(lambda _, most, lane=lane: world.promote(lane, most))  # type: ignore[misc]
-        for message in world.queues.visible(INSTALLS):
-            jobs.append(lambda helm, _, message=message: world.install_one(message, helm))  # type: ignore[misc]
-        for message in world.queues.visible(EVENTS)[:12]:
-            jobs.append(lambda _, __, message=message: world.record(message))  # type: ignore[misc]
-        return jobs
+        visible = world.queues.visible
+        return [
+            *(partial(_promote, world, lane) for lane, left in world.lanes.items() if left),
+            *(partial(_install, world, message) for message in visible(INSTALLS)),
+            *(partial(_record, world, message) for message in visible(EVENTS)[:MOST_AT_HAND]),
+        ]
 
     def _work(self, worker: Worker, at: int, happens: str) -> None:
         self.world.calls.run(worker, at, happens)
 
     # what always holds
 
-    @invariant()
-    def all_that_always_holds(self) -> None:
-        if not hasattr(self, "world"):
-            return
-        self.world.checks.look()
-        self._check_acknowledged()
+    def check_invariants(self, *_: Any, **__: Any) -> None:
+        """After each step: without a decorator, each of which would add a line to every step that is printed."""
+        if hasattr(self, "world"):
+            self.world.checks.look()
+            self._check_acknowledged()
 
     def _check_acknowledged(self) -> None:
         """I4: what was acknowledged is in the journal, or a dead letter."""
@@ -266,7 +265,7 @@ class PromotionMachine(RuleBasedStateMachine):
             return
         try:
             liveness.settle(self.world)
-            self.all_that_always_holds()
+            self.check_invariants()
             liveness.check(self.world)
         finally:
             self.world.close()
@@ -297,3 +296,14 @@ class PromotionMachine(RuleBasedStateMachine):
             pipeline.name, environment.name, at, self._new("person"), "command", "steered", "ann", written_at=at
         )
 
+
+def _promote(world: World, lane: tuple[str, str], _helm: str, most: int) -> Worker:
+    return world.promote(lane, most)
+
+
+def _install(world: World, message: Message, helm: str, _most: int) -> Worker:
+    return world.install_one(message, helm)
+
+
+def _record(world: World, message: Message, _helm: str, _most: int) -> Worker:
+    return world.record(message)

@@ -1,25 +1,17 @@
-"""The invariants I1 to I7, over tables in memory: 2,000 examples of 50 steps, in parts that processes can share."""
+"""The invariants I1 to I7, over tables in memory: 2,000 examples of 50 steps, in chunks that processes can share."""
 
 import os
 
 import pytest
-from hypothesis import settings
-from hypothesis.stateful import run_state_machine_as_test
 
-from tests.property.memory_room import MemoryRoom
-from tests.property.promotion_machine import PromotionMachine
+from tests.property.fuzz import CHUNK, chunk
 
-
-class InMemory(PromotionMachine):
-    @classmethod
-    def new_store(cls) -> MemoryRoom:
-        return MemoryRoom()
+CHUNKS = 2_000 // CHUNK
 
 
-PARTS = 4
-EXAMPLES = int(os.environ.get("GATESTREAM_EXAMPLES", "2000"))
-
-
-@pytest.mark.parametrize("part", range(PARTS))
-def test_the_invariants_hold_whatever_happens(part: int) -> None:
-    run_state_machine_as_test(InMemory, settings=settings(max_examples=EXAMPLES // PARTS, stateful_step_count=50))
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("number", range(CHUNKS))
+def test_the_invariants_hold_whatever_happens(number: int, request: pytest.FixtureRequest) -> None:
+    """Other examples each time: by pytest-randomly's seed, or GATESTREAM_SEED."""
+    base = os.environ.get("GATESTREAM_SEED") or request.config.getoption("randomly_seed", default=0)
+    chunk(int(base) + number)

@@ -60,9 +60,7 @@ MONOREPO = (
         paths=("front/*",),
         shared=True,
     ),
-    pipeline(
-        "back", SHOP, environment("live", "back"), paths=("back/*",), shared=True, branches=("main", "release/*")
-    ),
+    pipeline("back", SHOP, environment("live", "back"), paths=("back/*",), shared=True, branches=("main", "release/*")),
 )
 TURNS = (
     pipeline(

@@ -1,4 +1,4 @@
-"""Functions and people at work, call by call: each of their calls can fail, happen twice, be waited with, or be the last.
+"""Functions and people at work, call by call: each of the calls can fail, happen twice, be put off, or be the last.
 
 A worker that is paused sits in a thread of its own until it goes on or is killed; only one of all ever runs.
 """

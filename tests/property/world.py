@@ -1,4 +1,4 @@
-"""Everything that Gatestream is made of, with the real functions in it, over tables and queues that can be in memory."""
+"""All that Gatestream is made of, with the real functions in it, over tables that can be in memory, too."""
 
 import json
 import logging
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from unittest import mock
 
 from pipeline_state.deploy import Deployed, Failed, Install, Workspace
@@ -26,6 +26,7 @@ from pipeline_state.table import retry
 from pipeline_state.table.definitions import save_definitions
 from pipeline_state.table.models import to_raw
 from pipeline_state.table.snapshot import Definitions, Reader
+from pipeline_state.table.transaction import RefusedError
 from tests.contract.table_room import START
 from tests.property.checks import Checks
 from tests.property.memory_queues import DEAD, EVENTS, INSTALLS, PROMOTIONS, RESULTS, MemoryQueues, Message
@@ -34,6 +35,8 @@ from tests.property.workers import HELM, Calls, Worker
 
 SECONDS = {"recorder": 30, "promoter": 60, "installer": 900, "sweeper": 300, "person": 60}
 """That each may work, by template.yaml."""
+
+Ended = Literal["deployed", "upgraded", "unchanged", "failed"]
 
 ATTEMPTS = {EVENTS: 12, INSTALLS: 6}
 INSTALL_ATTEMPTS = 5
@@ -192,7 +195,7 @@ class World:
         def attempted() -> None:
             try:
                 work()
-            except (PermanentFault, TemporaryFault, retry.RefusedError):
+            except (PermanentFault, TemporaryFault, RefusedError):
                 return
 
         return self.worker(kind, attempted)
@@ -209,12 +212,12 @@ class World:
         assert worker
         release = request.release
         with self.checks.helm(request, worker):
-            outcome: str = self.calls.make(HELM, lambda: self._applied(request, worker))
+            outcome: Ended = self.calls.make(HELM, lambda: self._applied(request, worker))
         if outcome == "failed":
             return Failed("the chart does not render", 1.0)
         return Deployed(outcome, self.checks.revision(release), f"{release.name}-1.0.0", 1.0)
 
-    def _applied(self, request: Install, worker: Worker) -> str:
+    def _applied(self, request: Install, worker: Worker) -> Ended:
         if worker.helm == "broken":
             raise TemporaryFault("the cluster cannot be reached", 30)
         if worker.helm == "failed":
@@ -235,7 +238,12 @@ class World:
         self.promoter: Handle = Batch(self._loud(promoter), queue("changes")).changes
         self.sweeper = Sweeper(Promotions(Reader(), self.publisher, PROMOTIONS, self.time), self.time)
         self.installer = HelmInstaller(
-            self.publisher, RESULTS, PROMOTIONS, Workspace(Path("/nowhere"), Path("charts")), INSTALL_ATTEMPTS, self.time
+            self.publisher,
+            RESULTS,
+            PROMOTIONS,
+            Workspace(Path("/nowhere"), Path("charts")),
+            INSTALL_ATTEMPTS,
+            self.time,
         )
         self._dead_installs = queue(INSTALLS)
 
@@ -268,7 +276,7 @@ class World:
         """A change as Lambda shows it to the promoter."""
         self.count += 1
         images = {"OldImage": written.old, "NewImage": written.new}
-        told = {"Keys": written.keys, **{name: image for name, image in images.items() if image}}
+        told: dict[str, Any] = {"Keys": written.keys, **{name: image for name, image in images.items() if image}}
         told |= {"SequenceNumber": str(self.count), "ApproximateCreationDateTime": float(int(self.moment()))}
         return {"eventID": f"change {self.count}", "dynamodb": told}
 
