@@ -114,7 +114,7 @@ def plan(wish: Wish, now: datetime) -> Plan:
     target = _target(wish, head)
     repo = wish.place.pipeline.repo
     commit = target.deployment.commit if target else facts.find_commit(repo, wish.commit)[1]
-    snapshot = Reader().read(repo, commit)
+    snapshot = Reader().read(repo, commit, *([head.deployment.commit] if head else []))
     if not snapshot.item:
         raise CommandError(f"the record of {commit[:_SHORT]} is gone, so nobody knows whether its gates are open")
     place = _again(wish.place, snapshot)

@@ -88,13 +88,16 @@ def claim(
     """Claim an environment for a commit; what is to be published, one promotion a release.
 
     All or nothing, on condition that every required gate still has the value that was read (I1), that the environment
-    is as it was read (I3), and, unless what is installed is pinned, that the definitions are. Raises RefusedError
-    otherwise, and TemporaryFault and PermanentFault.
+    is as it was read (I3), and, unless what is installed is pinned, that the definitions are. The commit that somebody
+    goes back from is to be among those that were read. Raises RefusedError otherwise, and TemporaryFault and
+    PermanentFault.
     """
     environment = pipeline.environment(decision.environment)
     if environment is None:
         raise LookupError(f"{pipeline.name} has no environment {decision.environment}")
     state = snapshot.state(pipeline, environment, now)
+    if state.problem:
+        raise PermanentFault(state.problem)
     it = _Claim(snapshot, pipeline, environment, state, decision, order or Order(), format_time(now))
     promotions = _promotions(it)
     transaction = Transaction()
@@ -104,6 +107,7 @@ def claim(
     _claim_record(transaction, it, promotions)
     _move_head(transaction, it, promotions)
     _keep_deployment(transaction, it, promotions)
+    _take_back(transaction, it)
     waiting.note(transaction, snapshot.repo, snapshot.commit, f"{decision.environment}-{it.generation}")
     journal.append(transaction, _happening(it, promotions[0].pipeline_version))
     transaction.commit()
@@ -226,6 +230,23 @@ def _keep_deployment(transaction: Transaction, it: _Claim, promotions: Sequence[
     }
     item = deployment_item(it.pipeline.name, it.environment.name, it.generation)
     transaction.update("deployment", item, set_all(kept), at("pipeline").does_not_exist())
+
+
+def _take_back(transaction: Transaction, it: _Claim) -> None:
+    """The commit that somebody goes back from is deployed there no more, so that it goes no further either."""
+    left = it.state.head
+    if it.order.action is not Action.ROLLBACK or left == it.snapshot.commit or left not in it.snapshot.items:
+        return
+    value = {
+        "status": "FALSE",
+        "at": it.moment,
+        "by": it.order.by,
+        "reason": f"taken back: {it.order.reason}" if it.order.reason else "taken back",
+        "generation": it.generation,  # results of its own promotion that come late do not count any more
+    }
+    gate = it.pipeline.deployed_gate(it.environment.name)
+    record = GateRecord(it.snapshot.repo, left)
+    transaction.update("record taken back", record, set_all(with_note(gate, value)), at("repo").exists())
 
 
 def _told(order: Order) -> dict[str, str]:

@@ -27,7 +27,7 @@ from pipeline_state.table.journal import history
 from pipeline_state.table.results import record_news
 from pipeline_state.table.snapshot import EVERYTHING
 from tests.contract.function_room import before_each_write
-from tests.contract.table_room import BUILD, LEGAL, START, WEB, A, B, C, D, TableRoom, pipeline, seconds
+from tests.contract.table_room import BUILD, LEGAL, START, WEB, A, B, C, D, TableRoom, pipeline, raw, seconds
 
 LOCAL = Cluster(context="local")
 STAGING = Environment("staging", ("build",), (), (WEB,), LOCAL)
@@ -112,6 +112,37 @@ def test_a_rollback_claims_the_last_older_commit_that_was_deployed_and_holds_the
     entry = list(history(shop.repo, A))[-1]
     assert (entry["kind"], entry["by"], entry["verified"]) == ("claimed", "ann", True)
     assert (entry["what"]["action"], entry["what"]["reason"]) == ("rollback", "too slow")
+
+
+def test_what_is_gone_back_from_is_deployed_there_no_more_and_goes_no_further(room: TableRoom) -> None:
+    room.define(pipeline(STAGING, PRODUCTION))
+    deploy(room, A)
+    deploy(room, B, A)
+    room.edit(B, legal="TRUE")
+    assert room.decision(B, "production") == "Promote"
+    done(room, Action.ROLLBACK)
+    [staging, production] = room.decisions(B)
+    assert staging.sentence.endswith("but the deployment failed: taken back: too slow")
+    assert production.sentence == "blocked: deployed_to_staging (taken back: too slow) failed"
+    room.deployed(room.claimed("staging", 2)[0], "TRUE", 5000, reason="late")
+    assert room.decision(B, "production") == "Blocked"
+
+
+def test_what_was_gone_back_from_can_be_had_again_and_then_goes_on(shop: TableRoom) -> None:
+    done(shop, Action.ROLLBACK)
+    again = done(shop, Action.ROLLBACK, B)
+    assert (again.commit, again.generation) == (B, 4)
+    shop.deployed(again, "TRUE", 6000)
+    assert shop.item(B)["deployed_to_staging"]["status"] == "TRUE"
+    assert shop.item(A)["deployed_to_staging"]["reason"] == "taken back: too slow"
+
+
+@pytest.mark.parametrize("action", [Action.REDEPLOY, Action.ROLLBACK])
+def test_a_head_whose_record_is_gone_and_one_that_is_repeated_are_not_marked(shop: TableRoom, action: Action) -> None:
+    if action is Action.ROLLBACK:
+        shop.client.delete_item(TableName=shop.tables.names["gates"], Key=raw({"repo": shop.repo, "commit": B}))
+    done(shop, action)
+    assert shop.item(B).get("deployed_to_staging", {}).get("status", "") == ""
 
 
 def test_what_failed_and_what_is_newer_is_never_gone_back_to(shop: TableRoom) -> None:
@@ -405,6 +436,7 @@ def told_of(room: TableRoom, promotion: Promotion, outcome: str, second: float) 
 
 
 def test_the_history_tells_each_promotion_with_who_why_and_how_it_went(shop: TableRoom) -> None:
+    told_of(shop, shop.claimed("staging", 2)[0], "deployed", 300)  # its gate will tell that it was taken back
     rollback = done(shop, Action.ROLLBACK)
     shop.deployed(rollback, second=500)
     told_of(shop, rollback, "deployed", 500)
