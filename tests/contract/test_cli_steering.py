@@ -436,7 +436,7 @@ def told_of(room: TableRoom, promotion: Promotion, outcome: str, second: float) 
 
 
 def test_the_history_tells_each_promotion_with_who_why_and_how_it_went(shop: TableRoom) -> None:
-    told_of(shop, shop.claimed("staging", 2)[0], "deployed", 300)  # its gate will tell that it was taken back
+    told_of(shop, shop.claimed("staging", 2)[0], "deployed", 160)  # its gate will tell that it was taken back
     rollback = done(shop, Action.ROLLBACK)
     shop.deployed(rollback, second=500)
     told_of(shop, rollback, "deployed", 500)
