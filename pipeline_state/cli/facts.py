@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline_state import tracing
-from pipeline_state.cli.closures import Closures, closures_of, freeze_data, hold_data
 from pipeline_state.cli.console import USAGE, CommandError
-from pipeline_state.cli.places import Place
+from pipeline_state.cli.steering.closures import Closures, closures_of, freeze_data, hold_data
+from pipeline_state.cli.steering.places import Place
 from pipeline_state.model.decide import decide
 from pipeline_state.model.decision import Decision, Frozen, Held, Promoted
 from pipeline_state.model.gates import Gate, GateStatus, read_gate

@@ -9,19 +9,14 @@ try:
 except ModuleNotFoundError as error:
     raise SystemExit("gatestream: the command needs some more packages: pip install 'gatestream[cli]'") from error
 
-from pipeline_state.cli import (
-    closing_commands,
-    dlq_commands,
-    local_commands,
-    pipelines_commands,
-    record_commands,
-    replay_commands,
-    steering_commands,
-    trace_commands,
-    webhook_commands,
-)
+from pipeline_state.cli import local_commands, record_commands, webhook_commands
+from pipeline_state.cli.definitions import pipelines_commands
+from pipeline_state.cli.dlq import dlq_commands
 from pipeline_state.cli.options import before_the_command
 from pipeline_state.cli.output import guarded_output
+from pipeline_state.cli.replay import replay_commands
+from pipeline_state.cli.steering import closing_commands, steering_commands
+from pipeline_state.cli.traces import trace_commands
 
 
 class _Application(typer.Typer):

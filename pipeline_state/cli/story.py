@@ -10,7 +10,7 @@ from typing import Any
 from pipeline_state.cli import facts
 from pipeline_state.cli.console import CommandError
 from pipeline_state.cli.happenings import PIPELINES
-from pipeline_state.cli.places import Place, find_place
+from pipeline_state.cli.steering.places import Place, find_place
 from pipeline_state.table.definitions import load_definitions
 from pipeline_state.table.deployments import deployments
 from pipeline_state.table.journal import history

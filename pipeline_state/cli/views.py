@@ -10,9 +10,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pipeline_state.cli.closures import Hold, frozen_told, held_told, stopped_told
 from pipeline_state.cli.console import printable
 from pipeline_state.cli.happenings import Told
+from pipeline_state.cli.steering.closures import Hold, frozen_told, held_told, stopped_told
 from pipeline_state.model.environments import Freeze
 from pipeline_state.model.pipelines import Environment, Pipeline, Policy
 
@@ -163,7 +163,10 @@ def environments_of(pipeline: Pipeline) -> Table:
 
 
 def _rules(environment: Environment) -> list[str]:
-    from pipeline_state.cli.pipelines_times import freeze_told, spelled  # with pydantic, which nothing else here needs
+    from pipeline_state.cli.definitions.pipelines_times import (  # with pydantic, which nothing else here needs
+        freeze_told,
+        spelled,
+    )
 
     return [
         *(["every commit, in their order"] if environment.policy == Policy.EVERY else []),

@@ -7,8 +7,8 @@ from typing import Any
 from botocore.response import StreamingBody
 
 from infra.local import ministack
-from pipeline_state.cli.dead_letters import Letter, read
-from pipeline_state.cli.redrive import Outcome, redrive
+from pipeline_state.cli.dlq.dead_letters import Letter, read
+from pipeline_state.cli.dlq.redrive import Outcome, redrive
 from pipeline_state.cli.stacks import Stack
 from pipeline_state.table.models import Tables
 from tests.contract.function_room import FIFO, FunctionRoom

@@ -105,7 +105,8 @@ class LocalTables:
     def connect(self) -> None:
         """Points the models here, unless they still do."""
         if self._connection is None or connection() is not self._connection:
-            connect(Tables(**self.names, endpoint_url=self.endpoint_url, access_key="test", secret_key="test"))
+            names: dict[str, Any] = {**self.names}
+            connect(Tables(**names, endpoint_url=self.endpoint_url, access_key="test", secret_key="test"))
             self._connection = connection()
 
 

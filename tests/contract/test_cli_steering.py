@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from pipeline_state.cli import facts, moving, moving_view, promotions
+from pipeline_state.cli import facts
 from pipeline_state.cli.asking import happening
-from pipeline_state.cli.closures import read_closures, read_stop
 from pipeline_state.cli.console import CommandError
-from pipeline_state.cli.moving import Plan, Wish
-from pipeline_state.cli.places import Place, find_place
+from pipeline_state.cli.steering import moving, moving_view, promotions
+from pipeline_state.cli.steering.closures import read_closures, read_stop
+from pipeline_state.cli.steering.moving import Plan, Wish
+from pipeline_state.cli.steering.places import Place, find_place
 from pipeline_state.model.environments import Freeze
 from pipeline_state.model.pipelines import Cluster, Environment, FreezeWindow
 from pipeline_state.model.promotion import Action, Promotion

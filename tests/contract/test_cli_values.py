@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_state.cli.yaml_lines import read_lines, to_yaml
+from pipeline_state.cli.definitions.yaml_lines import read_lines, to_yaml
 
 SCALARS = """\
 words: [plain, "quoted", 'single', yes please]

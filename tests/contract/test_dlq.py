@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline_state.cli.dead_letters import Look, read
+from pipeline_state.cli.dlq.dead_letters import Look, read
 from pipeline_state.events.codec import decode, encode
 from pipeline_state.events.deployment import read_promotion
 from pipeline_state.table.journal import history

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pytest
 
-from pipeline_state.cli.recorded import History, read_history
+from pipeline_state.cli.replay.recorded import History, read_history
 from pipeline_state.events.deployment import deployed, failed, read_promotion
 from pipeline_state.events.publish import Publisher
 from pipeline_state.handlers.promotion import Promotions

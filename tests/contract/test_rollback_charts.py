@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from pipeline_state.cli import facts, moving
-from pipeline_state.cli.moving import Plan, Wish
-from pipeline_state.cli.places import find_place
-from pipeline_state.cli.promotions import latest
+from pipeline_state.cli import facts
+from pipeline_state.cli.steering import moving
+from pipeline_state.cli.steering.moving import Plan, Wish
+from pipeline_state.cli.steering.places import find_place
+from pipeline_state.cli.steering.promotions import latest
 from pipeline_state.events import deployment
 from pipeline_state.events.deployment import read_promotion
 from pipeline_state.model.pipelines import Environment

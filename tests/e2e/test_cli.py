@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from infra.local.stack import StackInfo
-from pipeline_state.cli.pipelines_file import to_file
+from pipeline_state.cli.definitions.pipelines_file import to_file
 from pipeline_state.model.pipelines import (
     Cluster,
     Environment,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from infra.local.stack import StackInfo
-from pipeline_state.cli.pipelines_file import to_file
+from pipeline_state.cli.definitions.pipelines_file import to_file
 from pipeline_state.model.pipelines import Environment, GateDefinition, GateSource, Pipeline, SourceKind
 from tests.e2e.test_cli import Terminal
 from tests.e2e.way import Way, commit, eventually

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from infra.local.stack import StackInfo
-from pipeline_state.cli.pipelines_file import to_file
+from pipeline_state.cli.definitions.pipelines_file import to_file
 from pipeline_state.model.pipelines import Environment, FreezeWindow, GateDefinition, Pipeline
 from tests.e2e.test_cli import COMMAND, USER, Terminal
 from tests.e2e.way import Way, commit, eventually

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.local import process
-from pipeline_state.cli import pipelines_file
+from pipeline_state.cli.definitions import pipelines_file
 from pipeline_state.model.pipelines import Cluster, Environment, Pipeline, Release
 
 if TYPE_CHECKING:

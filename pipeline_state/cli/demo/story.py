@@ -9,14 +9,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from infra.local.kube import Kube
-from pipeline_state.cli import applying, facts, webhooks
+from pipeline_state.cli import facts, webhooks
+from pipeline_state.cli.definitions import applying
 from pipeline_state.cli.demo.cluster import deployments
 from pipeline_state.cli.demo.example import GATE, Example
 from pipeline_state.cli.demo.hops import check_after_build
 from pipeline_state.cli.demo.stage import Stage
 from pipeline_state.cli.demo.waiting import LateError, wait_for
 from pipeline_state.cli.stacks import Stack
-from pipeline_state.cli.trace_file import Span, read_spans
+from pipeline_state.cli.traces.trace_file import Span, read_spans
 from pipeline_state.tracing import trace_of
 
 PROMOTED = "Promoted"

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pipeline_state.cli import pipelines_file
-from pipeline_state.cli.applying import Change
+from pipeline_state.cli.definitions import pipelines_file
+from pipeline_state.cli.definitions.applying import Change
 from pipeline_state.model.pipelines import Cluster, FreezeWindow, GateSource, Pipeline, Policy, SourceKind
 from pipeline_state.table.snapshot import Definitions
 

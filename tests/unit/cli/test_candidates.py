@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from pipeline_state.cli.candidates import Candidates, choose
+from pipeline_state.cli.definitions.candidates import Candidates, choose
 from pipeline_state.model.order import Place
 from pipeline_state.model.pipelines import Environment, Pipeline, Policy
 from pipeline_state.model.record import Record

@@ -10,9 +10,9 @@ import yaml
 from rich.console import Console, RenderableType
 
 from pipeline_state.cli.console import CommandError
-from pipeline_state.cli.dead_letters import PROMOTER, QUEUES, Letter, object_of, pick
-from pipeline_state.cli.dead_letters_view import age, letter_view, letters_view, outcomes_view
-from pipeline_state.cli.redrive import Outcome
+from pipeline_state.cli.dlq.dead_letters import PROMOTER, QUEUES, Letter, object_of, pick
+from pipeline_state.cli.dlq.dead_letters_view import age, letter_view, letters_view, outcomes_view
+from pipeline_state.cli.dlq.redrive import Outcome
 
 TEMPLATE = yaml.load((Path(__file__).parents[3] / "template.yaml").read_text(), Loader=yaml.BaseLoader)  # noqa: S506 - no objects are made
 NOW = datetime(2026, 7, 1, 3, tzinfo=UTC)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_state.cli import pipelines_file
-from pipeline_state.cli.pipelines_file import PipelinesFileError
+from pipeline_state.cli.definitions import pipelines_file
+from pipeline_state.cli.definitions.pipelines_file import PipelinesFileError
 from pipeline_state.model.pipelines import Cluster, FreezeWindow, GateSource, Pipeline, Policy, SourceKind
 
 WHOLE = """\

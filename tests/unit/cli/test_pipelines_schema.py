@@ -7,10 +7,10 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given
 
-from pipeline_state.cli import pipelines_file
-from pipeline_state.cli.pipelines_file import PipelinesFileError
-from pipeline_state.cli.pipelines_schema import json_schema
-from pipeline_state.cli.yaml_lines import read_lines
+from pipeline_state.cli.definitions import pipelines_file
+from pipeline_state.cli.definitions.pipelines_file import PipelinesFileError
+from pipeline_state.cli.definitions.pipelines_schema import json_schema
+from pipeline_state.cli.definitions.yaml_lines import read_lines
 from pipeline_state.model.pipelines import Pipeline
 from tests.unit.cli.definitions import pipelines
 

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline_state.cli.console import CommandError
-from pipeline_state.cli.places import pick_environment, pick_pipeline
+from pipeline_state.cli.steering.places import pick_environment, pick_pipeline
 from pipeline_state.model.pipelines import Environment, Pipeline
 
 PLACES = (Environment("staging"), Environment("production"))

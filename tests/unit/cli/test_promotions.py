@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline_state.cli.promotions import outcome_of_gate, outcome_of_journal
+from pipeline_state.cli.steering.promotions import outcome_of_gate, outcome_of_journal
 from pipeline_state.model.pipelines import Cluster, Release
 from pipeline_state.model.promotion import Promotion
 from pipeline_state.table.deployments import Deployment

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipeline_state.cli.recorded import history_of
+from pipeline_state.cli.replay.recorded import history_of
 from pipeline_state.model.environments import Freeze
 from pipeline_state.model.history import Claimed, Edited, Ended, Fact, Froze, Pinned, Pushed, Reported
 from pipeline_state.model.order import NO_COMMIT, Push

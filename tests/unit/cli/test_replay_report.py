@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from pipeline_state.cli.console import CommandError
-from pipeline_state.cli.replay_commands import _begin
-from pipeline_state.cli.replay_report import MOST_SHOWN, Report
+from pipeline_state.cli.replay.replay_commands import _begin
+from pipeline_state.cli.replay.replay_report import MOST_SHOWN, Report
 from pipeline_state.model.comparison import Difference
 from tests.unit.model.histories import START, A, B, C, at, time
 

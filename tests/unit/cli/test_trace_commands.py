@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline_state.cli.console import CommandError
-from pipeline_state.cli.trace_commands import honeycomb_place
+from pipeline_state.cli.traces.trace_commands import honeycomb_place
 
 KEY = {"HoneycombKeySecret": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:honeycomb"}
 

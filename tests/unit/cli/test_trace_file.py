@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from pipeline_state.cli.trace_file import read_spans
+from pipeline_state.cli.traces.trace_file import read_spans
 
 TRACE = "a" * 32
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline_state.cli.console import USAGE, CommandError
-from pipeline_state.cli.until import read_until
+from pipeline_state.cli.steering.until import read_until
 from pipeline_state.model.times import parse_time
 
 NOW = datetime(2026, 7, 1, 12, 0, 0, 250_000, tzinfo=UTC)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from pipeline_state.cli.waterfall import Span, draw, duration_text
+from pipeline_state.cli.traces.waterfall import Span, draw, duration_text
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, StrictStr
 from pydantic.json_schema import WithJsonSchema
 
-from pipeline_state.cli.yaml_lines import quoted
+from pipeline_state.cli.definitions.yaml_lines import quoted
 from pipeline_state.model.pipelines import FreezeWindow
 from pipeline_state.windows import cron_problem, zone_names
 

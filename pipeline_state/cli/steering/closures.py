@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pipeline_state.cli.places import Place
+from pipeline_state.cli.steering.places import Place
 from pipeline_state.model.environments import EnvironmentState, Freeze
 from pipeline_state.table.models import Raw
 from pipeline_state.table.snapshot import EVERYTHING, read_environments, read_state, with_windows

@@ -20,7 +20,8 @@ _PAGE = "https://ui.honeycomb.io"
 def trace(choice: Choice, repo: Repo, commit: Commit) -> None:
     """Draw a commit's trace: every hop from the webhook to Helm, and how long it took."""
     from pipeline_state import tracing
-    from pipeline_state.cli import facts, waterfall
+    from pipeline_state.cli import facts
+    from pipeline_state.cli.traces import waterfall
 
     stack = choice.open()
     spelled, sha = facts.find_commit(repo, commit)

@@ -15,7 +15,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_state.cli.console import CommandError, told
-from pipeline_state.cli.dead_letters import LOOKING_SECONDS, PROMOTER, QUEUES, Letter, Look, object_of
+from pipeline_state.cli.dlq.dead_letters import LOOKING_SECONDS, PROMOTER, QUEUES, Letter, Look, object_of
 from pipeline_state.cli.stacks import Stack
 from pipeline_state.events.codec import decode
 from pipeline_state.events.deployment import read_promotion

@@ -16,7 +16,7 @@ from pipeline_state.cli.options import Choice, common
 from pipeline_state.cli.record_commands import Repo
 
 if TYPE_CHECKING:
-    from pipeline_state.cli.recorded import History
+    from pipeline_state.cli.replay.recorded import History
     from pipeline_state.model.environments import Freeze
     from pipeline_state.model.pipelines import Environment, Pipeline
 
@@ -38,7 +38,7 @@ def replay(
 
     Nothing is written or installed. Exits with 1 where there are differences.
     """
-    from pipeline_state.cli.replay_report import Report
+    from pipeline_state.cli.replay.replay_report import Report
     from pipeline_state.model.comparison import compare, unlike
     from pipeline_state.model.replay import replay as play
     from pipeline_state.table.definitions import load_definitions
@@ -65,7 +65,7 @@ def replay(
 
 def _changed(file: Path, repo: str) -> list[Pipeline]:
     """The repository's pipelines in a file. Raises CommandError where there are none."""
-    from pipeline_state.cli import pipelines_file
+    from pipeline_state.cli.definitions import pipelines_file
     from pipeline_state.table.definitions import all_definitions
 
     applied = [pipeline for definitions in all_definitions() for pipeline in definitions.pipelines]
@@ -97,7 +97,7 @@ def _read(choice: Choice, repo: str, commits: Sequence[str], pipelines: Iterable
     from rich.progress import track
 
     from pipeline_state.cli.console import make_console
-    from pipeline_state.cli.recorded import read_history
+    from pipeline_state.cli.replay.recorded import read_history
 
     console = make_console(stderr=True)
     keys = dict.fromkeys((each.name, environment.name) for each in pipelines for environment in each.environments)

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_state.cli.console import USAGE, CommandError
-from pipeline_state.cli.pipelines_rules import order_of, pipeline_name, rule_problems, window_of
-from pipeline_state.cli.pipelines_schema import (
+from pipeline_state.cli.definitions.pipelines_rules import order_of, pipeline_name, rule_problems, window_of
+from pipeline_state.cli.definitions.pipelines_schema import (
     EnvironmentEntry,
     GateEntry,
     PipelineEntry,
     PipelinesFile,
     shape_problems,
 )
-from pipeline_state.cli.pipelines_times import spelled
-from pipeline_state.cli.yaml_lines import Problem, read_lines, to_yaml
+from pipeline_state.cli.definitions.pipelines_times import spelled
+from pipeline_state.cli.definitions.yaml_lines import Problem, read_lines, to_yaml
 from pipeline_state.model.pipelines import (
     Cluster,
     Environment,

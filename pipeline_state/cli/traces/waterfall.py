@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from pipeline_state.cli.trace_file import Span, read_spans
+from pipeline_state.cli.traces.trace_file import Span, read_spans
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult

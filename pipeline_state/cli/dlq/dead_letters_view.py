@@ -12,8 +12,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from pipeline_state.cli.dead_letters import QUEUES, Letter
-from pipeline_state.cli.redrive import Outcome
+from pipeline_state.cli.dlq.dead_letters import QUEUES, Letter
+from pipeline_state.cli.dlq.redrive import Outcome
 from pipeline_state.cli.views import SHORT, moment, plain_table, shown
 from pipeline_state.model.times import format_time
 

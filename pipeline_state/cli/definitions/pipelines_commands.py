@@ -16,7 +16,7 @@ from pipeline_state.cli.options import Choice, common
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from pipeline_state.cli.applying import Change
+    from pipeline_state.cli.definitions.applying import Change
     from pipeline_state.model.pipelines import Pipeline
     from pipeline_state.table.snapshot import Definitions
 
@@ -33,7 +33,7 @@ def apply(
     Repositories that the file does not name keep their pipelines. With --json, nothing is asked: without --yes it tells
     what would change, and exits with 1 if anything would.
     """
-    from pipeline_state.cli import applying, pipelines_file
+    from pipeline_state.cli.definitions import applying, pipelines_file
     from pipeline_state.table.definitions import all_definitions
 
     stack = choice.open()
@@ -57,7 +57,7 @@ def apply(
 
 def check(choice: Choice, file: File = Path("pipelines.yaml")) -> None:
     """Check a file without any stack."""
-    from pipeline_state.cli import pipelines_file
+    from pipeline_state.cli.definitions import pipelines_file
 
     pipelines = pipelines_file.read(file)
     names = [pipeline.name for pipeline in pipelines]
@@ -89,7 +89,7 @@ def show(
 def schema(choice: Choice) -> None:
     """Print the JSON Schema of pipelines.yaml, for editors."""
     from pipeline_state.cli.console import print_json
-    from pipeline_state.cli.pipelines_schema import json_schema
+    from pipeline_state.cli.definitions.pipelines_schema import json_schema
 
     del choice
     print_json(json_schema())
@@ -105,7 +105,7 @@ def _look_again(choice: Choice, repos: Sequence[str]) -> None:
     """Have the promoter look at what waits, since it goes by the new definitions now."""
     from rich.progress import track
 
-    from pipeline_state.cli import candidates
+    from pipeline_state.cli.definitions import candidates
     from pipeline_state.cli.views import shown
 
     for repo in repos:
@@ -161,7 +161,7 @@ def _json(definitions: Definitions, by: tuple[str, str]) -> dict[str, Any]:
 
 
 def _print_yaml(pipelines: Sequence[Pipeline]) -> None:
-    from pipeline_state.cli.pipelines_file import to_file
+    from pipeline_state.cli.definitions.pipelines_file import to_file
 
     sys.stdout.write(to_file(pipelines))
 

@@ -9,10 +9,10 @@ from itertools import islice
 from typing import Any
 
 from pipeline_state.cli import facts
-from pipeline_state.cli.closures import Closures, held_told, read_closures
 from pipeline_state.cli.console import CommandError
-from pipeline_state.cli.places import Place, pick_environment, pick_pipeline
-from pipeline_state.cli.promotions import Past, as_installed, pasts
+from pipeline_state.cli.steering.closures import Closures, held_told, read_closures
+from pipeline_state.cli.steering.places import Place, pick_environment, pick_pipeline
+from pipeline_state.cli.steering.promotions import Past, as_installed, pasts
 from pipeline_state.model.decide import on_request
 from pipeline_state.model.decision import Blocked, Decision, NotACandidate, Promote, Promoted, Superseded, Wait
 from pipeline_state.model.environments import EnvironmentState

@@ -12,8 +12,8 @@ from pipeline_state.cli.console import CommandError
 from pipeline_state.cli.options import Choice, common
 
 if TYPE_CHECKING:
-    from pipeline_state.cli.closures import Closures
-    from pipeline_state.cli.places import Place
+    from pipeline_state.cli.steering.closures import Closures
+    from pipeline_state.cli.steering.places import Place
     from pipeline_state.table.journal import Happening
 
 PANEL = "Steering"
@@ -37,8 +37,8 @@ def freeze(
 ) -> None:
     """Let nothing begin to move to an environment, until a time or until it is unfrozen."""
     from pipeline_state.cli.asking import given_reason
-    from pipeline_state.cli.closures import freeze_data, frozen_told
-    from pipeline_state.cli.until import read_until
+    from pipeline_state.cli.steering.closures import freeze_data, frozen_told
+    from pipeline_state.cli.steering.until import read_until
     from pipeline_state.model.environments import Freeze
     from pipeline_state.table import holds
 
@@ -53,7 +53,7 @@ def freeze(
 
 def unfreeze(choice: Choice, pipeline: PipelineName, environment: EnvironmentName) -> None:
     """End a freeze that somebody began. What waits is promoted."""
-    from pipeline_state.cli.closures import freeze_data, frozen_told
+    from pipeline_state.cli.steering.closures import freeze_data, frozen_told
     from pipeline_state.table import holds
     from pipeline_state.table.transaction import RefusedError
 
@@ -72,7 +72,7 @@ def unfreeze(choice: Choice, pipeline: PipelineName, environment: EnvironmentNam
 def hold(choice: Choice, pipeline: PipelineName, environment: EnvironmentName, reason: Reason) -> None:
     """Pin an environment to what runs there, until it is released."""
     from pipeline_state.cli.asking import given_reason
-    from pipeline_state.cli.closures import Hold, held_told, hold_data
+    from pipeline_state.cli.steering.closures import Hold, held_told, hold_data
     from pipeline_state.table import holds
 
     why = given_reason(reason)
@@ -85,7 +85,7 @@ def hold(choice: Choice, pipeline: PipelineName, environment: EnvironmentName, r
 
 def release(choice: Choice, pipeline: PipelineName, environment: EnvironmentName) -> None:
     """End a hold, also a rollback's. Commits newer than all that were there before go on."""
-    from pipeline_state.cli.closures import held_told, hold_data
+    from pipeline_state.cli.steering.closures import held_told, hold_data
     from pipeline_state.table import holds
     from pipeline_state.table.transaction import RefusedError
 
@@ -103,8 +103,8 @@ def release(choice: Choice, pipeline: PipelineName, environment: EnvironmentName
 def stop(choice: Choice, reason: Reason, until: Until = "") -> None:
     """Freeze everything at once: every environment of every pipeline."""
     from pipeline_state.cli.asking import given_reason, happening
-    from pipeline_state.cli.closures import freeze_data, read_stop, stopped_told
-    from pipeline_state.cli.until import read_until
+    from pipeline_state.cli.steering.closures import freeze_data, read_stop, stopped_told
+    from pipeline_state.cli.steering.until import read_until
     from pipeline_state.cli.views import shown
     from pipeline_state.model.environments import Freeze
     from pipeline_state.table import holds
@@ -123,7 +123,7 @@ def stop(choice: Choice, reason: Reason, until: Until = "") -> None:
 def start(choice: Choice) -> None:
     """End the stop of everything. Freezes and holds of single environments stay."""
     from pipeline_state.cli.asking import happening
-    from pipeline_state.cli.closures import freeze_data, read_stop, stopped_told
+    from pipeline_state.cli.steering.closures import freeze_data, read_stop, stopped_told
     from pipeline_state.cli.views import shown
     from pipeline_state.table import holds
     from pipeline_state.table.snapshot import EVERYTHING
@@ -145,8 +145,8 @@ class _Closing:
     """One call about one environment: who asks, and what closed it before."""
 
     def __init__(self, choice: Choice, pipeline: str, environment: str, now: datetime) -> None:
-        from pipeline_state.cli.closures import read_closures
-        from pipeline_state.cli.places import find_place
+        from pipeline_state.cli.steering.closures import read_closures
+        from pipeline_state.cli.steering.places import find_place
 
         stack = choice.open()
         self._choice, self._now = choice, now

@@ -10,8 +10,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, WithJsonSchema
 
-from pipeline_state.cli.pipelines_times import Cron, Day, Duration, Soak, Zone
-from pipeline_state.cli.yaml_lines import Loc, kind_of, quoted
+from pipeline_state.cli.definitions.pipelines_times import Cron, Day, Duration, Soak, Zone
+from pipeline_state.cli.definitions.yaml_lines import Loc, kind_of, quoted
 from pipeline_state.model.gates import NAMED_ATTRIBUTES, name_problem
 from pipeline_state.model.pipelines import DEPLOYED_TO, Policy
 

@@ -13,8 +13,8 @@ from pipeline_state.cli.options import Choice, common
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline_state.cli.dead_letters import Found, Letter
-    from pipeline_state.cli.redrive import Outcome
+    from pipeline_state.cli.dlq.dead_letters import Found, Letter
+    from pipeline_state.cli.dlq.redrive import Outcome
     from pipeline_state.cli.stacks import Stack
 
 Queue = Annotated[str, typer.Option("--queue", help="One queue only, by its name in template.yaml.", metavar="NAME")]
@@ -22,7 +22,7 @@ Queue = Annotated[str, typer.Option("--queue", help="One queue only, by its name
 
 def list_(choice: Choice, queue: Queue = "") -> int:
     """Show what was given up, where and why; it stays there. Exit code 0: nothing lies there; 1: something does."""
-    from pipeline_state.cli import dead_letters_view
+    from pipeline_state.cli.dlq import dead_letters_view
 
     found = _read(choice, choice.open(), queue)
     data = [letter.to_json() for letter in found.letters]
@@ -35,7 +35,7 @@ def show(
     letter_id: Annotated[str, typer.Argument(metavar="ID", help="Its id, or enough of its first digits.")],
 ) -> None:
     """Show all of a dead letter: the reason, its attributes and its body, which may hold a payload."""
-    from pipeline_state.cli import dead_letters, dead_letters_view
+    from pipeline_state.cli.dlq import dead_letters, dead_letters_view
 
     stack = choice.open()
     letter = dead_letters.pick(dead_letters.read(stack).letters, letter_id)
@@ -62,7 +62,7 @@ def redrive(
 
     What was given up for good reason comes back with the same reason. Exit code 0: all went; 1: some did not.
     """
-    from pipeline_state.cli import dead_letters, dead_letters_view
+    from pipeline_state.cli.dlq import dead_letters, dead_letters_view
 
     if bool(letter_ids) == everything and (everything or not queue):
         raise CommandError("say which: ids, --queue NAME or --all; `gatestream dlq list` shows what there is", USAGE)
@@ -79,7 +79,7 @@ def redrive(
 
 def _read(choice: Choice, stack: Stack, queue: str) -> Found:
     """What lies there; people are told of what cannot be seen."""
-    from pipeline_state.cli import dead_letters
+    from pipeline_state.cli.dlq import dead_letters
     from pipeline_state.cli.views import shown
 
     if queue and queue not in dead_letters.QUEUES:
@@ -98,7 +98,7 @@ def _read(choice: Choice, stack: Stack, queue: str) -> Found:
 
 def _changes(choice: Choice, stack: Stack, letter: Letter) -> list[Any] | None:
     """What lies in the object that the letter names; None where it names none, or one that cannot be read."""
-    from pipeline_state.cli import dead_letters, redrive
+    from pipeline_state.cli.dlq import dead_letters, redrive
     from pipeline_state.cli.views import shown
 
     if dead_letters.object_of(letter.content) is None:
@@ -113,7 +113,7 @@ def _changes(choice: Choice, stack: Stack, letter: Letter) -> list[Any] | None:
 def _redrive(choice: Choice, stack: Stack, letters: Sequence[Letter]) -> list[Outcome]:
     from rich.progress import track
 
-    from pipeline_state.cli.redrive import redrive as send_back
+    from pipeline_state.cli.dlq.redrive import redrive as send_back
 
     quiet = not choice.console.is_interactive or len(letters) < 2  # noqa: PLR2004 - one is no progress
     told = track(

@@ -11,9 +11,9 @@ from typing import Any
 
 from pipeline_state.cli.asking import happening
 from pipeline_state.cli.console import CommandError
+from pipeline_state.cli.definitions.pipelines_file import to_file
+from pipeline_state.cli.definitions.pipelines_times import freeze_told, spelled
 from pipeline_state.cli.happenings import APPLIED, PIPELINES
-from pipeline_state.cli.pipelines_file import to_file
-from pipeline_state.cli.pipelines_times import freeze_told, spelled
 from pipeline_state.model.pipelines import Environment, Pipeline, Policy
 from pipeline_state.model.times import format_time
 from pipeline_state.table.definitions import load_definitions, save_definitions

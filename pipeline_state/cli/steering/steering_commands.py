@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline_state.cli.closing_commands import PANEL, EnvironmentName, PipelineName, Reason
 from pipeline_state.cli.console import NO, OK, CommandError
 from pipeline_state.cli.options import Choice, common
+from pipeline_state.cli.steering.closing_commands import PANEL, EnvironmentName, PipelineName, Reason
 
 if TYPE_CHECKING:
-    from pipeline_state.cli.moving import Plan, Wish
+    from pipeline_state.cli.steering.moving import Plan, Wish
     from pipeline_state.model.promotion import Action
 
 Override = Annotated[bool, typer.Option("--override", help="Go ahead although the environment is frozen.")]
@@ -88,8 +88,8 @@ def history(
     last: Annotated[int, typer.Option("--last", "-n", help="How many, counted from the newest.", min=1)] = 10,
 ) -> None:
     """Tell what an environment was given, newest first: by whom, why, what came of it, and who opened the gates."""
-    from pipeline_state.cli import moving_view, promotions
-    from pipeline_state.cli.places import find_place
+    from pipeline_state.cli.steering import moving_view, promotions
+    from pipeline_state.cli.steering.places import find_place
 
     choice.open()
     place, now = find_place(pipeline, environment), _now()
@@ -101,8 +101,8 @@ def history(
 
 def _wish(choice: Choice, action: Action, names: tuple[str, str], reason: str, commit: str = "") -> Wish:
     from pipeline_state.cli.asking import given_reason
-    from pipeline_state.cli.moving import Wish
-    from pipeline_state.cli.places import find_place
+    from pipeline_state.cli.steering.moving import Wish
+    from pipeline_state.cli.steering.places import find_place
 
     why = given_reason(reason)
     stack = choice.open()
@@ -111,8 +111,8 @@ def _wish(choice: Choice, action: Action, names: tuple[str, str], reason: str, c
 
 def _promote(choice: Choice, wish: Wish, yes: bool) -> int:
     """Show it, ask, and do it. With --json, nothing is asked: without --yes it tells what would be done."""
-    from pipeline_state.cli import moving, moving_view
     from pipeline_state.cli.asking import agreed
+    from pipeline_state.cli.steering import moving, moving_view
 
     plan = moving.plan(wish, _now())
     if not yes:

@@ -8,8 +8,8 @@ from datetime import datetime
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from pipeline_state.cli.moving import Plan
-from pipeline_state.cli.promotions import Past, chart_told
+from pipeline_state.cli.steering.moving import Plan
+from pipeline_state.cli.steering.promotions import Past, chart_told
 from pipeline_state.cli.views import GATES, HEADS, SHORT, minute, moment, plain_table, shown, who
 from pipeline_state.model.gates import Gate
 from pipeline_state.model.pipelines import Release

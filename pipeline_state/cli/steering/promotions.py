@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from pipeline_state.cli.facts import gate_data
-from pipeline_state.cli.places import Place
+from pipeline_state.cli.steering.places import Place
 from pipeline_state.model.decide import required_gates
 from pipeline_state.model.gates import Gate, GateStatus, is_gate, read_gate
 from pipeline_state.model.pipelines import DEPLOYED_TO, Release

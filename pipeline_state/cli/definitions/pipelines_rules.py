@@ -17,8 +17,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline_state.cli.pipelines_schema import FreezeEntry
-from pipeline_state.cli.yaml_lines import Loc
+from pipeline_state.cli.definitions.pipelines_schema import FreezeEntry
+from pipeline_state.cli.definitions.yaml_lines import Loc
 from pipeline_state.model.pipelines import FreezeWindow, SourceKind
 from pipeline_state.windows import never_end
 

@@ -1,0 +1,1 @@
+"""Dead letters: found, shown, and sent back to where they came from."""

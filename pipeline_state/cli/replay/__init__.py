@@ -1,0 +1,1 @@
+"""The recorded history of a repository, decided by a changed file."""

@@ -1,0 +1,1 @@
+"""The spans of a commit, drawn as a waterfall."""
