@@ -6,8 +6,8 @@ from pathlib import Path
 import typer.main
 import yaml
 
+from pipeline_state.cli.definitions.pipelines_file import parse
 from pipeline_state.cli.main import app
-from pipeline_state.cli.pipelines_file import parse
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
