@@ -39,7 +39,8 @@ def line(who: str, what: str) -> str:
 
 
 RECEIVED = line("CircleCIWebhook", "sns Publish")
-APPROVED = line("a person", "dynamodb UpdateItem")
+PERSON = ("a person", "dynamodb UpdateItem")
+APPROVED = line(*PERSON)
 PUBLISHED, MARKED = line("Promoter", "sns Publish"), line("Promoter", "dynamodb UpdateItem")
 
 
@@ -105,6 +106,7 @@ def approve_first(way: Way, before: str, calls: Calls) -> tuple[list[str], list[
     sha = next_commit(way, before)
     calls.cease()
     calls.notes.clear()
+    calls.note(*PERSON)
     way.column(sha, APPROVAL, "TRUE")
     calls.cease()
     by_hand = calls.take()
@@ -120,7 +122,7 @@ def deploy(way: Way, before: str, calls: Calls) -> str:
     calls.cease()
     way.build(sha)
     calls.cease()
-    calls.notes.append(APPROVED)
+    calls.note(*PERSON)
     way.column(sha, APPROVAL, "TRUE")
     way.deployed(sha, ENVIRONMENT)
     calls.cease()

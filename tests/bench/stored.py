@@ -14,7 +14,7 @@ from statistics import median
 
 from tests.bench.figures import Figure
 
-GOAL, GROWTH_GOAL = 1.2, 10.0
+GOAL, GROWTH_GOAL = 1.2, 5.5
 FEW, MANY, QUICK_MANY = 10, 100_000, 1_000
 SAMPLES, QUICK_SAMPLES = (100, 60, 20), (10, 10, 5)
 WAITING = (5, 20, 200)
