@@ -48,7 +48,7 @@ class Settings:
     honeycomb_dataset: str = "gatestream"
     honeycomb_api_host: str = "https://api.honeycomb.io"
     sample_rate: int = 1
-    install_attempts: int = 5
+    install_attempts: int = 10
     receive_attempts: int = 0
     retention_days: int = 0
     trace_file: str = ""

@@ -18,9 +18,6 @@ from pipeline_state.handlers import dead_letters
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-_LONGEST_DELAY = 900
-"""Seconds between two attempts."""
-
 _STREAM_ATTEMPTS = 3
 """How often a change of a stream is tried that nothing but a bug is in the way of; the changes behind it wait."""
 
@@ -120,12 +117,12 @@ class Batch:
 
 
 def backing_off(
-    work: Callable[[Record], None], sqs: Callable[[], SQSClient], queue_url: str
+    work: Callable[[Record], None], sqs: Callable[[], SQSClient], queue_url: str, longest: int = 900
 ) -> Callable[[Record], None]:
     """The work on a message of a queue, which shows it again after a delay when it is to be tried again.
 
-    The delay is the fault's and doubles with every attempt; left alone, the message would be hidden for the queue's
-    whole visibility timeout.
+    The delay is the fault's and doubles with every attempt, up to the longest, in seconds; left alone, the message would
+    be hidden for the queue's whole visibility timeout.
     """
 
     def patient(message: Record) -> None:
@@ -133,7 +130,7 @@ def backing_off(
             work(message)
         except TemporaryFault as fault:
             attempt = int(message["attributes"]["ApproximateReceiveCount"])
-            delay = min(_LONGEST_DELAY, max(1, int(fault.delay_seconds)) * 2**attempt)
+            delay = min(longest, max(1, int(fault.delay_seconds)) * 2**attempt)
             _hide(sqs(), queue_url, message, delay)
             raise
 

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_LONGEST_DELAY = 120
+"""Seconds between two attempts: a newer promotion of the release waits behind them, and is what counts by then."""
+
 _RESERVE = 10
 """Seconds of the invocation kept for publishing the result."""
 
@@ -194,7 +197,7 @@ def handler() -> Answer:
         def work(message: Record) -> None:
             installer.install(message, owner=owner, seconds=seconds)
 
-        patient = backing_off(work, lambda: clients("sqs"), settings.installs_queue_url)
+        patient = backing_off(work, lambda: clients("sqs"), settings.installs_queue_url, _LONGEST_DELAY)
         return Batch(patient, dead_letters, settings.receive_attempts).messages(records)
 
     return answer

@@ -135,8 +135,13 @@ def test_the_last_attempt_is_left_to_the_queue_when_the_dead_letters_take_nothin
     assert failed(told.messages([last])) == ["0 temporary"]
 
 
-@pytest.mark.parametrize("attempt, asked, hidden", [(1, 2.0, 4), (3, 0.0, 8), (12, 5.0, 900)])
-def test_a_message_to_be_tried_again_is_hidden_longer_every_time(attempt: int, asked: float, hidden: int) -> None:
+@pytest.mark.parametrize(
+    "attempt, asked, longest, hidden",
+    [(1, 2.0, 900, 4), (3, 0.0, 900, 8), (12, 5.0, 900, 900), (3, 10.0, 120, 80), (4, 10.0, 120, 120)],
+)
+def test_a_message_to_be_tried_again_is_hidden_longer_every_time_up_to_a_bound(
+    attempt: int, asked: float, longest: int, hidden: int
+) -> None:
     calls: list[dict[str, Any]] = []
 
     class Sqs:
@@ -148,7 +153,7 @@ def test_a_message_to_be_tried_again_is_hidden_longer_every_time(attempt: int, a
 
     told = {"receiptHandle": "handle", "attributes": {"ApproximateReceiveCount": str(attempt)}}
     with pytest.raises(TemporaryFault):
-        backing_off(throttled, Sqs, "queue")(told)  # type: ignore[arg-type]
+        backing_off(throttled, Sqs, "queue", longest)(told)  # type: ignore[arg-type]
     assert calls == [{"QueueUrl": "queue", "ReceiptHandle": "handle", "VisibilityTimeout": hidden}]
 
 
