@@ -121,8 +121,8 @@ def backing_off(
 ) -> Callable[[Record], None]:
     """The work on a message of a queue, which shows it again after a delay when it is to be tried again.
 
-    The delay is the fault's and doubles with every attempt, up to the longest, in seconds; left alone, the message would
-    be hidden for the queue's whole visibility timeout.
+    The delay is the fault's and doubles with every attempt, up to the longest, in seconds; left alone, the message
+    would be hidden for the queue's whole visibility timeout.
     """
 
     def patient(message: Record) -> None:
