@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline_state.model.decide import candidate_place, decide, declared_gates, on_request
-from pipeline_state.model.decision import Decision, NotACandidate, Promote, Promoted, Queued, Soaking
+from pipeline_state.model.decision import Decision, NotACandidate, Promote, Promoted, Queued, Soaking, Superseded
 from pipeline_state.model.environments import EnvironmentState, Freeze
 from pipeline_state.model.gates import GateStatus, read_gate
 from pipeline_state.model.order import Place
@@ -57,6 +57,28 @@ def test_what_waits_there_is_not_the_promotion_that_another_has_followed() -> No
     deployed = read_gate("deployed_to_staging", "TRUE", NOW)
     assert deployed.status is GateStatus.PASSED
     assert followed == Promoted("staging", BEFORE, 3, published=True, deployed=deployed, then="b" * 40)
+
+
+def test_what_was_promoted_says_when_it_was_last_announced_and_how_often() -> None:
+    claimed = record(claims={"staging": replace(CLAIM, told_at="2026-07-01T11:30:00Z", repeats=2)})
+    found = decided(claimed, generation=3, parked=("web",))
+    assert found == Promoted(
+        "staging", BEFORE, 3, published=True, deployed=None, parked=True, told_at="2026-07-01T11:30:00Z", repeats=2
+    )
+
+
+def test_an_environment_that_cannot_be_read_takes_nothing_until_it_is_mended() -> None:
+    assert decided(record(), problem="no number") == NotACandidate("staging", "no number", can_be_mended=True)
+
+
+@pytest.mark.parametrize("newest, is_newer", [("c", True), ("d", False)])
+def test_a_commit_is_cut_off_by_any_of_the_environments_before_and_says_how(newest: str, *, is_newer: bool) -> None:
+    before = (Environment("a"), Environment("b"), Environment("c", (), ("a", "b")))
+    pipeline = replace(PIPELINE, environments=before)
+    given = record(gates={"deployed_to_a": "TRUE"}, claims={"b": replace(CLAIM, environment_key="b")})
+    overtaken = EnvironmentState("shop", "b", generation=4, head="c" * 40, newest=newest * 40)
+    *_, found = decide(given, {"b": overtaken}, pipeline, declared_gates([pipeline]), NOW)
+    assert found == Superseded("c", "c" * 40, is_newer, "b")
 
 
 @pytest.mark.parametrize(
