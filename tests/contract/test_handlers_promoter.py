@@ -4,12 +4,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from functions.promoter import app as promoter_app
 from pipeline_state import tracing
 from pipeline_state.events.deployment import read_promotion
+from pipeline_state.events.publish import Publisher
+from pipeline_state.handlers.promotion import Promotions
 from pipeline_state.model.pipelines import Cluster, Environment
+from pipeline_state.startup import utc_now
+from pipeline_state.table import waiting
 from pipeline_state.table.journal import history
+from pipeline_state.table.snapshot import Reader, Snapshot
 from tests.contract.function_room import Crash, FunctionRoom, before_each_write
 from tests.contract.pump import StreamMapping
 from tests.contract.table_room import WEB, A, B, C, pipeline, seconds
@@ -290,4 +296,117 @@ def test_columns_added_between_every_read_and_write_stay_and_are_waited_for(shop
     assert len(passed) > 2
     item = shop.tables.item(A)
     assert {name: item.get(name) for name in added + passed} == dict.fromkeys(added + passed, "TRUE")
+    assert len(shop.promoted()) == 1
+
+
+def refusal(code: str, *reasons: str) -> ClientError:
+    """DynamoDB's answer to a write that it does not take."""
+    told: Any = {
+        "Error": {"Code": code, "Message": ""},
+        "CancellationReasons": [{"Code": reason} for reason in reasons],
+    }
+    return ClientError(told, "TransactWriteItems")
+
+
+REFUSALS = {
+    "throttling": refusal("ProvisionedThroughputExceededException"),
+    "a conflict": refusal("TransactionCanceledException", "None", "TransactionConflict"),
+    "a throttled part": refusal("TransactionCanceledException", "ThrottlingError", "None"),
+}
+
+
+@pytest.mark.parametrize("why", REFUSALS)
+def test_a_claim_that_dynamodb_does_not_take_at_first_is_made_later_and_once(shop: FunctionRoom, why: str) -> None:
+    ready(shop, A)
+    refused: list[str] = []
+
+    def refuse(operation: str, _: object) -> None:
+        if operation == "TransactWriteItems" and len(refused) < 3:
+            refused.append(operation)
+            raise REFUSALS[why]
+
+    with before_each_write(refuse):
+        mapping = shop.promote()
+    assert (len(refused), mapping.given_up) == (3, [])
+    assert len(shop.promoted()) == 1
+    assert shop.tables.environment()["generation"] == 1
+
+
+def test_what_dynamodb_never_takes_is_given_up_by_the_mapping_and_promoted_when_it_does(shop: FunctionRoom) -> None:
+    ready(shop, A)
+    changes = shop.changes()
+
+    def refuse(*_: object) -> None:
+        raise REFUSALS["throttling"]
+
+    mapping = StreamMapping(shop.promoter, retries=2)
+    with before_each_write(refuse):
+        mapping.deliver(changes)
+    (given_up,) = mapping.given_up
+    assert (shop.promoted(), shop.bodies(shop.dead_changes)) == ([], []), "it concerns all, so it is nobody's poison"
+    StreamMapping(shop.promoter).deliver(given_up)
+    assert len(shop.promoted()) == 1
+
+
+def test_a_claim_lost_to_another_promoter_is_looked_at_again_and_published_once(shop: FunctionRoom) -> None:
+    ready(shop, A)
+    changes, other = shop.changes(), shop.new_promoter()
+    lost: list[str] = []
+
+    def overtake(operation: str, _: object) -> None:
+        if operation == "TransactWriteItems" and not lost:
+            lost.append(operation)
+            StreamMapping(other).deliver(changes)
+
+    with before_each_write(overtake):
+        StreamMapping(shop.promoter).deliver(changes)
+    assert lost
+    assert len(shop.promoted()) == 1
+    assert shop.tables.environment()["generation"] == 1
+
+
+def test_a_newer_commit_that_is_claimed_between_look_and_claim_supersedes(shop: FunctionRoom) -> None:
+    ready(shop, A)
+    changes, other = shop.changes(), shop.new_promoter()
+    lost: list[str] = []
+
+    def overtake(operation: str, _: object) -> None:
+        if operation == "TransactWriteItems" and not lost:
+            lost.append(operation)
+            ready(shop, A, B)
+            StreamMapping(other).deliver(shop.changes())
+
+    with before_each_write(overtake):
+        StreamMapping(shop.promoter).deliver(changes)
+    assert lost
+    assert [read_promotion(event).commit for event, _ in shop.waiting(shop.installs)] == [B]
+    assert shop.tables.decision(A) == "Superseded"
+
+
+class Stale(Reader):
+    """Its first look is of the moment when it was made."""
+
+    def __init__(self, old: Snapshot) -> None:
+        super().__init__()
+        self.old: list[Snapshot] = [old]
+
+    def read(self, repo: str, commit: str, *others: str, environments: bool = True) -> Snapshot:
+        return self.old.pop() if self.old else super().read(repo, commit, *others, environments=environments)
+
+
+def test_a_stale_look_claims_nothing_that_has_been_closed_since(shop: FunctionRoom) -> None:
+    ready(shop, A)
+    reader = Stale(shop.tables.snapshot(A))
+    shop.tables.edit(A, build="FALSE")
+    promotions = Promotions(reader, Publisher(shop.sns), shop.promotions, utc_now)
+    assert promotions.promote(shop.repo, A).counts == {}
+    assert reader.old == []
+    assert (shop.promoted(), shop.tables.decision(A)) == ([], "Blocked")
+
+
+def test_a_request_of_a_person_has_the_promoter_look_again(shop: FunctionRoom) -> None:
+    ready(shop, A)
+    shop.changes()
+    waiting.ask(shop.repo, [A], "ann asks")
+    shop.promote()
     assert len(shop.promoted()) == 1
