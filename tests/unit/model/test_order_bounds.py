@@ -22,6 +22,11 @@ def test_a_push_is_in_the_middle_of_its_second_and_what_it_came_from_just_before
     }
 
 
+def test_a_push_at_a_time_nobody_can_read_is_before_all_others_and_a_place_is_whole() -> None:
+    assert Push("A", "B", "yesterday").earliest == 500
+    assert all(isinstance(Push("A", "B", time).earliest, int) for time in (TIME, "yesterday"))
+
+
 def test_a_push_that_makes_a_branch_has_nothing_before_it() -> None:
     assert moved(Push(NO_COMMIT, "B", TIME)) == {"B": Place(HERE, pushed_at=TIME)}
 
