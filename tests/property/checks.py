@@ -278,11 +278,11 @@ class Checks:
     # after each step
 
     def look(self) -> None:
-        """I7: whoever holds a lease works, or died at work."""
+        """I7: whoever holds a lease works, or was disturbed at work, and died, or could not give it back."""
         for place, item in self.environments.items():
             for release, owner in reading.releases(item, "lease:").items():
                 worker = self.workers[owner]
-                works = not worker.is_over or worker.has_died
+                works = not worker.is_over or worker.has_died or worker.is_disturbed
                 self._require(works, f"I7: the lease of {place}/{release} is held by nobody at work")
         assert not self.bugs, self.bugs
         assert not self.broken, self.broken

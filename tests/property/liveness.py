@@ -22,14 +22,17 @@ Ask = tuple[Pipeline, Environment, Item]
 
 
 def settle(world: World) -> None:
-    """No more faults: everything is delivered, everything is open, time passes, the sweeper comes."""
+    """No more faults: everything is delivered, everything is open, time passes, the sweeper comes.
+
+    In some worlds the streams have nothing more to tell, apart from people's edits: there the sweeper does it all.
+    """
     while world.calls.paused:
         world.calls.run(world.calls.paused[0])
     _open(world)
     quiet = 0
     for _ in range(MOST_ROUNDS):
-        world.redrive()
         before = world.calls.ticks
+        world.queues.redrive()
         _work(world)
         _between_windows(world)
         world.calls.run(world.sweep())
@@ -47,6 +50,9 @@ def _between_windows(world: World) -> None:
 
 def _work(world: World) -> None:
     while True:
+        for lane in [*world.lanes] if world.is_swept else []:
+            world.lose(lane, len(world.lanes[lane]))
+        world.redrive()
         workers = list(_workers(world))
         if not workers:
             return

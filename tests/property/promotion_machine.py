@@ -28,6 +28,7 @@ from pipeline_state.table.journal import Happening
 from pipeline_state.table.snapshot import Reader
 from tests.property import liveness
 from tests.property.memory_queues import EVENTS, INSTALLS, Message
+from tests.property.memory_tables import Item
 from tests.property.topologies import TOPOLOGIES
 from tests.property.workers import WHAT, Worker
 from tests.property.world import Store, World
@@ -38,9 +39,13 @@ EXPIRY = 90
 MOST_AT_HAND = 12
 
 any_of_it = st.integers(0, 7)
-at_call = st.integers(1, 9)
-happens = st.sampled_from([*WHAT, ""])
+at_call = st.sampled_from([1, 2, 3, 4, 6, -1, -1, -2, -2, -3, -4, -5])
+happens = st.sampled_from([*WHAT, "pause", "pause", ""])
 how_helm_ends = st.sampled_from(["deployed"] * 6 + ["failed", "broken"])
+
+
+Job = Callable[[str, int], Worker]
+"""Work that waits for somebody: begun with how Helm ends, and how much is taken at once."""
 
 
 class PromotionMachine(RuleBasedStateMachine):
@@ -52,19 +57,31 @@ class PromotionMachine(RuleBasedStateMachine):
     def new_store(cls) -> Store:
         raise NotImplementedError
 
-    @initialize(kind=st.sampled_from(sorted(TOPOLOGIES)))
-    def begin(self, kind: str) -> None:
-        self.world = World(self.new_store(), TOPOLOGIES[kind])
+    @initialize(kind=st.sampled_from(sorted(TOPOLOGIES)), shipped=st.integers(0, 2), is_swept=st.booleans())
+    def begin(self, kind: str, shipped: int, is_swept: bool) -> None:  # noqa: FBT001
+        self.world = World(self.new_store(), TOPOLOGIES[kind], is_swept)
         self.tips: dict[tuple[str, str], str] = {}
         self.count = 0
         self.checked = 0
+        for number in range(shipped):
+            self.ship(number, 0, 0, 12)
 
     # what is told
+
+    @rule(number=any_of_it, elsewhere=any_of_it, paths=any_of_it, most=st.integers(0, 12))
+    def ship(self, number: int, elsewhere: int, paths: int, most: int) -> None:
+        """All goes well with a commit, as far as the outside is concerned, and some work gets done."""
+        repo, branch = self._branch(elsewhere)
+        self.push(number, elsewhere, paths, is_told=True)
+        commit = self.tips[repo, branch]
+        self._built(repo, commit, "success")
+        self.world.edit(repo, commit, legal="TRUE")
+        self._get_done(number, most)
 
     @rule(number=any_of_it, elsewhere=any_of_it, paths=any_of_it, is_told=st.sampled_from([True, True, True, False]))
     def push(self, number: int, elsewhere: int, paths: int, is_told: bool) -> None:  # noqa: FBT001
         """A branch moves to any commit: on, back, or by force; of some nobody is told."""
-        repo, branch = self._repo(elsewhere), "release/1" if elsewhere >= 6 else "main"
+        repo, branch = self._branch(elsewhere)
         before = self.tips.get((repo, branch), NO_COMMIT)
         after = self._pick([commit for commit in COMMITS if commit != before], number)
         self.tips[repo, branch] = after
@@ -77,9 +94,11 @@ class PromotionMachine(RuleBasedStateMachine):
 
     @rule(number=any_of_it, elsewhere=any_of_it, status=st.sampled_from(["success"] * 4 + ["failed", "pending"]))
     def build(self, number: int, elsewhere: int, status: str) -> None:
-        commit = self._pick(COMMITS, number)
+        self._built(self._branch(elsewhere)[0], self._pick(COMMITS, number), status)
+
+    def _built(self, repo: str, commit: str, status: str) -> None:
         told = {"sha": commit, "name": "build-test", "app": "circleci", "status": status, "completed_at": self._time()}
-        self.world.event("com.circleci.workflow-completed", self._new("build"), self._repo(elsewhere), told)
+        self.world.event("com.circleci.workflow-completed", self._new("build"), repo, told)
 
     @precondition(lambda self: self.world.acknowledged)
     @rule(number=any_of_it)
@@ -88,24 +107,30 @@ class PromotionMachine(RuleBasedStateMachine):
 
     # what people do
 
-    @rule(
-        number=any_of_it,
-        elsewhere=any_of_it,
-        column=st.sampled_from(["legal", "legal", "legal", "build", "scan", "deployed_to_staging"]),
-        value=st.sampled_from(["TRUE", "TRUE", "expires", "expires", "FALSE", "", "nonsense", None]),
-    )
-    def edit(self, number: int, elsewhere: int, column: str, value: str | None) -> None:
-        commit, repo, written = self._pick(COMMITS, number), self._repo(elsewhere), value
-        if value == "expires":
-            end = format_time(self.world.now + timedelta(seconds=EXPIRY))
-            self.world.edit(repo, commit, **{column: {"status": "TRUE", "by": "ann", "expires_at": end}})
-        else:
-            self.world.edit(repo, commit, **{column: written})
+    @precondition(lambda self: self.world.checks.records)
+    @rule(number=any_of_it, value=st.sampled_from(["TRUE", "expires", "expires", "FALSE", ""]))
+    def approve(self, number: int, value: str) -> None:
+        """Or not, or not any more, or for some time."""
+        repo, commit = self._pick(list(self.world.checks.records), number)
+        end = format_time(self.world.now + timedelta(seconds=EXPIRY))
+        lasting = {"status": "TRUE", "by": "ann", "expires_at": end}
+        self.world.edit(repo, commit, legal=lasting if value == "expires" else value)
         self.world.pass_time(1)
 
     @rule(
         number=any_of_it,
-        what=st.sampled_from(["freeze", "freeze until", "hold", "stop", "stop until"]),
+        elsewhere=any_of_it,
+        column=st.sampled_from(["build", "scan", "legal", "deployed_to_staging"]),
+        value=st.sampled_from(["TRUE", "TRUE", "FALSE", "", "nonsense", None, None]),
+    )
+    def edit(self, number: int, elsewhere: int, column: str, value: str | None) -> None:
+        """Any gate, or one that nobody knows."""
+        self.world.edit(self._branch(elsewhere)[0], self._pick(COMMITS, number), **{column: value})
+        self.world.pass_time(1)
+
+    @rule(
+        number=any_of_it,
+        what=st.sampled_from(["freeze", "freeze until", "freeze until", "hold", "stop until", "stop until"]),
         at=at_call,
         happens=happens,
     )
@@ -120,18 +145,26 @@ class PromotionMachine(RuleBasedStateMachine):
         }
         self._work(self.world.person(acts[what.removesuffix(" until")]), at, happens)
 
-    @rule(number=any_of_it, what=st.sampled_from(["unfreeze", "release", "start"]), at=at_call, happens=happens)
-    def open(self, number: int, what: str, at: int, happens: str) -> None:
-        pipeline, environment = self._pick(self._places(), number)
-        told = self._told(pipeline, environment)
-        acts: dict[str, Callable[[], None]] = {
-            "unfreeze": lambda: holds.unfreeze(pipeline, environment.name, told),
-            "release": lambda: holds.release(pipeline, environment.name, told),
-            "start": lambda: holds.start(told),
-        }
-        self._work(self.world.person(acts[what]), at, happens)
+    @precondition(lambda self: self._openings())
+    @rule(number=any_of_it, at=at_call, happens=happens)
+    def open(self, number: int, at: int, happens: str) -> None:
+        act = self._pick(self._openings(), number)
+        self._work(self.world.person(act), at, happens)
 
-    @precondition(lambda self: self.world.checks.promotions)
+    def _openings(self) -> list[Callable[[], None]]:
+        """What people can end."""
+        found: list[Callable[[], None]] = []
+        for pipeline, environment in self._places():
+            item, told = self._item(pipeline, environment), self._told(pipeline, environment)
+            if "frozen_by" in item:
+                found.append(partial(holds.unfreeze, pipeline, environment.name, told))
+            if "held_by" in item:
+                found.append(partial(holds.release, pipeline, environment.name, told))
+        if "frozen_by" in self.world.checks.stop:
+            found.append(partial(holds.start, self._told(*self._places()[0])))
+        return found
+
+    @precondition(lambda self: self._used())
     @rule(
         number=any_of_it,
         which=any_of_it,
@@ -142,12 +175,10 @@ class PromotionMachine(RuleBasedStateMachine):
     )
     def go_back(self, number: int, which: int, action: Action, pinned: bool, at: int, happens: str) -> None:  # noqa: FBT001
         """Rollback or redeploy, to any commit that has been there."""
-        pipeline, environment = self._pick(self._places(), number)
+        pipeline, environment = self._pick(self._used(), number)
 
         def command() -> None:
             listed = list(deployments(pipeline.name, environment.name))
-            if not listed:
-                return
             chosen = listed[0] if action is Action.REDEPLOY else self._pick(listed, which)
             holding = action is Action.ROLLBACK
             order = Order("ann", action, "because", holds=holding, pinned=chosen.promotions if pinned else ())
@@ -155,6 +186,7 @@ class PromotionMachine(RuleBasedStateMachine):
 
         self._work(self.world.person(command), at, happens)
 
+    @precondition(lambda self: self.world.checks.records)
     @rule(number=any_of_it, which=any_of_it, at=at_call, happens=happens)
     def override(self, number: int, which: int, at: int, happens: str) -> None:
         pipeline, environment = self._pick(self._places(), number)
@@ -171,36 +203,48 @@ class PromotionMachine(RuleBasedStateMachine):
         if isinstance(found, Promote) and (order.action is not Action.OVERRIDE or found.sequence > state.sequence):
             claim(snapshot, known, found, now, order)
 
-    @rule(number=any_of_it, elsewhere=any_of_it)
-    def ask(self, number: int, elsewhere: int) -> None:
-        commit, repo, mark = self._pick(COMMITS, number), self._repo(elsewhere), self._new("ask")
-        if (repo, commit) in self.world.checks.records:
-            self._work(self.world.person(lambda: waiting.ask(repo, [commit], mark)), 0, "")
+    @precondition(lambda self: self.world.checks.records)
+    @rule(number=any_of_it)
+    def ask(self, number: int) -> None:
+        repo, commit = self._pick(list(self.world.checks.records), number)
+        mark = self._new("ask")
+        self._work(self.world.person(lambda: waiting.ask(repo, [commit], mark)), 0, "")
 
-    @rule(seconds=st.sampled_from([1, 10, 61, 200, 1000, 2000]))
+    @rule(seconds=st.sampled_from([1, 10, 61, 100, 200, 1000]))
     def wait(self, seconds: int) -> None:
         self.world.pass_time(seconds)
 
     # who works
 
-    @precondition(lambda self: self._jobs())
-    @rule(number=st.integers(0, 31), at=at_call, happens=happens, helm=how_helm_ends, most=st.integers(1, 8))
-    def begin_work(self, number: int, at: int, happens: str, helm: str, most: int) -> None:
-        """One piece of what there is to do."""
-        job = self._pick(self._jobs(), number)
-        self._work(job(helm, most), at, happens)
+    @precondition(lambda self: any(self.world.lanes.values()))
+    @rule(number=any_of_it, most=st.integers(1, 8), at=at_call, happens=happens)
+    def promote(self, number: int, most: int, at: int, happens: str) -> None:
+        self._work(self._pick(self._changes(), number)("", most), at, happens)
+
+    @precondition(lambda self: self.world.queues.visible(INSTALLS))
+    @rule(number=any_of_it, helm=how_helm_ends, at=at_call, happens=happens)
+    def install(self, number: int, helm: str, at: int, happens: str) -> None:
+        self._work(self._pick(self._installs(), number)(helm, 0), at, happens)
+
+    @precondition(lambda self: self.world.queues.visible(EVENTS))
+    @rule(number=any_of_it, at=at_call, happens=happens)
+    def record(self, number: int, at: int, happens: str) -> None:
+        self._work(self._pick(self._events(), number)("", 0), at, happens)
 
     @precondition(lambda self: self._jobs())
-    @rule(number=st.integers(0, 31), most=st.integers(2, 12))
-    def work_on(self, number: int, most: int) -> None:
-        """A good time, in which much gets done."""
-        for _ in range(most):
+    @rule(number=any_of_it, most=st.integers(2, 12), which=st.integers(0, 11), at=at_call, happens=happens)
+    def work_on(self, number: int, most: int, which: int, at: int, happens: str) -> None:
+        """Much gets done, and at one piece of it something happens."""
+        self._get_done(number, most, which, at, happens)
+
+    def _get_done(self, number: int, most: int, which: int = 0, at: int = 0, happens: str = "") -> None:
+        for count in range(most):
             jobs = self._jobs()
             if not jobs:
                 return
-            self._work(self._pick(jobs, number)("deployed", 10), 0, "")
+            self._work(self._pick(jobs, number)("deployed", 10), at, happens if count == which else "")
 
-    @rule(at=st.integers(1, 20), happens=happens)
+    @rule(at=at_call, happens=happens)
     def sweep(self, at: int, happens: str) -> None:
         self._work(self.world.sweep(), at, happens)
 
@@ -228,14 +272,17 @@ class PromotionMachine(RuleBasedStateMachine):
         lane = self._pick([each for each, left in self.world.lanes.items() if left], number)
         self._work(self.world.promote(lane, 4, again=True), at, happens)
 
-    def _jobs(self) -> list[Callable[[str, int], Worker]]:
-        world = self.world
-        visible = world.queues.visible
-        return [
-            *(partial(_promote, world, lane) for lane, left in world.lanes.items() if left),
-            *(partial(_install, world, message) for message in visible(INSTALLS)),
-            *(partial(_record, world, message) for message in visible(EVENTS)[:MOST_AT_HAND]),
-        ]
+    def _jobs(self) -> list[Job]:
+        return [*self._changes(), *self._installs(), *self._events()]
+
+    def _changes(self) -> list[Job]:
+        return [partial(_promote, self.world, lane) for lane, left in self.world.lanes.items() if left]
+
+    def _installs(self) -> list[Job]:
+        return [partial(_install, self.world, message) for message in self.world.queues.visible(INSTALLS)]
+
+    def _events(self) -> list[Job]:
+        return [partial(_record, self.world, each) for each in self.world.queues.visible(EVENTS)[:MOST_AT_HAND]]
 
     def _work(self, worker: Worker, at: int, happens: str) -> None:
         self.world.calls.run(worker, at, happens)
@@ -275,13 +322,20 @@ class PromotionMachine(RuleBasedStateMachine):
     def _pick(self, among: list[Any], number: int) -> Any:
         return among[number % len(among)]
 
-    def _repo(self, number: int) -> str:
-        """The first one mostly."""
+    def _branch(self, number: int) -> tuple[str, str]:
+        """The first repository mostly, and its main branch."""
         repos = list(self.world.definitions)
-        return repos[-1] if number in {4, 5} else repos[0]
+        return repos[-1] if number in {4, 5} else repos[0], "release/1" if number >= 6 else "main"
 
     def _places(self) -> list[tuple[Pipeline, Environment]]:
         return [(each, environment) for each in self.world.pipelines for environment in each.environments]
+
+    def _item(self, pipeline: Pipeline, environment: Environment) -> Item:
+        return self.world.checks.environments.get((pipeline.name, environment.name), {})
+
+    def _used(self) -> list[tuple[Pipeline, Environment]]:
+        """Where something was promoted."""
+        return [each for each in self._places() if "head" in self._item(*each)]
 
     def _time(self) -> str:
         return format_time(self.world.now)

@@ -27,6 +27,7 @@ class Crash(BaseException):
 class Worker:
     """One invocation, or a person's command. until: when its time is up (epoch seconds).
 
+    stretch: how many calls it has made since it went on, and how many changes, those less than 0.
     looked: how many writes there had been at its last reading of a snapshot. decided_at: the time of its last reading.
     """
 
@@ -41,7 +42,9 @@ class Worker:
     is_over: bool = False
     has_died: bool = False
     is_killed: bool = False
+    is_disturbed: bool = False
     plan: tuple[int, str] = (0, "")
+    stretch: tuple[int, int] = (0, 0)
     bug: BaseException | None = None
     thread: threading.Thread | None = None
     goes: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
@@ -74,8 +77,11 @@ class Calls:
     paused: list[Worker] = field(default_factory=list)
 
     def run(self, worker: Worker, at: int = 0, what: str = "") -> None:
-        """Lets a worker go on until it ends, or pauses; at its call of that number, `what` happens."""
-        worker.plan = (worker.made + at, what)
+        """Lets a worker go on until it ends, or pauses; at its call of that number, `what` happens.
+
+        at: less than 0 counts those calls only that change something.
+        """
+        worker.plan, worker.stretch = (at, what), (0, 0)
         self.current = worker
         try:
             if worker.thread is None and what != "pause":
@@ -111,8 +117,10 @@ class Calls:
             return self._perform(name, perform, None)
         worker.made += 1
         assert worker.made < MOST_CALLS, f"a {worker.kind} never ends"
-        at, what = worker.plan
-        if at == worker.made and what:
+        calls, changes = worker.stretch[0] + 1, worker.stretch[1] - (name not in READS)
+        worker.stretch, (at, what) = (calls, changes), worker.plan
+        if what and at in {calls, changes}:
+            worker.plan = (0, "")
             return self._disturbed(name, perform, worker, what)
         return self._perform(name, perform, worker)
 
@@ -120,6 +128,7 @@ class Calls:
         if what == "pause":
             worker.pause()
             return self._perform(name, perform, worker)
+        worker.is_disturbed = True
         if what == "die before":
             raise Crash
         if what in {"fail", "conflict"}:

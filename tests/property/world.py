@@ -65,11 +65,13 @@ class Store(Protocol):
 class World:
     """now: the time at which all believe to work. lanes: by table and partition, what the streams have yet to tell.
 
+    is_swept: whether at the end only the sweeper is left to promote.
     edits: ids of the changes that people made. given_up: those of them that the mapping has given up on.
     """
 
     store: Store
     pipelines: tuple[Pipeline, ...]
+    is_swept: bool = False
     now: datetime = START + timedelta(minutes=5)
     lanes: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     edits: set[str] = field(default_factory=set)
@@ -177,8 +179,7 @@ class World:
         self.lanes[lane] = self.lanes[lane][most:]
 
     def redrive(self) -> None:
-        """What lies in dead-letter queues is sent once more, by a person who has seen to the reasons."""
-        self.queues.redrive()
+        """What the mapping has given up on is sent once more, by a person who has seen to the reason."""
         for lane, change in self.given_up:
             self.lanes[lane].append(change)
         self.given_up.clear()
