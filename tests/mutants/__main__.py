@@ -50,7 +50,18 @@ TRANSITIONS = Part(
     table("claims", "leases", "holds", "waiting", "pushes", "results", "retention", "deployments"),
     tuple(
         f"tests/contract/test_table_{name}.py"
-        for name in ("barred", "calls", "claims", "holds", "leases", "records", "requests", "retention", "waiting")
+        for name in (
+            "barred",
+            "calls",
+            "claims",
+            "holds",
+            "leases",
+            "records",
+            "requests",
+            "results",
+            "retention",
+            "waiting",
+        )
     ),
     "not call_that_fails and not transaction_cancelled and not too_large and not every_version_stays",
 )
