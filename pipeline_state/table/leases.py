@@ -17,7 +17,7 @@ from pipeline_state.faults import TemporaryFault
 from pipeline_state.model.decision import Frozen, Held
 from pipeline_state.model.promotion import Promotion
 from pipeline_state.table.models import EnvironmentItem, Raw, all_of, as_read, at, set_all, to_plain, to_raw
-from pipeline_state.table.retry import ATTEMPTS, step_aside
+from pipeline_state.table.retry import ATTEMPTS, step_aside, until_unopposed
 from pipeline_state.table.snapshot import (
     CLOSING,
     DONE,
@@ -122,7 +122,7 @@ def finish(promotion: Promotion, owner: str, outcome: Mapping[str, Any]) -> str 
     """
     release = promotion.release.name
     done = {DONE + release: promotion.generation, _OUTCOME + release: json.dumps(outcome)}
-    after = _update(promotion, [*set_all(done), *_freed(release)], at(_LEASE + release) == to_raw(owner))
+    after = _update_unopposed(promotion, [*set_all(done), *_freed(release)], at(_LEASE + release) == to_raw(owner))
     if after is None:  # lost, or done already by a call whose answer got lost
         after = _read(promotion)
         if any(after.get(name) != to_raw(value) for name, value in done.items()):
@@ -133,7 +133,7 @@ def finish(promotion: Promotion, owner: str, outcome: Mapping[str, Any]) -> str 
 def give_back(promotion: Promotion, owner: str) -> None:
     """Give the lease back without a result, so that a retry finds it free. Raises TemporaryFault."""
     release = promotion.release.name
-    _update(promotion, _freed(release), at(_LEASE + release) == to_raw(owner))
+    _update_unopposed(promotion, _freed(release), at(_LEASE + release) == to_raw(owner))
 
 
 def park(promotion: Promotion, event: str) -> None:
@@ -142,7 +142,7 @@ def park(promotion: Promotion, event: str) -> None:
     Raises TemporaryFault.
     """
     newest = at("generation") == to_raw(promotion.generation)
-    _update(promotion, set_all({PARKED + promotion.release.name: event}), newest)
+    _update_unopposed(promotion, set_all({PARKED + promotion.release.name: event}), newest)
 
 
 def parked_event(raw: Raw, release: str) -> str:
@@ -153,7 +153,12 @@ def parked_event(raw: Raw, release: str) -> str:
 def unpark(promotion: Promotion, event: str) -> None:
     """Forget a parked event once it is published again. Raises TemporaryFault."""
     name = PARKED + promotion.release.name
-    _update(promotion, [at(name).remove()], at(name) == to_raw(event))
+    _update_unopposed(promotion, [at(name).remove()], at(name) == to_raw(event))
+
+
+def _update_unopposed(promotion: Promotion, actions: Sequence[Action], condition: Condition) -> Raw | None:
+    """As `_update`, again where a claim comes in the way: a lease that is not given back blocks its release."""
+    return until_unopposed(lambda: _update(promotion, actions, condition))
 
 
 def _update(promotion: Promotion, actions: Sequence[Action], condition: Condition) -> Raw | None:

@@ -218,6 +218,16 @@ def test_another_transaction_that_comes_in_between_is_let_by(room: TableRoom) ->
     assert room.snapshot(B).record.branches
 
 
+@pytest.mark.usefixtures("unhurried")
+def test_a_lease_is_given_back_although_a_claim_comes_in_between(room: TableRoom, promotion: Promotion) -> None:
+    take(promotion)
+    status, body, _ = FAULTS["in conflict"]
+    with answering(status, body, times=3):
+        assert leases.finish(promotion, "me", OUTCOME) == ""
+    assert take(promotion, "another") == Finished(OUTCOME, None)
+    assert not [name for name in room.environment() if name.startswith("lease")]
+
+
 @pytest.mark.parametrize("reason", REASONS)
 @pytest.mark.usefixtures("unhurried")
 def test_a_transaction_cancelled_by(room: TableRoom, promotion: Promotion, reason: str) -> None:
