@@ -1,7 +1,7 @@
 """One run of the whole way, chapter by chapter, in which any single call can go wrong, and what is there in the end."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ WORKER = Release("worker", "live", "charts/worker")
 STAGING = Environment("staging", ("build",), (), (WEB,), LOCAL)
 PRODUCTION = Environment("production", ("legal",), ("staging",), (LIVE, WORKER), LOCAL)
 
+HELM = "helm.upgrade"
 READS = {"dynamodb.TransactGetItems", "dynamodb.GetItem", "dynamodb.BatchGetItem", "dynamodb.Query"}
 
 UNSENT, UNANSWERED, DIES_BEFORE, DIES_AFTER = KINDS = ("unsent", "unanswered", "dies before", "dies after")
@@ -41,8 +42,12 @@ class Fault:
 
     kind: str
     nth: int
+    at: int = field(init=False)
     count: int = 0
     hit: str = ""
+
+    def __post_init__(self) -> None:
+        self.at = self.nth
 
     def before(self, name: str) -> None:
         self.count += 1
@@ -107,7 +112,7 @@ def run(room: WayRoom, faults: Mapping[str, Case] | None = None, whole: Told | N
     the fault at that place alone.
     """
     room.tables.define(pipeline(STAGING, PRODUCTION))
-    told, left = Told(), {*(faults or ())}
+    told, left, lost = Told(), {*(faults or ())}, 0
     for chapter in CHAPTERS:
         chapter.calmly(room)
         room.restart()
@@ -122,6 +127,8 @@ def run(room: WayRoom, faults: Mapping[str, Case] | None = None, whole: Told | N
         if chapter.ends_calmly or chapter.installing:
             room.settle(installing=chapter.installing)
         told.ends[chapter.name] = state(room)
+        lost += _loses_what_helm_did(fault, told.calls[chapter.name])
+        assert len(room.releases.runs) - len({*room.releases.runs}) <= lost, (chapter.name, fault)
         if whole:
             assert told.ends[chapter.name] == whole.ends[chapter.name], (chapter.name, fault)
         left.discard(chapter.name)
@@ -129,6 +136,13 @@ def run(room: WayRoom, faults: Mapping[str, Case] | None = None, whole: Told | N
             break
     told.queues = queues(room)
     return told
+
+
+def _loses_what_helm_did(fault: Fault, calls: Sequence[str]) -> bool:
+    """Whether Helm has run and nobody has written that down: only then it may run once more for the same promotion."""
+    helm = calls.index(HELM) if HELM in calls else len(calls)
+    kept = {UNANSWERED, DIES_AFTER}
+    return (fault.at, fault.kind in kept) in {(helm, True), (helm + 1, False)}
 
 
 def come(room: WayRoom, commit: str, before: str, second: float) -> None:

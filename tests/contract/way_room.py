@@ -131,8 +131,9 @@ def nothing(_: object) -> None:
 class Releases:
     """What Helm has installed: by namespace and release, each promotion's id and commit, oldest first.
 
-    As the real one does, it recognises a promotion that it has carried out. runs: all attempts. broken: charts
-    that fail. away: how many times more the cluster cannot be reached. meanwhile: happens while Helm runs.
+    As the real one does, it recognises a promotion that it has carried out. runs: whenever Helm ran, which promotion it
+    was for. broken: charts that fail. away: how many times more the cluster cannot be reached. meanwhile: happens while
+    Helm runs.
     """
 
     calls: Calls
@@ -148,7 +149,6 @@ class Releases:
         place = (request.release.namespace, request.release.name)
         assert place not in self._running, "two Helm operations at once on one release"
         self._running.add(place)
-        self.runs.append(request.promotion_id)
         try:
             with self.calls.one("helm.upgrade"):
                 if self.away:
@@ -160,6 +160,7 @@ class Releases:
             self._running.remove(place)
 
     def _upgrade(self, place: tuple[str, str], request: Install) -> Deployed | Failed:
+        self.runs.append(request.promotion_id)
         if request.release.chart in self.broken:
             return Failed(f"{request.release.chart} is broken", 0)
         done = self.history.setdefault(place, [])
