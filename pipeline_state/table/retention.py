@@ -17,6 +17,7 @@ from pipeline_state.table.models import EXPIRES_AT, GateRecord, JournalEntry, Ra
 from pipeline_state.table.transaction import fault, is_refusal
 
 if TYPE_CHECKING:
+    from pynamodb.expressions.condition import Condition
     from pynamodb.expressions.update import Action
 
 KEPT = 20
@@ -37,7 +38,7 @@ def is_leaving(item: Raw, moment: datetime) -> bool:
 
 def keep(repo: str, commit: str) -> None:
     """A record and its journal are not to leave. Raises TemporaryFault."""
-    _change(repo, commit, [at(EXPIRES_AT).remove()])
+    _change(repo, commit, [at(EXPIRES_AT).remove()], at(EXPIRES_AT).exists())
 
 
 def let_go(repo: str, commit: str, moment: datetime) -> None:
@@ -71,12 +72,25 @@ def _let_promotion_go(place: tuple[str, str], deployment: Deployment, moment: da
         raise fault(error) from error
 
 
-def _change(repo: str, commit: str, actions: list[Action]) -> None:
-    """The journal first: whoever dies in between finds the record as it was, and does it all again."""
+def _change(repo: str, commit: str, actions: list[Action], which: Condition | None = None) -> None:
+    """Change a record and its journal, or those of them that a condition holds for.
+
+    The journal first: whoever dies in between finds the record as it was, and does it all again.
+    """
+    entries = JournalEntry.query(
+        f"{repo}#{commit}", filter_condition=which, attributes_to_get=["record", "entry"], consistent_read=True
+    )
     try:
-        for entry in JournalEntry.query(f"{repo}#{commit}", attributes_to_get=["record", "entry"]):
-            entry.update(list(actions), condition=at("kind").exists())
-        GateRecord(repo, commit).update(list(actions), condition=at("repo").exists())
+        for entry in entries:
+            _update(entry, actions, at("kind").exists())
+        _update(GateRecord(repo, commit), actions, at("repo").exists())
+    except PynamoDBException as error:
+        raise fault(error) from error
+
+
+def _update(item: JournalEntry | GateRecord, actions: list[Action], is_there: Condition) -> None:
+    try:
+        item.update(list(actions), condition=is_there)
     except PynamoDBException as error:
         if not is_refusal(error):  # it has left already
-            raise fault(error) from error
+            raise
