@@ -176,3 +176,11 @@ def test_what_one_environment_has_among_its_last_no_other_lets_go(
     assert retention.let_old_promotions_go([(shop.named("shop"), "staging"), other], [], shop.now) == 1
     assert EXPIRES in deployment(shop, 1)
     assert EXPIRES not in shop.item(A)
+
+
+def test_one_look_goes_so_far_back_and_no_further(shop: TableRoom, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "KEPT", 1)
+    monkeypatch.setattr(retention, "_LOOKED_AT", 2)
+    deploy(shop, A, B, C)
+    assert retention.let_old_promotions_go([(shop.named("shop"), "staging")], [], shop.now) == 1
+    assert [EXPIRES in deployment(shop, generation) for generation in (1, 2, 3)] == [False, True, False]
