@@ -100,9 +100,9 @@ def test_what_is_decided_on_is_read_as_it_is_now(
 
 
 def test_what_has_left_between_the_look_and_the_write_is_not_made_again(
-    room: TableRoom, promotion: Promotion, through: Callable[[Dispatch], None]
+    room: TableRoom, promotion: Promotion, through: Callable[[Dispatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is written, neither a part of the journal nor a record, where the item is gone."""
+    """Nothing is written, no part of the journal, no record and no promotion, where the item is gone."""
     conditions: list[str] = []
     real = connection().dispatch
 
@@ -115,4 +115,7 @@ def test_what_has_left_between_the_look_and_the_write_is_not_made_again(
     retention.keep(room.repo, A)
     retention.let_go(room.repo, promotion.commit, room.now)
     assert len(conditions) == 7  # of the journal's entries, the claim's is kept from the first
+    monkeypatch.setattr(retention, "KEPT", 0)
+    retention.let_old_promotions_go([(room.named("shop"), "staging")], [], room.now)
+    assert len(conditions) == 7 + 5
     assert all("attribute_exists" in condition for condition in conditions)

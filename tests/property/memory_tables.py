@@ -72,6 +72,9 @@ class MemoryTables:
         holds, names = condition(request["KeyConditionExpression"]), request["ExpressionAttributeNames"]
         keys = sorted(partition, reverse=not request.get("ScanIndexForward", True))
         found = [partition[key] for key in keys if holds(partition[key], names, values)][: request.get("Limit")]
+        if "FilterExpression" in request:  # which DynamoDB, too, heeds last
+            is_wanted = condition(request["FilterExpression"])
+            found = [item for item in found if is_wanted(item, names, values)]
         if "ProjectionExpression" in request:
             shown = {names[each] for each in request["ProjectionExpression"].split(", ")}
             found = [{name: value for name, value in item.items() if name in shown} for item in found]
