@@ -44,6 +44,7 @@ class Checks:
     stop: Item = field(default_factory=dict)
     stopped: int = 0
     _running: dict[tuple[str, str], str] = field(default_factory=dict)
+    _before: dict[Place, Item] = field(default_factory=dict)
 
     def see(self, written: list[Written], worker: Worker | None) -> None:
         """The changes of one call."""
@@ -162,8 +163,6 @@ class Checks:
         return overtaken and told == "pending"
 
     # environments
-
-    _before: dict[Place, Item] = field(default_factory=dict)
 
     def _see_deployment(self, written: Written) -> None:
         for each in json.loads(written.new["promotions"]["S"]):

@@ -1,6 +1,7 @@
 """What is to come of everything once nothing goes wrong any more: I5."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from pipeline_state.model.pipelines import Environment, Pipeline, Policy
 from pipeline_state.table import holds
@@ -13,12 +14,10 @@ from tests.property.memory_tables import Item
 from tests.property.workers import Worker
 from tests.property.world import World
 
-QUIET_ROUNDS = 3
+QUIET_ROUNDS = 2
 MOST_ROUNDS = 60
 STEP = 1980
-"""Seconds; three rounds are longer than it takes until a promotion without a result is published once more."""
-
-Ask = tuple[Pipeline, Environment, Item]
+"""Seconds, more or less: two rounds last longer than a promotion waits for its result until it is announced again."""
 
 
 def settle(world: World) -> None:
@@ -62,11 +61,11 @@ def _work(world: World) -> None:
 
 def _workers(world: World) -> Iterator[Callable[[], Worker]]:
     for lane in (each for each, left in world.lanes.items() if left):
-        yield lambda lane=lane: world.promote(lane, 100)  # type: ignore[misc]
+        yield partial(world.promote, lane, 100)
     for message in world.queues.visible(INSTALLS):
-        yield lambda message=message: world.install_one(message)  # type: ignore[misc]
+        yield partial(world.install_one, message)
     for message in world.queues.visible(EVENTS):
-        yield lambda message=message: world.record(message)  # type: ignore[misc]
+        yield partial(world.record, message)
 
 
 def _open(world: World) -> None:

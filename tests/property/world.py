@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal, Protocol
@@ -21,7 +21,7 @@ from pipeline_state.handlers.helm_installer import HelmInstaller
 from pipeline_state.handlers.promoter import Promoter
 from pipeline_state.handlers.promotion import Promotions
 from pipeline_state.handlers.sweeper import Sweeper
-from pipeline_state.model.pipelines import Pipeline, Release
+from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.table import retry
 from pipeline_state.table.definitions import save_definitions
 from pipeline_state.table.models import to_raw
@@ -157,7 +157,7 @@ class World:
             if not self._installer(worker.id)([shown])["batchItemFailures"]:
                 self.queues.acknowledge(INSTALLS, message)
 
-        worker = self.worker("installer", work, helm)
+        worker = self.worker("installer", work, helm)  # which `work` names as the owner
         return worker
 
     def promote(self, lane: tuple[str, str], most: int, *, again: bool = False) -> Worker:
@@ -211,12 +211,11 @@ class World:
     def install(self, request: Install, *, workspace: Workspace, budget_seconds: float) -> Deployed | Failed:  # noqa: ARG002
         worker = self.calls.current
         assert worker
-        release = request.release
         with self.checks.helm(request, worker):
             outcome: Ended = self.calls.make(HELM, lambda: self._applied(request, worker))
         if outcome == "failed":
             return Failed("the chart does not render", 1.0)
-        return Deployed(outcome, self.checks.revision(release), f"{release.name}-1.0.0", 1.0)
+        return Deployed(outcome, self.checks.revision(request.release), f"{request.release.name}-1.0.0", 1.0)
 
     def _applied(self, request: Install, worker: Worker) -> Ended:
         if worker.helm == "broken":
@@ -280,11 +279,3 @@ class World:
         told: dict[str, Any] = {"Keys": written.keys, **{name: image for name, image in images.items() if image}}
         told |= {"SequenceNumber": str(self.count), "ApproximateCreationDateTime": float(int(self.moment()))}
         return {"eventID": f"change {self.count}", "dynamodb": told}
-
-
-def utc(moment: float) -> datetime:
-    return datetime.fromtimestamp(moment, UTC)
-
-
-def lock(release: Release) -> tuple[str, str]:
-    return release.namespace, release.name
