@@ -12,6 +12,10 @@ OVERDUE = timedelta(minutes=30)
 """How long a promotion may have no result: twice the time that an installation may take."""
 
 
+TAKEN_BACK = "taken back"
+"""What the reason of a deployed gate begins with when somebody has gone back from the commit."""
+
+
 @dataclass(frozen=True, slots=True)
 class _About:
     """environment: its name in the pipeline; empty when the decision is about the whole record."""
@@ -86,12 +90,19 @@ class Promoted(_About):
         if gate is None or gate.status == "pending":
             reason = f": {gate.reason}" if gate and gate.reason else ""
             return f"promoted to {self.environment} at {self.at}; not deployed yet{reason}"
-        if gate.status == "failed":
-            reason = gate.reason or "no reason given"
-            again = "" if self.then else "; push a commit, or try this one again with `gatestream redeploy`"
-            return f"promoted to {self.environment} at {self.at}, but the deployment failed: {reason}{again}"
         then = f", followed by {self.then[:12]}" if self.then else ""
+        if gate.status == "failed":
+            return f"promoted to {self.environment} at {self.at}, but {self._why_not}{then}"
         return f"deployed to {self.environment} at {gate.at or 'an unknown time'}{then}"
+
+    @property
+    def _why_not(self) -> str:
+        """What a gate that failed means, and what to do about it while the commit is the last one there."""
+        reason = (self.deployed and self.deployed.reason) or "no reason given"
+        if reason.startswith(TAKEN_BACK):
+            return reason
+        again = "" if self.then else "; push a commit, or try this one again with `gatestream redeploy`"
+        return f"the deployment failed: {reason}{again}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pynamodb.exceptions import DoesNotExist, PynamoDBException
 from pynamodb.expressions.operand import Path
 
 from pipeline_state.faults import PermanentFault
-from pipeline_state.model.decision import Promote
+from pipeline_state.model.decision import TAKEN_BACK, Promote
 from pipeline_state.model.environments import EnvironmentState
 from pipeline_state.model.pipelines import Environment, Pipeline, Policy
 from pipeline_state.model.promotion import AUTOMATIC, Action, Promotion, promotion_id
@@ -241,7 +241,7 @@ def _take_back(transaction: Transaction, it: _Claim) -> None:
         "status": "FALSE",
         "at": it.moment,
         "by": it.order.by,
-        "reason": f"taken back: {it.order.reason}" if it.order.reason else "taken back",
+        "reason": f"{TAKEN_BACK}: {it.order.reason}" if it.order.reason else TAKEN_BACK,
         "generation": it.generation,  # results of its own promotion that come late do not count any more
     }
     gate = it.pipeline.deployed_gate(it.environment.name)

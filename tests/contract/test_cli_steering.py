@@ -123,7 +123,7 @@ def test_what_is_gone_back_from_is_deployed_there_no_more_and_goes_no_further(ro
     assert room.decision(B, "production") == "Promote"
     done(room, Action.ROLLBACK)
     [staging, production] = room.decisions(B)
-    assert staging.sentence.endswith("but the deployment failed: taken back: too slow")
+    assert staging.sentence.endswith(f", but taken back: too slow, followed by {A[:12]}")
     assert production.sentence == "blocked: deployed_to_staging (taken back: too slow) failed"
     room.deployed(room.claimed("staging", 2)[0], "TRUE", 5000, reason="late")
     assert room.decision(B, "production") == "Blocked"

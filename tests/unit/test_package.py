@@ -24,6 +24,7 @@ def test_every_function_and_layer_of_the_template_is_found_with_its_folder() -> 
         "EventForwarder": "functions/event_forwarder/",
         "GateRecorder": "functions/gate_recorder/",
         "Promoter": "functions/promoter/",
+        "Sweeper": "functions/sweeper/",
         "HelmInstaller": "functions/helm_installer/",
     }
 

@@ -237,7 +237,13 @@ CASES: dict[str, tuple[Record, EnvironmentState | None, str, str]] = {
         record({"deployed_to_staging": {"status": "FALSE", "reason": "no image"}}, claims={"staging": CLAIM}),
         LATER,
         "Promoted",
-        f"promoted to staging at {BEFORE}, but the deployment failed: no image",
+        f"promoted to staging at {BEFORE}, but the deployment failed: no image, followed by eeeeeeeeeeee",
+    ),
+    "somebody went back from it": (
+        record({"deployed_to_staging": {"status": "FALSE", "reason": "taken back: slow"}}, claims={"staging": CLAIM}),
+        LATER,
+        "Promoted",
+        f"promoted to staging at {BEFORE}, but taken back: slow, followed by eeeeeeeeeeee",
     ),
     "it is claimed and its installation waits for a freeze to end": (
         record(claims={"staging": CLAIM}),
