@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from pipeline_state.model.decide import candidate_place, decide, declared_gates, on_request
-from pipeline_state.model.decision import Blocked, Decision, Frozen, Held, Promote, Queued, Soaking, Wait
+from pipeline_state.model.decision import TAKEN_BACK, Blocked, Decision, Frozen, Held, Promote, Queued, Soaking, Wait
 from pipeline_state.model.environments import EnvironmentState, Freeze
 from pipeline_state.model.history import (
     Claimed,
@@ -195,7 +195,7 @@ class _Play:
         found = self.places.get(fact.key)
         if fact.by == AUTOMATIC or found is None:
             return
-        record = self._record(fact.commit)
+        record, left = self._record(fact.commit), found.state.head
         asked = on_request(record, found.pipeline, found.environment, self._declared, self.now)
         if isinstance(asked, Promote):
             self._claim(found, fact.commit, asked.branch, asked.sequence, by=fact.by)
@@ -203,8 +203,16 @@ class _Play:
             candidate = candidate_place(record, found.pipeline)
             branch, sequence = ("", -1) if isinstance(candidate, str) else (candidate[0], candidate[1].sequence)
             self._claim(found, fact.commit, branch, sequence, by=fact.by)
+        if fact.action is Action.ROLLBACK and left not in {"", fact.commit}:
+            self._take_back(found, left, fact)
         if fact.holds:
             found.state = replace(found.state, held_by=fact.by, held_reason=fact.reason)
+
+    def _take_back(self, found: Spot, left: str, fact: Claimed) -> None:
+        """What somebody goes back from is deployed there no more."""
+        moment, generation = format_time(self.now), found.state.generation
+        value = {"status": "FALSE", "at": moment, "by": fact.by, "reason": TAKEN_BACK, "generation": generation}
+        self._row(left).write(found.pipeline.deployed_gate(found.environment.name), value, moment)
 
     def _close(self, fact: Froze | Pinned) -> None:
         key = (fact.pipeline, fact.environment)

@@ -138,6 +138,11 @@ CASES: dict[str, tuple[tuple[Fact, ...], Pipeline, list[tuple[float, str, str]]]
         SHOP,
         [(60, "staging", "a"), (160, "staging", "b"), (500, "staging", "a"), (900, "staging", "c")],
     ),
+    "an approval of what somebody has gone back from": (
+        (*TWO, claimed(500, A, 3, **ROLLBACK), edited(600, B, legal=APPROVED), edited(700, A, legal=APPROVED)),
+        CHAIN,
+        [(60, "staging", "a"), (160, "staging", "b"), (500, "staging", "a"), (700, "production", "a")],
+    ),
     "a rollback that holds nothing": (
         (
             *(pushed(0, "", A), pushed(10, A, B), pushed(20, B, C), built(60, A), built(70, C)),
