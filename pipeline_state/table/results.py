@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline_state.faults import TemporaryFault
 from pipeline_state.model.gates import name_problem
+from pipeline_state.model.pipelines import DEPLOYED_TO
 from pipeline_state.model.record import WRITTEN
 from pipeline_state.model.results import ReleaseResult, Result, counts, deployed_value, fed_gates
-from pipeline_state.table import journal
+from pipeline_state.table import journal, waiting
 from pipeline_state.table.journal import Happening
 from pipeline_state.table.models import GateRecord, Raw, all_of, as_read, at, set_all, to_plain, to_raw
 from pipeline_state.table.pushes import TraceOf, about_record, is_claimed
@@ -156,4 +157,7 @@ def _write(
         [*set_all(written), *about],
         all_of(conditions) if conditions else None,
     )
+    if any(gate.startswith(DEPLOYED_TO) and value["status"] == "TRUE" for gate, value in values.items()):
+        # So late, it may have been taken for superseded there, and been struck off; now it can go on after all.
+        waiting.note(transaction, snapshot.repo, snapshot.commit, happening.id)
     transaction.commit()
