@@ -80,7 +80,7 @@ def test_a_call_that_makes_no_sense_is_given_up(
 
 
 @pytest.mark.parametrize(
-    "call", ["finish", "claimed promotions", "what waits in a repository", "records", "deployments"]
+    "call", ["finish", "claimed promotions", "what waits in a repository", "records", "deployments", "keep", "let go"]
 )
 def test_what_is_decided_on_is_read_as_it_is_now(
     room: TableRoom, promotion: Promotion, through: Callable[[Dispatch], None], call: str
