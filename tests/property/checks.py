@@ -28,7 +28,10 @@ class Kept:
 
 @dataclass
 class Checks:
-    """broken: what did not hold, one sentence each. promotions: by id, as claimed."""
+    """broken: what did not hold, one sentence each. promotions: by id, as claimed.
+
+    meddled: commits of which somebody has written over what we tell of their deployments.
+    """
 
     pipelines: tuple[Pipeline, ...]
     calls: Calls
@@ -38,6 +41,7 @@ class Checks:
     records: dict[tuple[str, str], Kept] = field(default_factory=dict)
     environments: dict[Place, Item] = field(default_factory=dict)
     waiting: set[tuple[str, str]] = field(default_factory=set)
+    meddled: set[tuple[str, str]] = field(default_factory=set)
     promotions: dict[str, dict[str, Any]] = field(default_factory=dict)
     announced: set[str] = field(default_factory=set)
     installed: dict[tuple[str, str], list[tuple[int, str]]] = field(default_factory=dict)
@@ -74,6 +78,9 @@ class Checks:
             before = written.old.get(name, {}).get("M", {})
             if reading.number(written.new[name]["M"], "generation", 0) != reading.number(before, "generation", 0):
                 self._see_claim(written, name.removeprefix(CLAIM), worker)
+        told = [name for name in {**written.old, **written.new} if name.startswith("deployed_to_")]
+        if worker is None and any(written.old.get(name) != written.new.get(name) for name in told):
+            self.meddled.add((repo, commit))
         there = set(reading.added(written.new, self.of(repo)))
         kept.added = {name: kept.added.get(name, self.calls.ticks) for name in there}
         kept.item, kept.changed = written.new, self.calls.ticks

@@ -226,10 +226,12 @@ class PromotionMachine(RuleBasedStateMachine):
     def promote(self, number: int, most: int, at: int, happens: str) -> None:
         self._work(self._pick(self._changes(), number)("", most), at, happens)
 
-    @precondition(lambda self: self.world.queues.visible(INSTALLS))
+    @precondition(lambda self: self.world.queues.queues[INSTALLS])
     @rule(number=any_of_it, helm=how_helm_ends, at=at_call, happens=happens)
     def install(self, number: int, helm: str, at: int, happens: str) -> None:
-        self._work(self._pick(self._installs(), number)(helm, 0), at, happens)
+        """Whatever is in the queue, also while another has it."""
+        message = self._pick(self.world.queues.queues[INSTALLS], number)
+        self._work(self.world.install_one(message, helm), at, happens)
 
     @precondition(lambda self: self.world.queues.visible(EVENTS))
     @rule(number=any_of_it, at=at_call, happens=happens)
@@ -248,6 +250,16 @@ class PromotionMachine(RuleBasedStateMachine):
             if not jobs:
                 return
             self._work(self._pick(jobs, number)("deployed", 10), at, happens if count == which else "")
+
+    @precondition(lambda self: self._jobs())
+    @rule(number=any_of_it, at=st.sampled_from([-1, -1, -2, -3]), most=st.integers(1, 6), other=any_of_it)
+    def overlap(self, number: int, at: int, most: int, other: int) -> None:
+        """One has looked, others get something done, and then it acts on what it has seen."""
+        worker = self._pick(self._jobs(), number)("deployed", 10)
+        self._work(worker, at, "pause")
+        self._get_done(other, most)
+        if not worker.is_over:
+            self._work(worker, 0, "")
 
     @rule(at=at_call, happens=happens)
     def sweep(self, at: int, happens: str) -> None:
