@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +110,7 @@ def _note(edits: Mapping[str, Raw | None], happening: Happening) -> None:
         actions, conditions = zip(*(_noted(name, value, happening) for name, value in edits.items()), strict=True)
         record = GateRecord(happening.repo, happening.commit)
         transaction.update("record", record, list(actions), all_of(conditions))
+    _note_way(transaction, happening.repo, happening.commit, edits, happening)
     transaction.commit()
 
 
@@ -157,7 +158,15 @@ def _write(
         [*set_all(written), *about],
         all_of(conditions) if conditions else None,
     )
-    if any(gate.startswith(DEPLOYED_TO) and value["status"] == "TRUE" for gate, value in values.items()):
-        # So late, it may have been taken for superseded there, and been struck off; now it can go on after all.
-        waiting.note(transaction, snapshot.repo, snapshot.commit, happening.id)
+    passed = [gate for gate, value in values.items() if value["status"] == "TRUE"]
+    _note_way(transaction, snapshot.repo, snapshot.commit, passed, happening)
     transaction.commit()
+
+
+def _note_way(transaction: Transaction, repo: str, commit: str, changed: Iterable[str], happening: Happening) -> None:
+    """Note a commit as waiting where one of its environments now has it.
+
+    So late it may have been taken for superseded there, and been struck off; it can go on after all.
+    """
+    if any(gate.startswith(DEPLOYED_TO) for gate in changed):
+        waiting.note(transaction, repo, commit, happening.id)

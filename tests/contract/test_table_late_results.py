@@ -21,6 +21,15 @@ def test_a_commit_whose_deployment_is_told_late_is_on_its_way_again(room: TableR
     assert [each.commit for each in waiting.of_repo(room.repo)] == [A]
 
 
+def test_so_is_one_that_somebody_says_is_deployed(room: TableRoom) -> None:
+    room.define(pipeline())
+    room.edit(A, deployed_to_staging="TRUE", build="TRUE")
+    room.note(A, 50, build="TRUE")
+    assert waiting.of_repo(room.repo) == []
+    room.note(A, 51, deployed_to_staging="TRUE")
+    assert [each.commit for each in waiting.of_repo(room.repo)] == [A]
+
+
 def test_a_commit_whose_deployment_failed_is_not(room: TableRoom) -> None:
     room.define(pipeline())
     room.ready(A, 10)
