@@ -252,12 +252,21 @@ class PromotionMachine(RuleBasedStateMachine):
             self._work(self._pick(jobs, number)("deployed", 10), at, happens if count == which else "")
 
     @precondition(lambda self: self._jobs())
-    @rule(number=any_of_it, at=st.sampled_from([-1, -1, -2, -3]), most=st.integers(1, 6), other=any_of_it)
-    def overlap(self, number: int, at: int, most: int, other: int) -> None:
-        """One has looked, others get something done, and then it acts on what it has seen."""
+    @rule(
+        number=any_of_it,
+        at=st.sampled_from([-1, -1, -2, -3]),
+        meanwhile=st.sampled_from(["work", "work", "freeze", "hold"]),
+        other=any_of_it,
+        most=st.integers(1, 6),
+    )
+    def overlap(self, number: int, at: int, meanwhile: str, other: int, most: int) -> None:
+        """One has looked, others do something, and then it acts on what it has seen."""
         worker = self._pick(self._jobs(), number)("deployed", 10)
         self._work(worker, at, "pause")
-        self._get_done(other, most)
+        if meanwhile == "work":
+            self._get_done(other, most)
+        else:
+            self.close(other, meanwhile, 0, "")
         if not worker.is_over:
             self._work(worker, 0, "")
 
