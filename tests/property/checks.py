@@ -259,7 +259,7 @@ class Checks:
         try:
             yield
         finally:
-            del self._running[place]
+            self._running.pop(place, None)  # where there were two, both are over
 
     def applied(self, request: Install) -> Literal["deployed", "upgraded", "unchanged"]:
         """What Helm does, which knows a promotion again that it has finished; I2 and I3 of what it installs."""
