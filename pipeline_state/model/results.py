@@ -99,13 +99,13 @@ class ReleaseResult:
 def deployed_value(value: Any, result: ReleaseResult) -> dict[str, Any] | None:
     """The deployed gate's new value, or None where it already tells of a later promotion or a later result.
 
-    It is passed once every release of the promotion is deployed, and failed as soon as one has failed.
+    It is passed once every release of the promotion is deployed, and failed as soon as one has failed. Of two results
+    of one time, a verdict counts over an attempt that was to be repeated.
     """
     generation, known = _deployed_before(value)
     if generation > result.generation:
         return None
-    before = parse_time(known.get(result.release, {}).get("at")) if generation == result.generation else None
-    if before and (now := parse_time(result.at)) and now < before:
+    if generation == result.generation and _is_older(result, known.get(result.release, {})):
         return None
     mine = {"status": result.status, "at": result.at, "revision": result.revision}
     told = {"reason": result.reason, "chart": result.chart, "digest": result.digest}
@@ -135,6 +135,14 @@ def pinned(promotions: Iterable[Promotion], value: Any) -> tuple[Promotion, ...]
         with_digest(each, known.get(each.release.name, {}).get("digest")) if each.generation == generation else each
         for each in promotions
     )
+
+
+def _is_older(result: ReleaseResult, known: Mapping[str, Any]) -> bool:
+    """Whether a release's result is from before the one that its gate tells of."""
+    now, before = parse_time(result.at), parse_time(known.get("at"))
+    if now is None or before is None:
+        return False
+    return now < before or (now == before and not result.status and bool(_status(known)))
 
 
 def _deployed_before(value: Any) -> tuple[int, dict[str, Mapping[str, Any]]]:

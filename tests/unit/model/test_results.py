@@ -201,6 +201,17 @@ def test_an_earlier_attempts_error_that_is_told_late_changes_nothing() -> None:
     assert deployed_value(value, replace(ended(""), at="2026-07-01T12:00:04Z")) is None
 
 
+@pytest.mark.parametrize("verdict", ["TRUE", "FALSE"])
+def test_of_an_error_and_the_verdict_of_the_next_attempt_at_one_time_the_verdict_counts(verdict: str) -> None:
+    results = [ended("", reason="to be tried again"), ended(verdict)]
+    for told in (results, results[::-1]):
+        assert deployed(*told)["releases"]["web"]["status"] == verdict
+
+
+def test_a_verdict_at_one_time_with_another_replaces_it() -> None:
+    assert deployed(ended("FALSE"), ended("TRUE"))["releases"]["web"]["status"] == "TRUE"
+
+
 def test_a_later_promotion_begins_anew() -> None:
     before = deployed(ended(), ended(release="worker"))
     value = deployed(ended(generation=3), value=before)
