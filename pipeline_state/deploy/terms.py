@@ -13,12 +13,18 @@ from pipeline_state.model.pipelines import Cluster, Release
 
 @dataclass(frozen=True, slots=True)
 class Install:
-    """One release to bring to one commit. The promotion's id makes a second delivery of it recognisable."""
+    """One release to bring to one commit. The promotion's id makes a second delivery of it recognisable.
+
+    force_conflicts: whether to take over fields that others manage. verified: the release's last revision that our own
+    records know to have become ready; 0 when they know of none.
+    """
 
     release: Release
     cluster: Cluster
     commit: str
     promotion_id: str
+    force_conflicts: bool = False
+    verified: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,14 +70,32 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
+class Verification:
+    """What must be so, once a release is ready, for its deployment to count: a URL that answers, or a gate that opens.
+
+    url: http(s), to be answered with 2xx. gate: a gate of the commit, declared by its pipeline. One of them is given.
+    within: seconds it may take.
+    """
+
+    url: str = ""
+    gate: str = ""
+    within: int = 300
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """A Helm release.
 
-    chart: a directory bundled with the installer ("charts/web"), a .tgz (path or https URL) or an OCI reference ("oci://…").
+    chart: a directory bundled with the installer ("charts/web"), a .tgz (https or s3 URL) or an OCI reference ("oci://…").
     version: the chart's version, for OCI references without a tag or digest.
-    values: chart values, plain JSON data.
+    values: chart values, plain JSON data; a map {"from_secret": name, "key": …} or {"from_parameter": name} stands for
+        a text that the installer alone reads.
     image_tag: dotted path of the value that becomes the commit, e.g. "image.tag".
-    timeout: seconds Helm may take until the release is ready.
+    image: the image's repository without tag, "registry.example.com/web", to be asked for the commit before Helm is
+        started; empty asks nobody.
+    registry_secret: a Secrets Manager secret with a Docker config.json, for the registries of chart and image.
+    timeout: seconds until the release must be ready.
+    test: whether `helm test` must pass as well. verify: what must be so after that.
     digest: "sha256:<hex>" of the only chart that may be installed; empty for whatever is found there. A promotion that
         goes back has it, a definition never.
     """
@@ -90,11 +108,17 @@ class Release:
     image_tag: str = "image.tag"
     timeout: int = 300
     digest: str = ""
+    image: str = ""
+    registry_secret: str = ""
+    test: bool = False
+    verify: Verification | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Release:
-        """The inverse of `asdict`."""
-        return cls(**data)
+        """The inverse of `asdict`; keys that a later version added are ignored."""
+        known = {name: data[name] for name in cls.__slots__ if name in data}
+        verify = known.get("verify")
+        return cls(**{**known, "verify": Verification(**verify) if verify else None})
 
 
 class Policy(StrEnum):
@@ -134,6 +158,9 @@ class Environment:
     after: environments of the same pipeline that must have the commit first.
     gates: names of the gates it needs, declared in its pipeline.
     soak: seconds that a commit must have been deployed, without failure, in each environment before this one.
+    in_order: whether each release waits for the one before it to be deployed; otherwise all begin at once.
+    rollback_together: whether a release that fails takes back those that were deployed with it.
+    force_conflicts: whether Helm takes over fields that others manage (server-side apply, Helm 4).
     """
 
     name: str
@@ -144,6 +171,9 @@ class Environment:
     policy: Policy = Policy.NEWEST
     soak: int = 0
     freezes: tuple[FreezeWindow, ...] = ()
+    in_order: bool = False
+    rollback_together: bool = False
+    force_conflicts: bool = False
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Environment:
@@ -157,6 +187,9 @@ class Environment:
             policy=Policy(data.get("policy", Policy.NEWEST)),
             soak=int(data.get("soak", 0)),
             freezes=tuple(FreezeWindow.from_dict(window) for window in data.get("freezes", ())),
+            in_order=bool(data.get("in_order", False)),
+            rollback_together=bool(data.get("rollback_together", False)),
+            force_conflicts=bool(data.get("force_conflicts", False)),
         )
 
 

@@ -34,6 +34,7 @@ class Promotion:
         releases of the environment, this one among them.
     by: "gatestream", or the person who asked for it. reason: theirs.
     override: whether it goes ahead although the environment is frozen. freezes: windows in which it does not otherwise.
+    in_order, rollback_together, force_conflicts: of the environment.
     traceparent: the W3C trace context of whoever speaks about the promotion now; empty when there is none.
     """
 
@@ -55,6 +56,9 @@ class Promotion:
     reason: str = ""
     override: bool = False
     freezes: tuple[FreezeWindow, ...] = ()
+    in_order: bool = False
+    rollback_together: bool = False
+    force_conflicts: bool = False
     traceparent: str = ""
 
     @property
@@ -94,14 +98,17 @@ class Promotion:
             environment=data["environment"],
             environment_key=data["environment_key"],
             generation=int(data["generation"]),
-            release=Release.from_dict(_known(Release, data["release"])),
-            cluster=Cluster(**_known(Cluster, data["cluster"])),
+            release=Release.from_dict(data["release"]),
+            cluster=Cluster(**{name: data["cluster"][name] for name in Cluster.__slots__ if name in data["cluster"]}),
             releases=tuple(data["releases"]),
             by=data["by"],
             action=Action(data.get("action", Action.PROMOTE)),
             reason=data.get("reason", ""),
             override=bool(data.get("override", False)),
             freezes=tuple(FreezeWindow.from_dict(window) for window in data.get("freezes", ())),
+            in_order=bool(data.get("in_order", False)),
+            rollback_together=bool(data.get("rollback_together", False)),
+            force_conflicts=bool(data.get("force_conflicts", False)),
             traceparent=traceparent,
         )
 
@@ -123,7 +130,3 @@ def with_digest(promotion: Promotion, digest: Any) -> Promotion:
     if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
         return promotion
     return replace(promotion, release=replace(promotion.release, digest=digest))
-
-
-def _known(of: type[Release | Cluster], data: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: data[name] for name in of.__slots__ if name in data}

@@ -170,6 +170,9 @@ def _promotions(it: _Claim) -> list[Promotion]:
             reason=it.order.reason,
             override=it.order.override,
             freezes=it.environment.freezes,
+            in_order=it.environment.in_order,
+            rollback_together=it.environment.rollback_together,
+            force_conflicts=it.environment.force_conflicts,
         )
         for release in releases
     ]

@@ -118,7 +118,10 @@ def test_a_promotion_from_before_charts_had_digests_may_install_any() -> None:
     assert Promotion.from_dict(written | {"release": older}, "00-1-2-01").release == replace(WEB, digest="")
 
 
-SINCE_THE_FIRST: dict[str, Any] = {"action": Action.PROMOTE, "reason": "", "override": False, "freezes": ()}
+SINCE_THE_FIRST: dict[str, Any] = {
+    **{"action": Action.PROMOTE, "reason": "", "override": False, "freezes": ()},
+    **{"in_order": False, "rollback_together": False, "force_conflicts": False},
+}
 
 
 def test_a_promotion_of_the_first_version_is_read() -> None:

@@ -31,7 +31,10 @@ PROMOTION = Promotion(
     freezes=(WINDOW,),
     traceparent="00-1-2-01",
 )
-ADDED_LATER = ("action", "reason", "override", "freezes")
+ADDED_LATER = (
+    *("action", "reason", "override", "freezes"),
+    *("in_order", "rollback_together", "force_conflicts"),
+)
 
 
 def test_it_travels_as_json_but_for_its_trace() -> None:
