@@ -119,8 +119,13 @@ def test_a_promotion_from_before_charts_had_digests_may_install_any() -> None:
 
 
 SINCE_THE_FIRST: dict[str, Any] = {
-    **{"action": Action.PROMOTE, "reason": "", "override": False, "freezes": ()},
-    **{"in_order": False, "rollback_together": False, "force_conflicts": False},
+    "action": Action.PROMOTE,
+    "reason": "",
+    "override": False,
+    "freezes": (),
+    "in_order": False,
+    "rollback_together": False,
+    "force_conflicts": False,
 }
 
 
