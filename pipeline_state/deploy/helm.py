@@ -12,6 +12,7 @@ import shlex
 import shutil
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from pipeline_state import tracing
 from pipeline_state.deploy import digests, process, values
 from pipeline_state.deploy.clusters import Access
 from pipeline_state.deploy.command import Command, errors
-from pipeline_state.deploy.history import Revision, read_history
+from pipeline_state.deploy.history import Revision, RollBack, WayBack, read_history
 from pipeline_state.deploy.terms import Workspace
 from pipeline_state.faults import TemporaryFault
 from pipeline_state.model.pipelines import Release
@@ -28,6 +29,16 @@ _RETRY_SECONDS = 10.0
 
 LOOK_UP_SECONDS = 30.0
 """How long a look-up may take; a cluster that has not answered by then is not going to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """How to upgrade. waits: until everything is ready. goes_back: by itself, where it fails; that means waiting."""
+
+    description: str
+    waits: bool = True
+    goes_back: bool = True
+    force_conflicts: bool = False
 
 
 class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
@@ -55,21 +66,21 @@ class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
             return ()
 
     async def upgrade(
-        self, release: Release, chart: str, content: Mapping[str, Any], description: str
+        self, release: Release, chart: str, content: Mapping[str, Any], wanted: Upgrade
     ) -> dict[str, Any]:
-        """`helm upgrade --install`, back to where it was on failure; the new revision as Helm prints it.
+        """`helm upgrade --install`; the new revision as Helm prints it.
 
-        Helm 3 calls the flag for that --atomic; it refuses the other before doing anything.
+        Helm 3 calls the flag for going back on failure --atomic; it refuses the other before doing anything.
         """
         try:
-            return await self._upgrade(release, chart, content, description, "--rollback-on-failure")
+            return await self._upgrade(release, chart, content, wanted, "--rollback-on-failure")
         except errors.Error as error:
             if b"unknown flag: --rollback-on-failure" not in error.stderr:
                 raise
-        return await self._upgrade(release, chart, content, description, "--atomic")
+        return await self._upgrade(release, chart, content, wanted, "--atomic")
 
     async def _upgrade(
-        self, release: Release, chart: str, content: Mapping[str, Any], description: str, rollback: str
+        self, release: Release, chart: str, content: Mapping[str, Any], wanted: Upgrade, rollback: str
     ) -> dict[str, Any]:
         revision: dict[str, Any] = await self.install_or_upgrade(
             release.name,
@@ -78,13 +89,31 @@ class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
             namespace=release.namespace,
             create_namespace=True,
             version=release.version if chart.startswith("oci://") and not release.digest else None,
-            description=description,
-            wait=True,
-            atomic=True,
+            description=wanted.description,
+            wait=wanted.waits,
+            atomic=wanted.goes_back,
             atomic_arg=rollback,
+            force_conflicts=wanted.force_conflicts,
             timeout=self.timeout(release.timeout),
         )
         return revision
+
+    async def go(self, way: WayBack, release: Release) -> str:
+        """Roll back or uninstall without waiting for anything to be ready; what was done, as a sentence's end."""
+        target = {"namespace": release.namespace, "timeout": self.timeout()}
+        if isinstance(way, RollBack):
+            await self.rollback(release.name, way.revision, **target)
+            return f"rolled back to revision {way.revision}"
+        await self.uninstall(release.name, wait=True, **target)
+        return "uninstalled, there being nothing to go back to"
+
+    async def test(self, release: Release) -> None:
+        """`helm test`; raises pyhelm3's Error where it does not pass."""
+        await self.run(["test", release.name, "--namespace", release.namespace, "--timeout", self.timeout()])
+
+    def can_wait(self, seconds: float) -> bool:
+        """Whether so long a wait, and a rollback after it, fit into the budget."""
+        return seconds <= self._left() - self._margin
 
     def timeout(self, wanted: float = math.inf) -> str:
         """Helm's --timeout: as wanted, but so that a rollback still fits into the budget."""

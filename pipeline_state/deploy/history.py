@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline_state.model.pipelines import DIGEST
-
 _SUCCEEDED = frozenset({"deployed", "superseded"})
 _STUCK = frozenset({"pending-install", "pending-upgrade", "pending-rollback", "uninstalling"})
+
+_OURS = re.compile(
+    r"gatestream (?P<promotion>.*?)(?P<unwatched> unwatched)?"
+    r"(?: (?P<digest>sha256:[0-9a-f]{64}))?(?: values:(?P<values>[0-9a-f]{32}))?",
+    re.DOTALL,
+)
+_ROLLED_BACK = re.compile(r"Rollback to (\d+)")
+"""What Helm itself writes about a rollback: https://github.com/helm/helm/blob/v4.0.0/pkg/action/rollback.go"""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What the description of one of our revisions says.
+
+    unwatched: whether Helm did not wait for it to be ready, so that its status tells nothing of that. digest: the
+    chart's; values: `values.fingerprint` of what it was given; each empty where it was not known beforehand.
+    """
+
+    promotion: str
+    unwatched: bool = False
+    digest: str = ""
+    values: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +46,43 @@ class Revision:
     description: str
 
     @property
+    def marks(self) -> Marks | None:
+        """What we wrote into its description; None where somebody else made it."""
+        ours = _OURS.fullmatch(self.description)
+        if ours is None:
+            return None
+        return Marks(ours["promotion"], bool(ours["unwatched"]), ours["digest"] or "", ours["values"] or "")
+
+    @property
     def digest(self) -> str:
-        """The chart's digest, where the description ends with it."""
-        last = self.description.rpartition(" ")[2]
-        return last if DIGEST.fullmatch(last) else ""
+        """The chart's digest, where the description tells it."""
+        return self.marks.digest if self.marks else ""
+
+    @property
+    def back_to(self) -> int:
+        """The revision that this one is a rollback to; 0 for any other."""
+        match = _ROLLED_BACK.fullmatch(self.description)
+        return int(match[1]) if match else 0
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether Helm has carried it out."""
+        return self.status in _SUCCEEDED
 
 
 @dataclass(frozen=True, slots=True)
 class RollBack:
-    """The way out of a stuck release: back to the last revision that was ever ready."""
+    """The way back: to a revision that was ready."""
 
     revision: int
 
 
 @dataclass(frozen=True, slots=True)
 class Uninstall:
-    """The way out of a stuck release that was never ready: there is nothing to go back to."""
+    """The way back of a release that was never ready: there is nothing to go back to."""
+
+
+WayBack = RollBack | Uninstall
 
 
 def read_history(lines: Iterable[Mapping[str, Any]]) -> tuple[Revision, ...]:
@@ -50,27 +92,64 @@ def read_history(lines: Iterable[Mapping[str, Any]]) -> tuple[Revision, ...]:
     )
 
 
-def describe(promotion: str, digest: str = "") -> str:
-    """The description of a promotion's revision: its id, and its chart's digest where that is known beforehand."""
-    return f"gatestream {promotion} {digest}" if digest else f"gatestream {promotion}"
+def describe(marks: Marks) -> str:
+    """The description of a promotion's revision."""
+    unwatched = " unwatched" if marks.unwatched else ""
+    digest, values = f" {marks.digest}" if marks.digest else "", f" values:{marks.values}" if marks.values else ""
+    return f"gatestream {marks.promotion}{unwatched}{digest}{values}"
 
 
 def finished(revisions: Sequence[Revision], promotion: str) -> Revision | None:
-    """The revision of this promotion that became ready, if there is one.
+    """The revision of this promotion that became ready while Helm waited for it, if there is one.
 
     Superseded counts: somebody went on from there, and a late second delivery must not undo that.
     """
-    mine = (each for each in revisions if each.description == describe(promotion, each.digest))
-    return next((each for each in mine if each.status in _SUCCEEDED), None)
+    mine = (each for each in revisions if _is_of(each, promotion, unwatched=False))
+    return next((each for each in mine if each.has_succeeded), None)
+
+
+def applied(revisions: Sequence[Revision], promotion: str) -> Revision | None:
+    """The revision of this promotion that Helm has applied without waiting, while it is the latest one."""
+    if revisions and _is_of(revisions[-1], promotion, unwatched=True) and revisions[-1].has_succeeded:
+        return revisions[-1]
+    return None
+
+
+def running(revisions: Sequence[Revision], verified: int) -> Marks | None:
+    """What the release runs, where that is one of ours that is known to have become ready; verified: as of `good`."""
+    last = revisions[-1] if revisions else None
+    if last is None or last.status != "deployed" or not _is_good(last, revisions, verified):
+        return None
+    return _origin(last, revisions).marks
 
 
 def ever_ready(revisions: Sequence[Revision]) -> bool:
-    """Whether any revision was ready: the next one is an upgrade then, otherwise a first deployment."""
-    return any(revision.status in _SUCCEEDED for revision in revisions)
+    """Whether any revision was carried out: the next one is an upgrade then, otherwise a first deployment."""
+    return any(revision.has_succeeded for revision in revisions)
 
 
-def remedy(revisions: Sequence[Revision]) -> RollBack | Uninstall | None:
-    """What frees a release that a killed Helm left behind; None when it is free.
+def good(revisions: Sequence[Revision], verified: int = 0) -> Revision | None:
+    """The latest revision that is known to have become ready, if there is one.
+
+    verified: the last one of which our own records say so; 0 when they say nothing. Helm calls a revision deployed that
+    it did not wait for; such a one counts by those records alone.
+    """
+    return next((each for each in reversed(revisions) if _is_good(each, revisions, verified)), None)
+
+
+def way_back(revisions: Sequence[Revision], verified: int = 0, *, left: int = 0) -> WayBack:
+    """Where to go back to; left: the revision that failed. verified: as of `good`.
+
+    One that nobody knows to have been ready, for want of records, is still better than nothing at all.
+    """
+    others = [each for each in revisions if each.number != left]
+    carried_out = (each for each in reversed(others) if each.has_succeeded)
+    target = good(others, verified) or next(carried_out, None)
+    return RollBack(target.number) if target else Uninstall()
+
+
+def remedy(revisions: Sequence[Revision], verified: int = 0) -> WayBack | None:
+    """What frees a release that a killed Helm left behind; None when it is free. verified: as of `good`.
 
     Helm refuses every upgrade of a pending release ("another operation (install/upgrade/rollback) is in progress"), and
     its rollback, left to itself, takes the revision before even if that one failed. A half-removed release is removed
@@ -78,7 +157,29 @@ def remedy(revisions: Sequence[Revision]) -> RollBack | Uninstall | None:
     """
     if not revisions or revisions[-1].status not in _STUCK:
         return None
-    good = [revision.number for revision in revisions if revision.status in _SUCCEEDED]
-    if good and revisions[-1].status != "uninstalling":
-        return RollBack(good[-1])
-    return Uninstall()
+    return Uninstall() if revisions[-1].status == "uninstalling" else way_back(revisions, verified)
+
+
+def helm_goes_back_well(revisions: Sequence[Revision], verified: int = 0) -> bool:
+    """Whether Helm's own rollback on failure leads to where `way_back` does: it takes the latest it calls deployed."""
+    latest = next((each for each in reversed(revisions) if each.has_succeeded), None)
+    return latest is None or _is_good(latest, revisions, verified)
+
+
+def _is_good(revision: Revision, revisions: Sequence[Revision], verified: int) -> bool:
+    if not revision.has_succeeded:
+        return False
+    origin = _origin(revision, revisions)
+    was_awaited = origin.marks is None or not origin.marks.unwatched
+    return was_awaited or (verified != 0 and verified in {revision.number, origin.number})
+
+
+def _origin(revision: Revision, revisions: Sequence[Revision]) -> Revision:
+    """The revision that a rollback goes back to in the end; any other one is its own."""
+    before = next((each for each in revisions if each.number == revision.back_to), None)
+    return _origin(before, revisions) if before and before.number < revision.number else revision
+
+
+def _is_of(revision: Revision, promotion: str, *, unwatched: bool) -> bool:
+    marks = revision.marks
+    return marks is not None and (marks.promotion, marks.unwatched) == (promotion, unwatched)

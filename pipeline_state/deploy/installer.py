@@ -1,22 +1,24 @@
-"""One install from request to verdict: find the chart, reach the cluster, look the release up, free it, upgrade it."""
+"""One release to one commit: chart, cluster, look-up, upgrade. The lease is the caller's."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from pipeline_state import tracing
-from pipeline_state.deploy import charts, clusters
+from pipeline_state.deploy import charts, history, session
 from pipeline_state.deploy.charts import Chart
 from pipeline_state.deploy.command import errors
-from pipeline_state.deploy.helm import Helm
-from pipeline_state.deploy.history import Revision, RollBack, describe, ever_ready, finished, remedy
-from pipeline_state.deploy.terms import Deployed, Failed, Install, Workspace
-from pipeline_state.deploy.values import with_commit
-from pipeline_state.deploy.words import fault_of
+from pipeline_state.deploy.helm import Helm, Upgrade
+from pipeline_state.deploy.history import Marks, Revision
+from pipeline_state.deploy.terms import Action, Applied, Deployed, Failed, Install, Workspace
+from pipeline_state.deploy.values import fingerprint, with_commit
 from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.model.pipelines import Release
+from pipeline_state.model.rollout import Phase, phases_of
 
 _RETRY_SECONDS = 30.0
 
@@ -26,53 +28,109 @@ _RELEASE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,51}[a-z0-9])?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
-def install(request: Install, *, workspace: Workspace, budget_seconds: float) -> Deployed | Failed:
+def install(request: Install, *, workspace: Workspace, budget_seconds: float) -> Deployed | Applied | Failed:
     """Brings the release to the commit, within the budget, the rollback included.
 
-    At most two Helm processes, a look-up and an upgrade; one more where a killed Helm left the release stuck. Raises
-    TemporaryFault when the machine broke: the same request may succeed later.
+    Where the release may take longer to be ready than the budget lasts, it is applied only. At most two Helm processes,
+    a look-up and an upgrade; one more where a killed Helm left the release stuck, and one where Helm does not roll back
+    by itself. Raises TemporaryFault when the machine broke: the same request may succeed later.
     """
-    workspace.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    helm = None
+    work = None
+    workspace.open()
     try:
         _check_names(request.release)
         with tracing.span("chart", chart=charts.shown(request.release.chart)):
             chart = charts.find(request.release, workspace)
-        with clusters.access(request.cluster, workspace) as access:
-            helm = Helm(workspace, access, budget_seconds=budget_seconds)
-            return _run(helm, request, chart, access.secrets)
+        with session.helm(request.cluster, workspace, budget_seconds) as helm:
+            work = _Work(helm, request, chart)
+            return asyncio.run(work.deploy())
     except PermanentFault as fault:
-        return Failed(fault.reason, helm.seconds if helm else 0.0)
+        return Failed(fault.reason, work.helm.seconds, work.healed) if work else Failed(fault.reason, 0.0)
 
 
-def _run(helm: Helm, request: Install, chart: Chart, secrets: Sequence[str]) -> Deployed:
-    """The Helm part. Raises the two faults for everything Helm says no to."""
-    try:
-        return asyncio.run(_deploy(helm, request, chart))
-    except errors.CommandCancelledError as error:
-        fault = fault_of(error.stderr, secrets)
-        raise type(fault)(f"Helm was stopped when its time was up: {fault.reason}") from error
-    except errors.Error as error:
-        raise fault_of(error.stderr, secrets) from error
+@dataclass
+class _Work:
+    """One install under way. healed: what was done about a release that it found stuck."""
 
+    helm: Helm
+    request: Install
+    chart: Chart
+    healed: str = ""
 
-async def _deploy(helm: Helm, request: Install, chart: Chart) -> Deployed:
-    release = request.release
-    values = with_commit(release.values, release.image_tag, request.commit)
-    revisions = await _look_up(helm, release)
-    done = finished(revisions, request.promotion_id)
-    if done:
-        return Deployed("unchanged", done.number, done.chart, helm.seconds, done.digest)
-    await _free(helm, release, revisions)
-    revision = await helm.upgrade(release, chart.place, values, describe(request.promotion_id, chart.digest))
-    metadata = revision["chart"]["metadata"]
-    return Deployed(
-        action="upgraded" if ever_ready(revisions) else "deployed",
-        revision=revision["version"],
-        chart=f"{metadata['name']}-{metadata['version']}",
-        helm_seconds=helm.seconds,
-        digest=helm.pulled or chart.digest,
-    )
+    async def deploy(self) -> Deployed | Applied:
+        request, release = self.request, self.request.release
+        values = with_commit(release.values, release.image_tag, request.commit)
+        revisions = await _look_up(self.helm, release)
+        if done := self._done(revisions):
+            return done
+        await self._heal(revisions)
+        marks = Marks(
+            request.promotion_id,
+            unwatched=not self.helm.can_wait(release.timeout),
+            digest=self.chart.digest,
+            values=fingerprint(values),
+        )
+        if not request.anew and (same := self._same(revisions, marks)):
+            return same
+        revision = await self._upgrade(revisions, values, marks)
+        metadata = revision["chart"]["metadata"]
+        return self._told(revisions, revision["version"], f"{metadata['name']}-{metadata['version']}", marks)
+
+    def _done(self, revisions: Sequence[Revision]) -> Deployed | Applied | None:
+        """What an earlier delivery of this promotion has come to."""
+        promotion, release = self.request.promotion_id, self.request.release
+        if done := history.finished(revisions, promotion):
+            if phases_of(release) == (Phase.READY,):
+                return Deployed("unchanged", done.number, done.chart, self.helm.seconds, done.digest)
+        elif not (done := history.applied(revisions, promotion)):
+            return None
+        before = [each for each in revisions if each.number < done.number]
+        return self._told(before, done.number, done.chart, done.marks or Marks(promotion))
+
+    async def _heal(self, revisions: Sequence[Revision]) -> None:
+        """Free a release that a killed Helm left stuck; the upgrade that follows waits for it to be ready."""
+        way_out = history.remedy(revisions, self.request.verified)
+        if way_out:
+            done = await self.helm.go(way_out, self.request.release)
+            self.healed = f"it was left {revisions[-1].status} by a Helm that was killed; {done}"
+
+    def _same(self, revisions: Sequence[Revision], wanted: Marks) -> Deployed | None:
+        """The release as it runs, where that is just what is wanted; its chart has to be told by a digest."""
+        runs = history.running(revisions, self.request.verified) if not self.healed else None
+        if runs is None or not wanted.digest or (runs.digest, runs.values) != (wanted.digest, wanted.values):
+            return None
+        last = revisions[-1]
+        return Deployed("unchanged", last.number, last.chart, self.helm.seconds, runs.digest)
+
+    async def _upgrade(self, revisions: Sequence[Revision], values: Mapping[str, Any], marks: Marks) -> dict[str, Any]:
+        """The new revision as Helm prints it. Where Helm would go back to the wrong one, or not at all, we do."""
+        verified = self.request.verified
+        goes_back = not marks.unwatched and history.helm_goes_back_well(revisions, verified)
+        wanted = Upgrade(history.describe(marks), not marks.unwatched, goes_back, self.request.force_conflicts)
+        try:
+            return await self.helm.upgrade(self.request.release, self.chart.place, values, wanted)
+        except errors.Error as error:
+            if not goes_back:
+                await self._go_back(error, history.way_back(revisions, verified))
+            raise
+
+    async def _go_back(self, error: Any, way: history.WayBack) -> None:
+        """After a failed upgrade. If that fails, too, the next install of the release finds it, and heals it."""
+        try:
+            done = await self.helm.go(way, self.request.release)
+        except (errors.Error, TemporaryFault):
+            done = "not rolled back, since that failed, too"
+        error.stderr = error.stderr.rstrip() + f"; {done}".encode()
+
+    def _told(self, before: Sequence[Revision], revision: int, chart: str, marks: Marks) -> Deployed | Applied:
+        """What has come of it, as far as Helm has brought it. before: the revisions before it."""
+        action: Action = "upgraded" if history.ever_ready(before) else "deployed"
+        digest = self.helm.pulled or marks.digest
+        if not marks.unwatched and phases_of(self.request.release) == (Phase.READY,):
+            return Deployed(action, revision, chart, self.helm.seconds, digest, self.healed)
+        way = history.way_back(before, self.request.verified)
+        previous = way.revision if isinstance(way, history.RollBack) else 0
+        return Applied(action, revision, chart, self.helm.seconds, digest, previous, not marks.unwatched, self.healed)
 
 
 async def _look_up(helm: Helm, release: Release) -> tuple[Revision, ...]:
@@ -81,17 +139,6 @@ async def _look_up(helm: Helm, release: Release) -> tuple[Revision, ...]:
             return await helm.revisions(release)
         except errors.CommandCancelledError as error:
             raise TemporaryFault("the cluster did not answer Helm's look-up of the release", _RETRY_SECONDS) from error
-
-
-async def _free(helm: Helm, release: Release, revisions: Sequence[Revision]) -> None:
-    """Frees a release that a killed Helm left stuck, without waiting for readiness: the upgrade that follows does."""
-    way_out = remedy(revisions)
-    if way_out is None:
-        return
-    if isinstance(way_out, RollBack):
-        await helm.rollback(release.name, way_out.revision, namespace=release.namespace, timeout=helm.timeout())
-    else:
-        await helm.uninstall(release.name, namespace=release.namespace, timeout=helm.timeout(), wait=True)
 
 
 def _check_names(release: Release) -> None:

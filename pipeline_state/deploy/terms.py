@@ -16,7 +16,7 @@ class Install:
     """One release to bring to one commit. The promotion's id makes a second delivery of it recognisable.
 
     force_conflicts: whether to take over fields that others manage. verified: the release's last revision that our own
-    records know to have become ready; 0 when they know of none.
+    records know to have become ready; 0 when they know of none. anew: whether to install it although just that runs.
     """
 
     release: Release
@@ -25,6 +25,10 @@ class Install:
     promotion_id: str
     force_conflicts: bool = False
     verified: int = 0
+    anew: bool = False
+
+
+Action = Literal["deployed", "upgraded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +38,47 @@ class Deployed:
     digest: "sha256:<hex>" of that chart (its manifest's in a registry, its archive's or its folder's); empty where it
     cannot be told.
 
-    unchanged: this promotion was finished by an earlier delivery, and nothing ran again.
-    helm_seconds: what all Helm processes of this install took together.
+    unchanged: an earlier delivery has finished this promotion, or just this chart with just these values runs already;
+    nothing ran again. helm_seconds: what all Helm processes of this install took together. healed: what had to be put
+    right first, as a sentence.
     """
 
-    action: Literal["deployed", "upgraded", "unchanged"]
+    action: Action | Literal["unchanged"]
     revision: int
     chart: str
     helm_seconds: float
     digest: str = ""
+    healed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """Helm has applied the release, and whether it works is still to be seen.
+
+    is_ready: whether Helm has waited for it to be ready, so that tests and verification are what is left. previous: the
+    revision to go back to; 0 when there is none. The others: as of `Deployed`.
+    """
+
+    action: Action
+    revision: int
+    chart: str
+    helm_seconds: float
+    digest: str
+    previous: int
+    is_ready: bool
+    healed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The business said no: chart, values, cluster or readiness. Helm has rolled back; another try would end the same.
+    """The business said no: chart, values, cluster or readiness. It was rolled back; another try would end the same.
 
-    reason: Helm's own sentence, at most 1 KB, without secrets.
+    reason: Helm's own sentence, at most 1 KB, without secrets. healed: as of `Deployed`.
     """
 
     reason: str
     helm_seconds: float
+    healed: str = ""
 
 
 def _no_secrets(name: str) -> str:
@@ -78,3 +103,7 @@ class Workspace:
     fetch_secret: Callable[[str], str] = _no_secrets
     helm: str = "helm"
     environment: Mapping[str, str] = field(default_factory=dict)
+
+    def open(self) -> None:
+        """Make the directory, unless it is there."""
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -32,6 +33,11 @@ def _placed(values: Mapping[str, Any], keys: list[str], commit: str, path: str) 
             " name the place of the tag in pipelines.yaml, e.g. image.tag"
         )
     return {**values, key: _placed(below or {}, rest, commit, path)}
+
+
+def fingerprint(values: Mapping[str, Any]) -> str:
+    """What tells values apart, as 32 hex digits: the same for the same values, in whatever order."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def as_yaml(document: bytes) -> bytes:

@@ -20,7 +20,8 @@ import pytest
 
 from infra.local import cluster
 from pipeline_state import tracing
-from pipeline_state.deploy import Deployed, Failed, Install, Workspace, digests, install
+from pipeline_state.deploy import Applied, Deployed, Failed, Install, Workspace, digests, install
+from pipeline_state.deploy.values import fingerprint
 from pipeline_state.faults import TemporaryFault
 from pipeline_state.model.pipelines import Cluster, Release
 
@@ -49,8 +50,9 @@ class Shop:
         budget: float = BUDGET,
         cluster: Cluster = Cluster(),  # noqa: B008 - frozen
         **release: Any,
-    ) -> Deployed | Failed:
-        wanted = Release(**{"name": "web", "namespace": self.namespace, "chart": "charts/web"} | release)
+    ) -> Deployed | Applied | Failed:
+        usual = {"name": "web", "namespace": self.namespace, "chart": "charts/web", "timeout": 30}
+        wanted = Release(**usual | release)
         return install(Install(wanted, cluster, commit, promotion), workspace=self.workspace, budget_seconds=budget)
 
     def helm_runs(self) -> list[list[str]]:
@@ -121,13 +123,13 @@ def shop(embedded: cluster.Cluster, tmp_path: Path) -> Shop:
     return Shop(workspace, embedded, f"shop-{uuid.uuid4().hex[:12]}", log)
 
 
-def reason(verdict: Deployed | Failed) -> str:
+def reason(verdict: Deployed | Applied | Failed) -> str:
     assert isinstance(verdict, Failed), verdict
     assert 0 < len(verdict.reason.encode()) <= 1024
     return verdict.reason
 
 
-def deployed(verdict: Deployed | Failed) -> tuple[str, int, str]:
+def deployed(verdict: Deployed | Applied | Failed) -> tuple[str, int, str]:
     assert isinstance(verdict, Deployed), verdict
     assert verdict.helm_seconds > 0
     return verdict.action, verdict.revision, verdict.chart
@@ -238,6 +240,7 @@ def test_an_oci_registry_out_of_reach_is_tried_again_and_the_version_is_passed_o
 def test_helm_gets_these_flags_and_no_others(shop: Shop) -> None:
     shop.install("p1", timeout=20, version="ignored for a bundled chart", values={"password": "hush"})
     history, upgrade = shop.helm_runs()
+    sent = {"password": "hush", "image": {"tag": COMMITS[0]}}
     target = f"--kubeconfig={shop.cluster.kubeconfig}"
     assert history == ["history", "web", *words("--output json --max 256 --namespace"), shop.namespace, target]
     assert upgrade == [
@@ -247,7 +250,7 @@ def test_helm_gets_these_flags_and_no_others(shop: Shop) -> None:
         *words("--history-max 10 --install --output json --timeout 20s --values - --rollback-on-failure"),
         "--create-namespace",
         "--description",
-        f"gatestream p1 {digests.of_chart(str(CHARTS / 'web'))}",
+        f"gatestream p1 {digests.of_chart(str(CHARTS / 'web'))} values:{fingerprint(sent)}",
         "--namespace",
         shop.namespace,
         "--wait",
@@ -317,7 +320,7 @@ def test_nothing_is_written_outside_the_workspace(shop: Shop) -> None:
 def test_when_the_budget_ends_helm_is_asked_to_stop_and_rolls_back(shop: Shop) -> None:
     shop.install("p1", commit=COMMITS[0])
     patient = shop.with_helm('case $1 in upgrade) set -- "$@" --timeout 300s; esac; exec "$HELM" "$@"')
-    said = reason(patient.install("p2", commit=COMMITS[1], values=NEVER, budget=9.0))
+    said = reason(patient.install("p2", commit=COMMITS[1], values=NEVER, budget=9.0, timeout=5))
     assert "Helm was stopped when its time was up" in said
     assert shop.statuses() == ["superseded", "failed", "deployed"]
     assert shop.image() == f"registry.example.com/web:{COMMITS[0]}"
@@ -329,7 +332,7 @@ def test_a_helm_that_does_not_stop_is_killed_with_its_children_and_the_next_inst
         f"""[ $1 = upgrade ] || exec "$HELM" "$@"
         trap '' TERM; sleep 600 & echo $$ $! > "{pids}"; "$HELM" "$@"; wait"""
     )
-    said = reason(deaf.install("p1", values=NEVER, budget=3.0))
+    said = reason(deaf.install("p1", values=NEVER, budget=3.0, timeout=1))
     assert "Helm was stopped" in said
     assert [pid for pid in pids.read_text().split() if running(int(pid))] == []
     assert deployed(shop.install("p2"))
@@ -390,8 +393,21 @@ def test_pyhelm3_is_what_runs_helm(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_release_has_at_most_ten_revisions(shop: Shop) -> None:
     for number in range(12):
-        shop.install(f"p{number}")
+        shop.install(f"p{number}", commit=f"{number:040d}")
     assert len(shop.statuses()) == 10
+
+
+def test_what_runs_already_is_not_installed_again(shop: Shop) -> None:
+    shop.install("p1", commit=COMMITS[0])
+    assert deployed(shop.install("p2", commit=COMMITS[0])) == ("unchanged", 1, "web-0.1.0")
+    assert deployed(shop.install("p3", commit=COMMITS[0], values={"replicaCount": 3})) == ("upgraded", 2, "web-0.1.0")
+    assert shop.statuses() == ["superseded", "deployed"]
+
+
+def test_what_helm_has_gone_back_to_runs_already(shop: Shop) -> None:
+    shop.install("p1", commit=COMMITS[0])
+    reason(shop.install("p2", commit=COMMITS[1], values=FAILS))
+    assert deployed(shop.install("p3", commit=COMMITS[0])) == ("unchanged", 3, "web-0.1.0")
 
 
 def test_kubectl_sees_what_was_installed(shop: Shop) -> None:

@@ -7,14 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline_state.deploy.history import (
+    Marks,
     Revision,
     RollBack,
     Uninstall,
+    applied,
     describe,
     ever_ready,
     finished,
+    good,
+    helm_goes_back_well,
     read_history,
     remedy,
+    running,
+    way_back,
 )
 
 READY = ("deployed", "superseded")
@@ -88,7 +94,7 @@ DIGEST = "sha256:" + "0a" * 32
 
 
 def test_a_revision_is_known_by_its_promotion_and_tells_the_digest_it_was_described_with() -> None:
-    described = Revision(1, "deployed", "web-0.1.0", describe("p 1", DIGEST))
+    described = Revision(1, "deployed", "web-0.1.0", describe(Marks("p 1", digest=DIGEST)))
     assert finished([described], "p 1") is described
     assert finished([described], "p") is None
     assert described.digest == DIGEST
@@ -115,3 +121,110 @@ def test_helms_own_lines_are_read() -> None:
         "description": "gatestream p",
     }
     assert read_history([line]) == (Revision(3, "deployed", "web-0.1.0", "gatestream p"),)
+
+
+def told(*descriptions: str, last: str = "deployed") -> tuple[Revision, ...]:
+    """Revisions that Helm has carried out, by their descriptions; the last one with another status if given."""
+    statuses = [*["superseded"] * (len(descriptions) - 1), last][: len(descriptions)]
+    return tuple(
+        Revision(number, status, "web-1.0.0", description)
+        for number, (status, description) in enumerate(zip(statuses, descriptions, strict=True), 1)
+    )
+
+
+WATCHED, UNWATCHED = "gatestream p1", "gatestream p2 unwatched"
+
+
+@given(
+    promotion=st.text(min_size=1).filter(lambda text: not text.endswith(" unwatched") and "values:" not in text),
+    unwatched=st.booleans(),
+    digest=st.sampled_from(["", DIGEST]),
+    values=st.sampled_from(["", "0b" * 16]),
+)
+def test_what_is_described_is_read_again(promotion: str, unwatched: bool, digest: str, values: str) -> None:  # noqa: FBT001
+    marks = Marks(promotion.replace("sha256:", ""), unwatched, digest, values)
+    assert Revision(1, "deployed", "web-1.0.0", describe(marks)).marks == marks
+
+
+@pytest.mark.parametrize(
+    "descriptions,verified,expected",
+    [
+        ([WATCHED], 0, 1),
+        ([UNWATCHED], 0, None),
+        ([UNWATCHED], 1, 1),
+        ([WATCHED, UNWATCHED], 0, 1),
+        ([WATCHED, UNWATCHED], 2, 2),
+        ([WATCHED, UNWATCHED, "Rollback to 1"], 0, 3),
+        ([WATCHED, UNWATCHED, "Rollback to 2"], 0, 1),
+        ([WATCHED, UNWATCHED, "Rollback to 2"], 2, 3),
+        ([UNWATCHED, UNWATCHED, "Rollback to 1", "Rollback to 3"], 1, 4),
+        ([UNWATCHED, "Rollback to 9"], 0, 2),
+        (["Upgrade complete", UNWATCHED], 0, 1),
+        (["Rollback to 1"], 0, 1),
+    ],
+)
+def test_what_helm_did_not_wait_for_is_good_only_where_our_records_say_so(
+    descriptions: list[str], verified: int, expected: int | None
+) -> None:
+    found = good(told(*descriptions), verified)
+    assert (found.number if found else None) == expected
+
+
+@pytest.mark.parametrize(
+    "descriptions,left,expected",
+    [
+        ([WATCHED, UNWATCHED], 2, RollBack(1)),
+        ([UNWATCHED], 1, Uninstall()),
+        ([UNWATCHED, UNWATCHED], 2, RollBack(1)),
+        ([], 0, Uninstall()),
+    ],
+)
+def test_the_way_back_leads_to_what_was_ready_and_to_nothing_only_where_there_was_nothing(
+    descriptions: list[str], left: int, expected: RollBack | Uninstall
+) -> None:
+    assert way_back(told(*descriptions), left=left) == expected
+
+
+def test_helm_itself_goes_back_well_unless_the_latest_that_it_calls_deployed_was_not_waited_for() -> None:
+    cases = ([], [WATCHED], [WATCHED, UNWATCHED], [UNWATCHED, WATCHED])
+    assert [helm_goes_back_well(told(*each)) for each in cases] == [True, True, False, True]
+    assert helm_goes_back_well(told(WATCHED, UNWATCHED), verified=2)
+
+
+def test_a_stuck_release_goes_back_past_what_never_got_ready() -> None:
+    assert remedy(told(WATCHED, UNWATCHED, "Preparing upgrade", last="pending-upgrade")) == RollBack(1)
+
+
+def test_a_promotion_is_applied_while_its_unwatched_revision_is_the_latest() -> None:
+    assert [
+        bool(applied(told(*each), "p2")) for each in ([UNWATCHED], [UNWATCHED, "Rollback to 1"], [WATCHED], [])
+    ] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert applied(told(UNWATCHED, last="failed"), "p2") is None
+    assert finished(told(UNWATCHED), "p2") is None
+
+
+FULL = f"gatestream p1 {DIGEST} values:{'0b' * 16}"
+
+
+@pytest.mark.parametrize(
+    "revisions,verified,expected",
+    [
+        (told(FULL), 0, "p1"),
+        (told(FULL, "gatestream p2", "Rollback to 1"), 0, "p1"),
+        (told(FULL, last="failed"), 0, None),
+        (told(UNWATCHED), 0, None),
+        (told(UNWATCHED), 1, "p2"),
+        (told("Upgrade complete"), 0, None),
+        ((), 0, None),
+    ],
+)
+def test_what_a_release_runs_is_what_its_last_revision_goes_back_to(
+    revisions: tuple[Revision, ...], verified: int, expected: str | None
+) -> None:
+    found = running(revisions, verified)
+    assert (found.promotion if found else None) == expected

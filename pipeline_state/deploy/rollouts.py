@@ -1,0 +1,75 @@
+"""A release that Helm has applied: is it ready, does it pass its tests, and back to what was before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline_state import tracing
+from pipeline_state.deploy import history, session
+from pipeline_state.deploy.helm import Helm
+from pipeline_state.deploy.readiness import readiness
+from pipeline_state.deploy.terms import Install, Workspace
+from pipeline_state.faults import PermanentFault
+from pipeline_state.model.pipelines import Release
+from pipeline_state.model.rollout import Broken, Done, Seen
+
+_RELATED = "(related)"
+"""What Helm appends to the kind of the Pods that belong to a workload."""
+
+
+def look(request: Install, revision: int, *, workspace: Workspace, budget_seconds: float) -> Seen:
+    """Whether the release, as of a revision of it, is ready. Raises TemporaryFault where the cluster cannot say."""
+    with tracing.span("release look-up", release=request.release.name, namespace=request.release.namespace):
+        try:
+            with session.helm(request.cluster, workspace, budget_seconds) as helm:
+                status = asyncio.run(helm.status(request.release.name, namespace=request.release.namespace))
+        except PermanentFault as fault:
+            return Broken(fault.reason)
+    if status["version"] != revision:
+        return Broken(f"revision {status['version']} was made meanwhile, by somebody else")
+    resources = status["info"].get("resources") or {}
+    return readiness(_objects(resources, related=False), _objects(resources, related=True))
+
+
+def test(request: Install, *, workspace: Workspace, budget_seconds: float) -> Seen:
+    """Whether `helm test` passes, within the budget. Raises TemporaryFault when the machine broke."""
+    try:
+        with session.helm(request.cluster, workspace, budget_seconds) as helm:
+            asyncio.run(helm.test(request.release))
+    except PermanentFault as fault:
+        return Broken(f"helm test: {fault.reason}")
+    return Done()
+
+
+def roll_back(request: Install, revision: int, *, workspace: Workspace, budget_seconds: float) -> str:
+    """Take the release back from a revision to the last one that was ready; what was done, as a sentence's end.
+
+    Where the release has gone on from that revision, nothing. Raises TemporaryFault when the machine broke.
+    """
+    try:
+        with session.helm(request.cluster, workspace, budget_seconds) as helm:
+            return asyncio.run(_roll_back(helm, request.release, revision, request.verified))
+    except PermanentFault as fault:
+        return f"not rolled back: {fault.reason}"
+
+
+async def _roll_back(helm: Helm, release: Release, revision: int, verified: int) -> str:
+    revisions = await helm.revisions(release)
+    if stuck := history.remedy(revisions, verified):
+        return await helm.go(stuck, release)
+    if not revisions:
+        return "uninstalled already"
+    last = revisions[-1]
+    if last.number != revision:
+        return f"rolled back to revision {last.back_to} already" if last.back_to else "left as somebody else made it"
+    return await helm.go(history.way_back(revisions, verified, left=revision), release)
+
+
+def _objects(resources: Mapping[str, Any], *, related: bool) -> Iterator[Mapping[str, Any]]:
+    """The objects in `helm status --output json`, lists of them unfolded."""
+    for kind, found in resources.items():
+        if kind.endswith(_RELATED) is related:
+            for item in found:
+                yield from item.get("items", (item,))

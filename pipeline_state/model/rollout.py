@@ -1,0 +1,158 @@
+"""A rollout that outlasts its invocation: what is looked for next, and what follows from what was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from pipeline_state.model.pipelines import Release
+
+SOONEST, LATEST = 10, 300
+"""Seconds between two looks: a tenth of the time that has passed, within these bounds."""
+
+
+class Phase(StrEnum):
+    """What a rollout waits for; one after the other."""
+
+    READY = "ready"
+    """Everything that the chart made is ready."""
+
+    TEST = "test"
+    """`helm test` has passed."""
+
+    VERIFY = "verify"
+    """What the release is to be verified by says yes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """A release that Helm has applied and that has no verdict yet.
+
+    revision, chart, digest, action, healed, helm_seconds: as of `deploy.Deployed`. previous: the revision to go back
+    to; 0 when there was none that was ever verified. since, until: when its phase began and has to end, epoch seconds.
+    """
+
+    revision: int
+    chart: str
+    digest: str
+    action: str
+    previous: int
+    since: float
+    until: float
+    phase: Phase = Phase.READY
+    healed: str = ""
+    helm_seconds: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Rollout:
+        """The inverse of `to_dict`; keys that a later version added are ignored."""
+        known = {name: data[name] for name in cls.__slots__ if name in data}
+        return cls(**{**known, "phase": Phase(data["phase"])})
+
+    def entering(self, phase: Phase, release: Release, now: float) -> Rollout:
+        """The same in another phase, from now on."""
+        return replace(self, phase=phase, since=now, until=now + seconds_of(phase, release))
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What the phase waits for has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """It has not come yet, and may still. why: what is missing."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """It will not come. why: as the cluster, the test or the gate says it."""
+
+    why: str
+
+
+Seen = Done | Pending | Broken
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """The phase has ended well: on to the next one."""
+
+    rollout: Rollout
+
+
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """Nothing to do for so many seconds."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The deployment counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoBack:
+    """The deployment has failed, and is to be rolled back."""
+
+    reason: str
+
+
+Step = Enter | LookAgain | Verified | GoBack
+
+
+def phases_of(release: Release) -> tuple[Phase, ...]:
+    """What a release has to go through."""
+    wanted = {Phase.READY: True, Phase.TEST: release.test, Phase.VERIFY: release.verify is not None}
+    return tuple(phase for phase, is_wanted in wanted.items() if is_wanted)
+
+
+def seconds_of(phase: Phase, release: Release) -> int:
+    """How long a phase may take; tests have what is left of their invocation, and the release's timeout at most."""
+    return release.verify.within if phase is Phase.VERIFY and release.verify else release.timeout
+
+
+def next_step(rollout: Rollout, release: Release, seen: Seen, now: float) -> Step:
+    """What follows from what was seen at a time (epoch seconds)."""
+    match seen:
+        case Broken(why):
+            return GoBack(why)
+        case Pending(why) if now >= rollout.until:
+            return GoBack(f"{_OVERDUE[rollout.phase]} within {_duration(rollout.until - rollout.since)}: {why}")
+        case Pending():
+            return LookAgain(delay(rollout, now))
+    later = (
+        phases_of(release)[phases_of(release).index(rollout.phase) + 1 :] if rollout.phase in phases_of(release) else ()
+    )
+    return Enter(rollout.entering(later[0], release, now)) if later else Verified()
+
+
+def delay(rollout: Rollout, now: float) -> int:
+    """Seconds until the next look: the longer it has taken, the longer; but not beyond the end of the phase."""
+    patience = min(LATEST, max(SOONEST, int((now - rollout.since) / 10)))
+    return max(1, min(patience, int(rollout.until - now) + 1))
+
+
+_OVERDUE = {
+    Phase.READY: "not ready",
+    Phase.TEST: "helm test did not end",
+    Phase.VERIFY: "not verified",
+}
+
+
+def _duration(seconds: float) -> str:
+    whole = round(seconds)
+    for size, unit in ((3600, "h"), (60, "m")):
+        if whole >= size and whole % size == 0:
+            return f"{whole // size}{unit}"
+    return f"{whole}s"
