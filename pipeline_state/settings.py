@@ -41,6 +41,7 @@ class Settings:
     dead_letter_queue_url: str = ""
     gate_events_queue_url: str = ""
     installs_queue_url: str = ""
+    rollouts_queue_url: str = ""
     github_secrets_arn: str = ""
     circleci_secrets_arn: str = ""
     github_redelivery_arn: str = ""

@@ -1,4 +1,4 @@
-"""What the promoter and the installer say: promoted, started, superseded, errored, failed, deployed.
+"""What promoter and installer say: promoted, withdrawn, started, applied, superseded, errored, failed, deployed.
 
 All are CDEvents 0.5.1 documents inside CloudEvents. `service deployed`, `upgraded` and `rolledback` are CDEvents' own,
 and their schema closes `subject.content`, so ours goes to `customData`; the others are custom, their content is free.
@@ -7,7 +7,7 @@ https://github.com/cdevents/spec/blob/v0.5.1/continuous-deployment.md, …/custo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 from urllib.parse import quote
@@ -18,7 +18,9 @@ from pipeline_state.faults import PermanentFault
 from pipeline_state.model.promotion import Promotion
 
 PROMOTED = "dev.cdeventsx.gatestream-release.promoted.0.1.0"
+WITHDRAWN = "dev.cdeventsx.gatestream-release.withdrawn.0.1.0"
 STARTED = "dev.cdeventsx.gatestream-release.started.0.1.0"
+APPLIED = "dev.cdeventsx.gatestream-release.applied.0.1.0"
 SUPERSEDED = "dev.cdeventsx.gatestream-release.superseded.0.1.0"
 ERRORED = "dev.cdeventsx.gatestream-release.errored.0.1.0"
 FAILED = "dev.cdeventsx.gatestream-release.failed.0.1.0"
@@ -27,13 +29,14 @@ UPGRADED = "dev.cdevents.service.upgraded.0.3.0"
 ROLLED_BACK = "dev.cdevents.service.rolledback.0.3.0"
 
 Action = Literal["deployed", "upgraded", "rolledback"]
-Kind = Literal["started", "superseded", "errored", "failed", "deployed"]
+Kind = Literal["started", "applied", "superseded", "errored", "failed", "deployed"]
 
 _CDEVENTS_VERSION = "0.5.1"
 _SCHEMA = 1
 _ACTION_TYPES: dict[Action, str] = {"deployed": DEPLOYED, "upgraded": UPGRADED, "rolledback": ROLLED_BACK}
 _KINDS: dict[str, Kind] = {
     STARTED: "started",
+    APPLIED: "applied",
     SUPERSEDED: "superseded",
     ERRORED: "errored",
     FAILED: "failed",
@@ -44,11 +47,23 @@ _KINDS: dict[str, Kind] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Course:
+    """How an installation went. seconds: from its start to its verdict; 0 where nobody tells.
+
+    healed: what had to be put right first, as a sentence; empty where nothing had to.
+    """
+
+    seconds: float = 0.0
+    healed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
-    """What the installer reports about a promotion. reason: of failed and superseded; the others: of deployed.
+    """What the installer reports about a promotion. reason: of all but started and deployed; the others: of deployed.
 
     revision: the release's Helm revision. chart: name and version as Helm prints them, "web-1.2.3".
-    digest: of that chart; empty where it cannot be told, and in events of older versions.
+    digest: of that chart; empty where it cannot be told, and in events of older versions. course: of failed as
+    well.
     """
 
     promotion: Promotion
@@ -58,6 +73,7 @@ class Deployment:
     revision: int = 0
     chart: str = ""
     digest: str = ""
+    course: Course = Course()
 
 
 def promoted(promotion: Promotion, *, at: datetime) -> CloudEvent:
@@ -68,16 +84,35 @@ def promoted(promotion: Promotion, *, at: datetime) -> CloudEvent:
     return _event(promotion, PROMOTED, promotion.id, source, at, {"id": subject, "source": source, "content": content})
 
 
+def withdrawn(promotion: Promotion, *, at: datetime, reason: str) -> CloudEvent:
+    """The fact that a promotion no longer counts, although its release is deployed: to be rolled back."""
+    source = _pipeline_source(promotion)
+    subject = f"{promotion.repo}@{promotion.commit} → {promotion.environment}"
+    content = {"schema": _SCHEMA, "promotion": promotion.to_dict(), "reason": reason}
+    about = {"id": subject, "source": source, "content": content}
+    return _event(promotion, WITHDRAWN, f"{promotion.id}-withdrawn", source, at, about)
+
+
 def read_promotion(event: CloudEvent) -> Promotion:
-    """The inverse of `promoted`. Raises PermanentFault when the event is not one, or not whole."""
-    if event.get_type() != PROMOTED:
+    """The promotion of `promoted` and `withdrawn`. Raises PermanentFault when it is neither, or not whole."""
+    if event.get_type() not in {PROMOTED, WITHDRAWN}:
         raise PermanentFault(f"event {event.get_id()} has type {event.get_type()}, expected {PROMOTED}")
     return _promotion(event, _ours(event))
+
+
+def why_withdrawn(event: CloudEvent) -> str | None:
+    """The reason of `withdrawn`; None for `promoted`. Raises PermanentFault when the event is not whole."""
+    return str(_ours(event).get("reason", "")) if event.get_type() == WITHDRAWN else None
 
 
 def started(promotion: Promotion, *, at: datetime) -> CloudEvent:
     """The installer has begun. at: time zone aware."""
     return _release_event(promotion, STARTED, at, {})
+
+
+def applied(promotion: Promotion, *, at: datetime, reason: str) -> CloudEvent:
+    """Helm has applied the release, and whether it works is being watched. reason: what is still to come."""
+    return _release_event(promotion, APPLIED, at, {"reason": reason})
 
 
 def superseded(promotion: Promotion, *, at: datetime, by: int) -> CloudEvent:
@@ -91,21 +126,28 @@ def errored(promotion: Promotion, *, at: datetime, reason: str) -> CloudEvent:
     return _release_event(promotion, ERRORED, at, {"reason": reason})
 
 
-def failed(promotion: Promotion, *, at: datetime, reason: str) -> CloudEvent:
+def failed(promotion: Promotion, *, at: datetime, reason: str, course: Course = Course()) -> CloudEvent:
     """The installer has given up. reason: one that a person can read, Helm's own sentence where there is one."""
-    return _release_event(promotion, FAILED, at, {"reason": reason})
+    return _release_event(promotion, FAILED, at, {"reason": reason} | _told(course))
 
 
 def deployed(
-    promotion: Promotion, *, at: datetime, action: Action, revision: int, chart: str, digest: str = ""
+    promotion: Promotion,
+    *,
+    at: datetime,
+    action: Action,
+    revision: int,
+    chart: str,
+    digest: str = "",
+    course: Course = Course(),
 ) -> CloudEvent:
     """The release runs the commit. action: whether it is new, was changed, or went back to what it was before."""
-    told = {"revision": revision, "chart": chart} | ({"digest": digest} if digest else {})
+    told = {"revision": revision, "chart": chart} | ({"digest": digest} if digest else {}) | _told(course)
     return _release_event(promotion, _ACTION_TYPES[action], at, told)
 
 
 def read_deployment(event: CloudEvent) -> Deployment:
-    """The inverse of the five above. Raises PermanentFault when the event is none of them, or not whole."""
+    """The inverse of the six above. Raises PermanentFault when the event is none of them, or not whole."""
     kind = _KINDS.get(event.get_type())
     if kind is None:
         raise PermanentFault(f"event {event.get_id()} has type {event.get_type()}, which no installer sends")
@@ -121,7 +163,17 @@ def read_deployment(event: CloudEvent) -> Deployment:
         revision=revision,
         chart=str(ours.get("chart", "")),
         digest=str(ours.get("digest", "")),
+        course=Course(_seconds(ours.get("seconds")), str(ours.get("healed", ""))),
     )
+
+
+def _told(course: Course) -> dict[str, Any]:
+    """What there is to tell of it."""
+    return {name: value for name, value in asdict(course).items() if value}
+
+
+def _seconds(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _release_event(promotion: Promotion, type_: str, at: datetime, ours: dict[str, Any]) -> CloudEvent:
@@ -130,7 +182,7 @@ def _release_event(promotion: Promotion, type_: str, at: datetime, ours: dict[st
     subject: dict[str, Any] = {"id": promotion.release.name, "source": source}
     custom = {"schema": _SCHEMA, "promotion": promotion.to_dict()} | ours
     event_id = f"{promotion.id}-{_KINDS[type_]}"
-    if type_ in (STARTED, SUPERSEDED, ERRORED, FAILED):
+    if type_ in (STARTED, APPLIED, SUPERSEDED, ERRORED, FAILED):
         return _event(promotion, type_, event_id, source, at, subject | {"content": custom})
     content = {"environment": {"id": promotion.environment_key}, "artifactId": _artifact(promotion)}
     return _event(promotion, type_, event_id, source, at, subject | {"content": content}, custom)

@@ -34,12 +34,17 @@ class Queue:
     url: str
     client: Callable[[], SQSClient]
 
-    def send(self, body: str, attributes: Attributes | None = None, deduplication_id: str = "") -> None:
+    def send(
+        self, body: str, attributes: Attributes | None = None, deduplication_id: str = "", delay_seconds: int = 0
+    ) -> None:
         """Raises TemporaryFault when SQS does not take the message. In a FIFO queue each is a group of its own.
 
-        deduplication_id: what a FIFO queue takes once in five minutes; the body unless given.
+        deduplication_id: what a FIFO queue takes once in five minutes; the body unless given. delay_seconds: until it
+        can be received, 900 at most; a FIFO queue has that for all of its messages only.
         """
         message: dict[str, Any] = {"MessageBody": body, "MessageAttributes": attributes or {}}
+        if delay_seconds:
+            message["DelaySeconds"] = delay_seconds
         if self.url.endswith(".fifo"):
             digest = hashlib.sha256(body.encode()).hexdigest()
             message |= {"MessageGroupId": digest, "MessageDeduplicationId": deduplication_id or digest}

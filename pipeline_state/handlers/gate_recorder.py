@@ -41,7 +41,7 @@ KINDS = {
 MOST_PATHS, LONGEST_PATHS = 200, 8192
 """How many of a push's paths the journal keeps, and how many bytes of them: what has more is not wholly known there."""
 
-OUTCOMES = {"deployed": "TRUE", "failed": "FALSE", "errored": ""}
+OUTCOMES = {"deployed": "TRUE", "failed": "FALSE", "errored": "", "applied": ""}
 """What the deployed gate says after each kind of result; an error leaves it pending, with the reason."""
 
 
@@ -123,7 +123,7 @@ class GateRecorder:
             "generation": promotion.generation,
             "outcome": told.kind,
             "reason": told.reason,
-            **({"digest": told.digest} if told.digest else {}),
+            **{key: value for key, value in _measured(told).items() if value},
         }
         happening = self._happening(event, promotion.repo, promotion.commit, what)
         if told.kind not in OUTCOMES:
@@ -156,6 +156,17 @@ class GateRecorder:
             written_at=format_time(self.now()),
             what=what,
         )
+
+
+def _measured(told: Deployment) -> dict[str, Any]:
+    """What the journal tells of a release where the installer knows it."""
+    return {
+        "digest": told.digest,
+        "revision": told.revision,
+        "chart": told.chart,
+        "seconds": told.course.seconds,
+        "healed": told.course.healed,
+    }
 
 
 def handler() -> Handle:

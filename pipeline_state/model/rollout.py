@@ -31,7 +31,8 @@ class Rollout:
     """A release that Helm has applied and that has no verdict yet.
 
     revision, chart, digest, action, healed, helm_seconds: as of `deploy.Deployed`. previous: the revision to go back
-    to; 0 when there was none that was ever verified. since, until: when its phase began and has to end, epoch seconds.
+    to; 0 when there was none that was ever verified. begun: when the installation was; since, until: when its phase
+    began and has to end; all in epoch seconds.
     """
 
     revision: int
@@ -39,6 +40,7 @@ class Rollout:
     digest: str
     action: str
     previous: int
+    begun: float
     since: float
     until: float
     phase: Phase = Phase.READY

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from pynamodb.exceptions import DoesNotExist, PynamoDBException
@@ -36,12 +37,15 @@ if TYPE_CHECKING:
     from pynamodb.expressions.update import Action
 
 
-_LEASE, _HOLDER, _OUTCOME = "lease:", "lease_generation:", "outcome:"
+LEASE, HOLDER, ROLLOUT = "lease:", "lease_generation:", "rollout:"
+_OUTCOME, _VERIFIED = "outcome:", "verified:"
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The lease is ours until its deadline."""
+    """The lease is ours until its deadline. verified: the last revision known to have become ready; 0 if none is."""
+
+    verified: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +61,14 @@ class Overtaken:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The promotion was carried out before. outcome: what `finish` was given. parked: as above."""
+    """The promotion was carried out before. outcome: what `finish` was given. parked: as above.
+
+    outcomes: of all releases of the promotion that have one, by name.
+    """
 
     outcome: Mapping[str, Any]
     parked: str | None
+    outcomes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +84,28 @@ class Busy:
 
 
 @dataclass(frozen=True, slots=True)
+class Watched:
+    """The promotion has been applied itself, and whether it works is being watched, until a time (epoch seconds)."""
+
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
 class Barred:
     """The environment has been closed since the claim: the promotion waits until it is open again. why: a sentence."""
 
     why: str
 
 
-Lease = Taken | Overtaken | Finished | Busy | Barred
+Lease = Taken | Overtaken | Finished | Busy | Watched | Barred
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The lease is given back. parked: the event that waits for it, or "". outcomes: as of `Finished`."""
+
+    parked: str
+    outcomes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False)
 
 
 def take(promotion: Promotion, owner: str, now: float, until: float) -> Lease:
@@ -109,31 +132,47 @@ def _attempt(promotion: Promotion, owner: str, now: float, until: float) -> Leas
     refused = _refusal(promotion, raw, found.get(EVERYTHING, {}), owner, now)
     if refused:
         return refused
-    held = {_LEASE + release: owner, _HOLDER + release: promotion.generation, LEASED_UNTIL + release: int(until)}
-    unchanged = [as_read(raw, name) for name in ("generation", *CLOSING, DONE + release, _LEASE + release)]
-    return None if _update(promotion, set_all(held), all_of(unchanged)) is None else Taken()
+    held = {LEASE + release: owner, HOLDER + release: promotion.generation, LEASED_UNTIL + release: int(until)}
+    unchanged = [as_read(raw, name) for name in ("generation", *CLOSING, DONE + release, LEASE + release)]
+    taken = update(promotion, set_all(held), all_of(unchanged))
+    return None if taken is None else Taken(verified_revision(taken, release))
 
 
-def finish(promotion: Promotion, owner: str, outcome: Mapping[str, Any]) -> str | None:
-    """Give the lease back with how it went; the event parked meanwhile, or "". Raises TemporaryFault.
+def finish(promotion: Promotion, owner: str, outcome: Mapping[str, Any], verified: int | None = None) -> Ended | None:
+    """Give the lease back with how it went. Raises TemporaryFault.
 
-    outcome: plain JSON data, kept so that a repeated delivery can tell the same again. A lease that has passed to
-    somebody else by its deadline is left to them, with what is parked; then the answer is None.
+    outcome: plain JSON data, kept so that a repeated delivery can tell the same again. verified: the revision that is
+    known to have become ready, from now on; None where that has not changed. A lease that has passed to somebody else
+    by its deadline is left to them, with what is parked; then the answer is None.
     """
     release = promotion.release.name
     done = {DONE + release: promotion.generation, _OUTCOME + release: json.dumps(outcome)}
-    after = _update_unopposed(promotion, [*set_all(done), *_freed(release)], at(_LEASE + release) == to_raw(owner))
+    if verified is not None:
+        done[_VERIFIED + release] = verified
+    after = update_unopposed(promotion, [*set_all(done), *_freed(release)], at(LEASE + release) == to_raw(owner))
     if after is None:  # lost, or done already by a call whose answer got lost
-        after = _read(promotion)
+        after = read(promotion)
         if any(after.get(name) != to_raw(value) for name, value in done.items()):
             return None
-    return str(to_plain(after).get(PARKED + release, ""))
+    return Ended(parked_event(after, release), _outcomes(promotion, to_plain(after)))
+
+
+def finished(promotion: Promotion, now: float) -> Finished | None:
+    """How a promotion went, if it has been carried out. now: epoch seconds. Raises TemporaryFault."""
+    refused = _refusal(promotion, read(promotion), {}, "", now)
+    return refused if isinstance(refused, Finished) else None
+
+
+def verified_revision(raw: Raw, release: str) -> int:
+    """The last revision of a release that is known to have become ready, in an Environments item; 0 if none is."""
+    found = to_plain(raw).get(_VERIFIED + release)
+    return int(found) if isinstance(found, Decimal) else 0
 
 
 def give_back(promotion: Promotion, owner: str) -> None:
     """Give the lease back without a result, so that a retry finds it free. Raises TemporaryFault."""
     release = promotion.release.name
-    _update_unopposed(promotion, _freed(release), at(_LEASE + release) == to_raw(owner))
+    update_unopposed(promotion, _freed(release), at(LEASE + release) == to_raw(owner))
 
 
 def park(promotion: Promotion, event: str) -> None:
@@ -142,7 +181,7 @@ def park(promotion: Promotion, event: str) -> None:
     Raises TemporaryFault.
     """
     newest = at("generation") == to_raw(promotion.generation)
-    _update_unopposed(promotion, set_all({PARKED + promotion.release.name: event}), newest)
+    update_unopposed(promotion, set_all({PARKED + promotion.release.name: event}), newest)
 
 
 def parked_event(raw: Raw, release: str) -> str:
@@ -153,15 +192,15 @@ def parked_event(raw: Raw, release: str) -> str:
 def unpark(promotion: Promotion, event: str) -> None:
     """Forget a parked event once it is published again. Raises TemporaryFault."""
     name = PARKED + promotion.release.name
-    _update_unopposed(promotion, [at(name).remove()], at(name) == to_raw(event))
+    update_unopposed(promotion, [at(name).remove()], at(name) == to_raw(event))
 
 
-def _update_unopposed(promotion: Promotion, actions: Sequence[Action], condition: Condition) -> Raw | None:
-    """As `_update`, again where a claim comes in the way: a lease that is not given back blocks its release."""
-    return until_unopposed(lambda: _update(promotion, actions, condition))
+def update_unopposed(promotion: Promotion, actions: Sequence[Action], condition: Condition) -> Raw | None:
+    """As `update`, again where a claim comes in the way: a lease that is not given back blocks its release."""
+    return until_unopposed(lambda: update(promotion, actions, condition))
 
 
-def _update(promotion: Promotion, actions: Sequence[Action], condition: Condition) -> Raw | None:
+def update(promotion: Promotion, actions: Sequence[Action], condition: Condition) -> Raw | None:
     """The environment's item after a conditional update; None when the condition did not hold."""
     item = EnvironmentItem(promotion.pipeline, promotion.environment)
     try:
@@ -174,21 +213,34 @@ def _update(promotion: Promotion, actions: Sequence[Action], condition: Conditio
 
 
 def _freed(release: str) -> list[Action]:
-    return [at(name + release).remove() for name in (_LEASE, _HOLDER, LEASED_UNTIL)]
+    return [at(name + release).remove() for name in (LEASE, HOLDER, LEASED_UNTIL, ROLLOUT)]
+
+
+def _outcomes(promotion: Promotion, item: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What is known of the promotion's releases, this one's and those beside it."""
+    names = [name for name in promotion.releases if int(item.get(DONE + name, 0)) == promotion.generation]
+    return {name: json.loads(item[_OUTCOME + name]) for name in names}
+
+
+def watch(promotion: Promotion) -> str:
+    """The owner of a lease while nobody works on the release, and somebody looks at it from time to time."""
+    return f"watch of {promotion.id}"
 
 
 def _refusal(promotion: Promotion, raw: Raw, stop: Raw, owner: str, now: float) -> Lease | None:
     """Why a promotion does not get its release's lease from an environment as it was read; None if it does."""
     item, release, mine = to_plain(raw), promotion.release.name, promotion.generation
     until = int(item.get(LEASED_UNTIL + release, 0))
-    is_held = _LEASE + release in item and until >= int(now)
+    is_held = LEASE + release in item and until >= int(now)
     parked = None if is_held else item.get(PARKED + release)
     if int(item.get(DONE + release, 0)) == mine:
-        return Finished(json.loads(item[_OUTCOME + release]), parked)
+        return Finished(json.loads(item[_OUTCOME + release]), parked, _outcomes(promotion, item))
+    if is_held and item[LEASE + release] == watch(promotion):
+        return Watched(until)
     if int(item.get("generation", 0)) != mine:
         return Overtaken(int(item.get("generation", 0)), parked)
-    if is_held and item[_LEASE + release] != owner:
-        return Busy(until, same=int(item.get(_HOLDER + release, 0)) == mine)
+    if is_held and item[LEASE + release] != owner:
+        return Busy(until, same=int(item.get(HOLDER + release, 0)) == mine)
     return bar(promotion, raw, stop, datetime.fromtimestamp(now, UTC))
 
 
@@ -201,7 +253,7 @@ def bar(promotion: Promotion, raw: Raw, stop: Raw, now: datetime) -> Barred | No
     return Barred(Frozen(state.name, freeze.until, freeze.by, freeze.reason).state) if freeze else None
 
 
-def _read(promotion: Promotion) -> Raw:
+def read(promotion: Promotion) -> Raw:
     """The environment's item as it is; empty when there is none."""
     item = EnvironmentItem(promotion.pipeline, promotion.environment)
     try:

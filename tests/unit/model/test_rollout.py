@@ -28,7 +28,7 @@ from pipeline_state.model.rollout import (
 
 PLAIN = Release("web", "shop", "charts/web", timeout=7200)
 WHOLE = replace(PLAIN, test=True, verify=Verification(url="https://shop.example.com/health", within=900))
-BEGUN = Rollout(7, "web-0.1.0", "", "upgraded", previous=6, since=1000.0, until=8200.0)
+BEGUN = Rollout(7, "web-0.1.0", "", "upgraded", previous=6, begun=990.0, since=1000.0, until=8200.0)
 
 
 def test_a_rollout_is_ready_then_tested_then_verified() -> None:
