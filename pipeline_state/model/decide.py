@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import cached_property
 
@@ -28,6 +28,8 @@ from pipeline_state.model.order import Place
 from pipeline_state.model.pipelines import DEPLOYED_TO, Environment, Pipeline, Policy
 from pipeline_state.model.record import Claim, Record
 from pipeline_state.model.times import format_time, parse_time
+
+_LAST_SECOND = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
 
 
 def declared_gates(pipelines: Iterable[Pipeline]) -> frozenset[str]:
@@ -190,12 +192,19 @@ def _past(case: _Case, environment: Environment) -> Promoted | Superseded | NotA
             parked=parked,
             told_at=claim.told_at or "",
             repeats=claim.repeats,
+            busy_until="" if overtaken else _busy_until(state),
         )
     if isinstance(candidate, str):
         return NotACandidate(name, candidate, bool(case.record.problems))
     if case.sequence <= state.sequence:
         return Superseded(name, state.newest or state.head)
     return None
+
+
+def _busy_until(state: EnvironmentState) -> str:
+    """Until when somebody may be working on a release; a time that only people can have written counts as none."""
+    until = max(state.leased.values(), default=0)
+    return format_time(datetime.fromtimestamp(until, UTC)) if 0 < until <= _LAST_SECOND else ""
 
 
 def _cut_off(case: _Case, environment: Environment) -> Superseded | None:

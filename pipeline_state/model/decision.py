@@ -71,6 +71,7 @@ class Promoted(_About):
     parked: bool = False
     told_at: str = ""
     repeats: int = 0
+    busy_until: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -78,8 +79,9 @@ class Promoted(_About):
         return not self.then and (self.deployed is None or self.deployed.status is GateStatus.PENDING)
 
     def is_overdue(self, now: datetime) -> bool:
-        """Whether it was announced long ago, waits for nothing, and still has no result."""
-        since = parse_time(self.told_at or self.at)
+        """Whether it was announced long ago, nobody works on it, it waits for nothing, and still has no result."""
+        times = [parse_time(self.told_at or self.at), parse_time(self.busy_until)]
+        since = max((each for each in times if each), default=None)
         return self.published and self.is_open and not self.parked and since is not None and now - since > OVERDUE
 
     @property

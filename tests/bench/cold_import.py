@@ -20,6 +20,7 @@ GOALS = {
     "promoter": 1.7,
     "sweeper": 1.7,
     "helm_installer": 2.2,
+    "rollout_observer": 2.2,
 }
 FLOOR = """
 import time; begun = time.perf_counter()

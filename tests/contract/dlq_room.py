@@ -54,6 +54,8 @@ class DlqRoom:
                 "GitHubEventsUndelivered": self._queue("undelivered"),
                 "Installs": room.installs,
                 "InstallsDeadLetters": room.dead_installs,
+                "Rollouts": room.rollouts,
+                "RolloutsDeadLetters": room.dead_rollouts,
                 "PromotionEventsUndelivered": self._queue("undelivered-promotions.fifo", **FIFO),
                 "PromoterDeadLetters": room.dead_changes,
                 "FallbackEvents": self._queue("fallback"),

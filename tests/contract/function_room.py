@@ -43,6 +43,7 @@ class FunctionRoom:
         self.sns, self.sqs = ministack.client(endpoint, "sns"), ministack.client(endpoint, "sqs")
         self.events, self.dead_events = self._queue("events"), self._queue("events-dead")
         self.installs, self.dead_installs = self._queue("installs", **FIFO), self._queue("installs-dead", **FIFO)
+        self.rollouts, self.dead_rollouts = self._queue("rollouts"), self._queue("rollouts-dead")
         self.dead_changes = self._queue("changes-dead")
         self.promotions, self.deployments = self._topic("promotions.fifo", FifoTopic="true"), self._topic("deployments")
         self.subscribe(self.promotions, self.installs)
@@ -72,6 +73,7 @@ class FunctionRoom:
             "DEPLOYMENT_TOPIC_ARN": self.deployments,
             "GATE_EVENTS_QUEUE_URL": self.events,
             "INSTALLS_QUEUE_URL": self.installs,
+            "ROLLOUTS_QUEUE_URL": self.rollouts,
         }
 
     # what comes in

@@ -58,7 +58,7 @@ class Shop:
         return installer_app.install({"Records": records}, context)
 
     def pipeline(self, **release: Any) -> Pipeline:
-        web = replace(WEB, **{"namespace": self.namespace, **release})
+        web = replace(WEB, **{"namespace": self.namespace, "timeout": 30, **release})
         return pipeline(Environment("staging", ("build",), (), (web,), Cluster(context="gatestream-embedded")))
 
     def define(self, **release: Any) -> None:

@@ -11,7 +11,7 @@ from botocore.compat import HTTPHeaders
 from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.model.promotion import Promotion
 from pipeline_state.table import leases
-from pipeline_state.table.leases import Busy, Finished, Overtaken, Taken
+from pipeline_state.table.leases import Busy, Ended, Finished, Overtaken, Taken
 from pipeline_state.table.models import connection
 from tests.contract.table_room import A, B, TableRoom, pipeline, together
 
@@ -40,7 +40,7 @@ def take(promotion: Promotion, owner: str = "me", now: float = NOW) -> leases.Le
 
 def test_a_lease_is_taken_and_given_back_with_the_outcome(room: TableRoom, promotion: Promotion) -> None:
     assert take(promotion) == Taken()
-    assert leases.finish(promotion, "me", OUTCOME) == ""
+    assert leases.finish(promotion, "me", OUTCOME) == Ended("")
     assert take(promotion, "another") == Finished(OUTCOME, None)
     assert not [name for name in room.environment() if name.startswith("lease")]
 
@@ -95,7 +95,7 @@ def test_who_lost_the_lease_by_its_deadline_finishes_nothing(promotion: Promotio
     take(promotion, "slow")
     take(promotion, "next", LATER)
     assert leases.finish(promotion, "slow", OUTCOME) is None
-    assert leases.finish(promotion, "next", {"kind": "failed"}) == ""
+    assert leases.finish(promotion, "next", {"kind": "failed"}) == Ended("")
     assert leases.finish(promotion, "slow", OUTCOME) is None
     assert take(promotion) == Finished({"kind": "failed"}, None)
 
@@ -104,7 +104,7 @@ def test_finishing_twice_since_the_answer_got_lost_is_finishing_once(room: Table
     take(promotion)
     leases.park(newer(room), "the newer event")
     answers = [leases.finish(promotion, "me", OUTCOME), leases.finish(promotion, "me", OUTCOME)]
-    assert answers == ["the newer event", "the newer event"]
+    assert answers == [Ended("the newer event"), Ended("the newer event")]
 
 
 def test_what_is_parked_is_told_to_who_finishes_and_kept_until_unparked(room: TableRoom, promotion: Promotion) -> None:
@@ -112,7 +112,7 @@ def test_what_is_parked_is_told_to_who_finishes_and_kept_until_unparked(room: Ta
     second = newer(room)
     leases.park(second, "its event")
     assert take(promotion, "a duplicate") == Overtaken(2, None), "its holder will publish it"
-    assert leases.finish(promotion, "me", OUTCOME) == "its event"
+    assert leases.finish(promotion, "me", OUTCOME) == Ended("its event")
     assert take(promotion, "a retry") == Finished(OUTCOME, "its event")
     leases.unpark(second, "another event")
     assert take(promotion, "a retry") == Finished(OUTCOME, "its event")
@@ -130,7 +130,7 @@ def test_an_older_promotion_never_replaces_what_is_parked(room: TableRoom, promo
     take(promotion)
     leases.park(newer(room), "the newer event")
     leases.park(promotion, "a duplicate of the older one")
-    assert leases.finish(promotion, "me", OUTCOME) == "the newer event"
+    assert leases.finish(promotion, "me", OUTCOME) == Ended("the newer event")
 
 
 # what never happens locally
@@ -223,7 +223,7 @@ def test_a_lease_is_given_back_although_a_claim_comes_in_between(room: TableRoom
     take(promotion)
     status, body, _ = FAULTS["in conflict"]
     with answering(status, body, times=3):
-        assert leases.finish(promotion, "me", OUTCOME) == ""
+        assert leases.finish(promotion, "me", OUTCOME) == Ended("")
     assert take(promotion, "another") == Finished(OUTCOME, None)
     assert not [name for name in room.environment() if name.startswith("lease")]
 

@@ -15,7 +15,7 @@ import pytest
 
 from infra.local import ministack
 from pipeline_state.deploy import Deployed, Failed, Install, Workspace
-from pipeline_state.events.publish import Publisher
+from pipeline_state.events.publish import Publisher, Queue
 from pipeline_state.faults import TemporaryFault
 from pipeline_state.handlers import helm_installer
 from pipeline_state.handlers.batch import Batch, Handle, backing_off
@@ -24,6 +24,7 @@ from pipeline_state.handlers.helm_installer import HelmInstaller
 from pipeline_state.handlers.promoter import Promoter
 from pipeline_state.handlers.promotion import Promotions
 from pipeline_state.handlers.sweeper import Sweeper
+from pipeline_state.handlers.verdicts import Verdicts
 from pipeline_state.model.decide import on_request
 from pipeline_state.model.decision import Promote
 from pipeline_state.model.environments import Freeze
@@ -233,9 +234,8 @@ class WayRoom(FunctionRoom):
 
     def new_installer(self) -> Handle:
         installer = HelmInstaller(
-            publisher=Publisher(self.our_sns),
-            results_topic=self.deployments,
-            promotions_topic=self.promotions,
+            verdicts=Verdicts(Publisher(self.our_sns), self.deployments, self.promotions, self.clock),
+            rollouts=Queue(self.rollouts, lambda: self.our_sqs),
             workspace=Workspace(Path(), Path()),
             attempts=5,
             now=self.clock,

@@ -22,6 +22,7 @@ FUNCTIONS = {
     "gate_recorder": ("GateRecorder", "record_gates"),
     "promoter": ("Promoter", "promote"),
     "helm_installer": ("HelmInstaller", "install"),
+    "rollout_observer": ("RolloutObserver", "observe"),
 }
 
 STOPPED_WITHOUT = {
@@ -29,8 +30,8 @@ STOPPED_WITHOUT = {
     "chalice": set(FUNCTIONS),  # no routes and no event handlers
     "cloudevents": set(FUNCTIONS),  # no form in which events travel
     "beeline": set(FUNCTIONS),  # honeycomb-beeline: no spans
-    "pynamodb": {"gate_recorder", "promoter", "helm_installer"},  # no tables
-    "pyhelm3": {"helm_installer"},  # no Helm
+    "pynamodb": {"gate_recorder", "promoter", "helm_installer", "rollout_observer"},  # no tables
+    "pyhelm3": {"helm_installer", "rollout_observer"},  # no Helm
 }
 
 WITHOUT_A_PACKAGE = """

@@ -21,6 +21,7 @@ HANDLERS = {
     "GateRecorder": "record_gates",
     "Promoter": "promote",
     "HelmInstaller": "install",
+    "RolloutObserver": "observe",
 }
 
 

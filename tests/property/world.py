@@ -21,6 +21,7 @@ from pipeline_state.handlers.helm_installer import HelmInstaller
 from pipeline_state.handlers.promoter import Promoter
 from pipeline_state.handlers.promotion import Promotions
 from pipeline_state.handlers.sweeper import Sweeper
+from pipeline_state.handlers.verdicts import Verdicts
 from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.table import retry
 from pipeline_state.table.definitions import save_definitions
@@ -238,9 +239,8 @@ class World:
         self.promoter: Handle = Batch(self._loud(promoter), queue("changes")).changes
         self.sweeper = Sweeper(Promotions(Reader(), self.publisher, PROMOTIONS, self.time), self.time)
         self.installer = HelmInstaller(
-            self.publisher,
-            RESULTS,
-            PROMOTIONS,
+            Verdicts(self.publisher, RESULTS, PROMOTIONS, self.time),
+            Queue("rollouts", lambda: self.queues),  # type: ignore[arg-type, return-value]
             Workspace(Path("/nowhere"), Path("charts")),
             INSTALL_ATTEMPTS,
             self.time,

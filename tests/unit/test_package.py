@@ -26,6 +26,7 @@ def test_every_function_and_layer_of_the_template_is_found_with_its_folder() -> 
         "Promoter": "functions/promoter/",
         "Sweeper": "functions/sweeper/",
         "HelmInstaller": "functions/helm_installer/",
+        "RolloutObserver": "functions/rollout_observer/",
     }
 
 

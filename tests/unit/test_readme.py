@@ -46,5 +46,5 @@ def test_every_file_it_links_to_is_there() -> None:
 def test_its_numbers_of_parts_are_the_templates() -> None:
     template = yaml.load((ROOT / "template.yaml").read_text(), Loader=yaml.BaseLoader)  # noqa: S506 - no objects are made
     kinds = [resource["Type"] for resource in template["Resources"].values()]
-    assert kinds.count("AWS::Serverless::Function") == 7
+    assert kinds.count("AWS::Serverless::Function") == 8
     assert f"{kinds.count('AWS::CloudWatch::Alarm')} alarms" in README

@@ -34,6 +34,8 @@ FROM_QUEUES = [
     if event["Type"] == "SQS"
 ]
 
+RUN_HELM = ("HelmInstaller", "RolloutObserver")
+
 
 def target(value: Any) -> str:
     """The logical id that a !Ref, !GetAtt or !Sub "${Name.Attribute}…" refers to."""
@@ -54,6 +56,11 @@ def statements(role: str) -> list[dict[str, Any]]:
     return [s["Fn::If"][1] if "Fn::If" in s else s for s in found]
 
 
+def role_of(name: str) -> str:
+    """The logical id of a function's role."""
+    return target(FUNCTIONS[name]["Role"])
+
+
 def allowed(role: str) -> set[tuple[str, str]]:
     """Pairs of action and logical id."""
     return {
@@ -67,17 +74,18 @@ def allowed(role: str) -> set[tuple[str, str]]:
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_function_has_a_role_and_a_log_of_its_own(name: str) -> None:
     function = FUNCTIONS[name]
-    assert target(function["Role"]) == f"{name}Role"
+    sharers = RUN_HELM if name in RUN_HELM else (name,)
+    assert role_of(name) == f"{sharers[0]}Role"
     assert target(function["LoggingConfig"]["LogGroup"]) == f"{name}Logs"
-    logs = [pair for pair in allowed(f"{name}Role") if pair[0].startswith("logs:")]
-    assert {group for _, group in logs} == {f"{name}Logs"}
+    logs = [pair for pair in allowed(role_of(name)) if pair[0].startswith("logs:")]
+    assert {group for _, group in logs} == {f"{sharer}Logs" for sharer in sharers}
     assert TEMPLATE["Resources"][f"{name}Logs"]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_may_do_what_all_may_and_nothing_else_that_aws_manages(name: str) -> None:
     shared = {"Fn::If": ["HasSharedAccess", {"Ref": "SharedAccess"}, {"Ref": "AWS::NoValue"}]}
-    assert ROLES[f"{name}Role"]["ManagedPolicyArns"] == [shared]
+    assert ROLES[role_of(name)]["ManagedPolicyArns"] == [shared]
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -145,7 +153,7 @@ def test_every_handler_is_in_the_code_it_comes_from(name: str) -> None:
 @pytest.mark.parametrize("name, event", FROM_QUEUES, ids=[name for name, _ in FROM_QUEUES])
 def test_a_message_stays_hidden_until_its_function_must_be_done(name: str, event: dict[str, Any]) -> None:
     timeout = FUNCTIONS[name]["Timeout"]
-    needed = timeout + 60 if name == "HelmInstaller" else 6 * timeout
+    needed = timeout + 60 if name in RUN_HELM else 6 * timeout
     assert QUEUES[target(event["Queue"])]["VisibilityTimeout"] >= needed
     assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
@@ -158,7 +166,7 @@ def test_what_a_function_gives_up_goes_to_a_queue_of_the_same_kind_that_it_can_a
     dead_letters = target(queue["RedrivePolicy"]["deadLetterTargetArn"])
     assert QUEUES[dead_letters].get("FifoQueue", False) == queue.get("FifoQueue", False)
     assert target(FUNCTIONS[name]["Environment"]["Variables"]["DEAD_LETTER_QUEUE_URL"]) == dead_letters
-    assert ("sqs:SendMessage", dead_letters) in allowed(f"{name}Role")
+    assert ("sqs:SendMessage", dead_letters) in allowed(role_of(name))
 
 
 @pytest.mark.parametrize("name, event", FROM_QUEUES, ids=[name for name, _ in FROM_QUEUES])
@@ -170,21 +178,30 @@ def test_a_function_knows_which_attempt_is_its_last(name: str, event: dict[str, 
 @pytest.mark.parametrize("name, setting, queue", [
     ("GateRecorder", "GATE_EVENTS_QUEUE_URL", "GateEvents"),
     ("HelmInstaller", "INSTALLS_QUEUE_URL", "Installs"),
+    ("RolloutObserver", "ROLLOUTS_QUEUE_URL", "Rollouts"),
 ])  # fmt: skip
 def test_who_backs_off_may_hide_the_messages_of_its_queue(name: str, setting: str, queue: str) -> None:
     assert target(FUNCTIONS[name]["Environment"]["Variables"][setting]) == queue
-    assert ("sqs:ChangeMessageVisibility", queue) in allowed(f"{name}Role")
+    assert ("sqs:ChangeMessageVisibility", queue) in allowed(role_of(name))
 
 
-def test_the_installer_gives_up_by_itself_before_its_queue_does() -> None:
-    attempts = int(FUNCTIONS["HelmInstaller"]["Environment"]["Variables"]["INSTALL_ATTEMPTS"])
-    assert attempts < QUEUES["Installs"]["RedrivePolicy"]["maxReceiveCount"]
-
-
-def test_installs_come_one_by_one() -> None:
-    (event,) = (event for name, event in FROM_QUEUES if name == "HelmInstaller")
+@pytest.mark.parametrize("name", RUN_HELM)
+def test_who_runs_helm_gives_up_by_itself_before_its_queue_does(name: str) -> None:
+    attempts = int(FUNCTIONS[name]["Environment"]["Variables"]["INSTALL_ATTEMPTS"])
+    (event,) = (event for owner, event in FROM_QUEUES if owner == name)
+    assert attempts < QUEUES[target(event["Queue"])]["RedrivePolicy"]["maxReceiveCount"]
     assert event["BatchSize"] == 1
-    assert QUEUES[target(event["Queue"])]["FifoQueue"] is True
+
+
+def test_installs_come_one_by_one_and_rollouts_can_be_delayed() -> None:
+    assert [QUEUES[name].get("FifoQueue", False) for name in ("Installs", "Rollouts")] == [True, False]
+
+
+def test_one_access_entry_lets_in_all_that_run_helm() -> None:
+    assert {role_of(name) for name in RUN_HELM} == {"HelmInstallerRole"}
+    for name in RUN_HELM:
+        variables = FUNCTIONS[name]["Environment"]["Variables"]
+        assert target(variables["ROLLOUTS_QUEUE_URL"]) == "Rollouts"
 
 
 @pytest.mark.parametrize("mapping, table", [("Changes", "Gates"), ("Openings", "Environments")])
@@ -275,9 +292,7 @@ def test_a_bug_that_costs_one_message_is_counted_from_the_logs() -> None:
     filters = [one for name, one in resources("AWS::Logs::MetricFilter").items() if name.endswith("Bugs")]
     assert all(one["FilterPattern"] == '"unexpected"' for one in filters)
     watched = {one["LogGroupName"]["Ref"] for one in filters}
-    assert watched == {
-        f"{name}Logs" for name in ("EventForwarder", "GateRecorder", "Promoter", "Sweeper", "HelmInstaller")
-    }
+    assert watched == {f"{name}Logs" for name in ("EventForwarder", "GateRecorder", "Promoter", "Sweeper", *RUN_HELM)}
     alarm = ALARMS["BugsAlarm"]
     counted = {"MetricName": alarm["MetricName"], "MetricNamespace": alarm["Namespace"], "MetricValue": "1"}
     assert [one["MetricTransformations"] for one in filters] == [[counted]] * len(filters)

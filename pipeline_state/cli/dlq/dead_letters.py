@@ -25,6 +25,7 @@ QUEUES: Mapping[str, str] = {
     "CircleCIEventsUndelivered": "GateEvents",
     "DeploymentEventsUndelivered": "GateEvents",
     "InstallsDeadLetters": "Installs",
+    "RolloutsDeadLetters": "Rollouts",
     "PromotionEventsUndelivered": "Installs",
     "FallbackEventsDeadLetters": "FallbackEvents",
     "PromoterDeadLetters": PROMOTER,
