@@ -6,11 +6,16 @@ from typing import NoReturn
 
 import pytest
 
+from functions.helm_installer import app as installer_app
+from functions.rollout_observer import app as observer_app
+from infra.local import cluster, process, tools
 from infra.local import ministack as local
-from infra.local import process, tools
+from pipeline_state import tracing
+from pipeline_state.handlers import rollout_observer
 from tests.contract import dynamodb_local as dynamodb_local_process
 from tests.contract.function_room import FunctionRoom
 from tests.contract.memory_local import MemoryLocalTables
+from tests.contract.shop import CHARTS, Shop
 from tests.contract.table_room import LocalTables, TableRoom
 
 
@@ -72,3 +77,39 @@ def ministack_tables(ministack: str) -> LocalTables:
 def functions(ministack_tables: LocalTables) -> FunctionRoom:
     """Recorder and promoter with their tables, queues and topics in MiniStack."""
     return FunctionRoom(TableRoom(ministack_tables))
+
+
+@pytest.fixture(scope="session")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[cluster.Cluster]:
+    with cluster.start(tmp_path_factory.mktemp("cluster") / "kubeconfig", ready_after=0.05) as started:
+        yield started
+
+
+@pytest.fixture
+def installing(functions: FunctionRoom, embedded: cluster.Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What template.yaml gives the installer."""
+    more = {
+        "DEAD_LETTER_QUEUE_URL": functions.dead_installs,
+        "LOCAL_KUBECONFIG": str(embedded.kubeconfig),
+        "CHARTS_DIR": str(CHARTS),
+        "INSTALL_ATTEMPTS": "3",
+    }
+    for name, value in {**functions.settings, **more}.items():
+        monkeypatch.setenv(name, value)
+    yield
+    installer_app.handler.cache_clear()
+    observer_app.handler.cache_clear()
+    tracing.shutdown()
+
+
+@pytest.fixture
+def shop(
+    functions: FunctionRoom,
+    embedded: cluster.Cluster,
+    installing: None,  # noqa: ARG001 - set up first
+    monkeypatch: pytest.MonkeyPatch,
+) -> Shop:
+    shop = Shop(functions, embedded.kubeconfig)
+    monkeypatch.setattr(rollout_observer, "utc_now", shop.observers_clock)
+    shop.define()
+    return shop

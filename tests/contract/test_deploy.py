@@ -51,7 +51,7 @@ class Shop:
         cluster: Cluster = Cluster(),  # noqa: B008 - frozen
         **release: Any,
     ) -> Deployed | Applied | Failed:
-        usual = {"name": "web", "namespace": self.namespace, "chart": "charts/web", "timeout": 30}
+        usual: dict[str, Any] = {"name": "web", "namespace": self.namespace, "chart": "charts/web", "timeout": 30}
         wanted = Release(**usual | release)
         return install(Install(wanted, cluster, commit, promotion), workspace=self.workspace, budget_seconds=budget)
 

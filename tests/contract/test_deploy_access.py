@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from infra.local import cluster
-from pipeline_state.deploy import Deployed, Failed, Install, Workspace, install
+from pipeline_state.deploy import Applied, Deployed, Failed, Install, Workspace, install
 from pipeline_state.model.pipelines import Cluster, Release
 
 ROOT = Path(__file__).parents[2]
@@ -104,7 +104,7 @@ def test_the_role_allows_all_that_helm_asks_for(listener: Listener, tmp_path: Pa
     workspace = Workspace(tmp_path / "work", ROOT / "infra/local/example/charts", str(tmp_path / "kubeconfig"))
     fails = {"annotations": {"cluster.gatestream.dev/ready": "fail"}}
 
-    def run(promotion: str, **release: Any) -> Deployed | Failed:
+    def run(promotion: str, **release: Any) -> Deployed | Applied | Failed:
         wanted = Release("web", "shop", "charts/web", **release)
         return install(Install(wanted, Cluster(), "1" * 40, promotion), workspace=workspace, budget_seconds=60)
 

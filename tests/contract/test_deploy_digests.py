@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from infra.local import cluster
-from pipeline_state.deploy import Deployed, Failed, Install, Workspace, digests, install
+from pipeline_state.deploy import Applied, Deployed, Failed, Install, Workspace, digests, install
 from pipeline_state.faults import TemporaryFault
 from pipeline_state.model.pipelines import Cluster, Release
 from tests.certificates import write_certificate
@@ -39,7 +39,7 @@ class Shop:
     kubeconfig: Path
     namespace: str
 
-    def install(self, promotion: str, chart: str, **release: Any) -> Deployed | Failed:
+    def install(self, promotion: str, chart: str, **release: Any) -> Deployed | Applied | Failed:
         wanted = Release("web", self.namespace, chart, **release)
         request = Install(wanted, Cluster(), "1" * 40, promotion)
         return install(request, workspace=self.workspace, budget_seconds=60)

@@ -1,138 +1,20 @@
 """What the installer does with its queue: real Helm, the embedded cluster, real FIFO queues."""
 
 import json
-import subprocess
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from functions.helm_installer import app as installer_app
-from infra.local import cluster
-from pipeline_state import tracing
 from pipeline_state.deploy import digests
 from pipeline_state.events.codec import encode
-from pipeline_state.events.deployment import promoted, read_deployment
-from pipeline_state.model.pipelines import Cluster, Environment, Pipeline
-from pipeline_state.model.promotion import Promotion
+from pipeline_state.events.deployment import promoted
 from pipeline_state.table import leases
-from pipeline_state.table.claims import claimed_promotions
-from tests.contract.function_room import FunctionRoom, before_each_write
-from tests.contract.pump import QueueMapping, Record, failures
-from tests.contract.table_room import START, WEB, A, B, pipeline
-
-CHARTS = Path(__file__).parents[2] / "infra/local/example/charts"
-SECONDS = 60.0
-
-
-@pytest.fixture(scope="module")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[cluster.Cluster]:
-    with cluster.start(tmp_path_factory.mktemp("cluster") / "kubeconfig", ready_after=0.05) as started:
-        yield started
-
-
-@dataclass
-class Shop:
-    """One repository whose staging environment is a namespace of the embedded cluster."""
-
-    functions: FunctionRoom
-    kubeconfig: Path
-    mapping: QueueMapping = field(init=False)
-    invocations: int = 0
-
-    def __post_init__(self) -> None:
-        self.namespace = self.functions.name
-        self.mapping = QueueMapping(self.functions.sqs, self.functions.installs, self.invoke, batch_size=1)
-
-    def invoke(self, records: Sequence[Record]) -> Any:
-        self.invocations += 1
-        context = SimpleNamespace(
-            aws_request_id=f"{self.namespace} {self.invocations}",
-            get_remaining_time_in_millis=lambda: SECONDS * 1000,
-            function_name="helm_installer",
-        )
-        return installer_app.install({"Records": records}, context)
-
-    def pipeline(self, **release: Any) -> Pipeline:
-        web = replace(WEB, **{"namespace": self.namespace, "timeout": 30, **release})
-        return pipeline(Environment("staging", ("build",), (), (web,), Cluster(context="gatestream-embedded")))
-
-    def define(self, **release: Any) -> None:
-        self.functions.tables.define(self.pipeline(**release))
-
-    def promote(self, commit: str, before: str = "", second: float = 0) -> Promotion:
-        """From a push and a build to a message in the installer's queue."""
-        self.functions.send(
-            self.functions.push(before, commit, second), self.functions.build(commit, second=second + 5)
-        )
-        self.functions.settle()
-        state = self.functions.tables.environment()
-        assert state["head"] == commit
-        name = self.functions.tables.named("shop")
-        return claimed_promotions(name, "staging", int(state["generation"]))[0]
-
-    def install(self) -> None:
-        """All messages through the installer, and what they lead to through the recorder."""
-        self.mapping.drain()
-        self.functions.settle()
-
-    def gate(self, commit: str) -> Any:
-        return self.functions.tables.record(commit).gates.get("deployed_to_staging")
-
-    def outcomes(self) -> list[str]:
-        """What the installer has said, as the recorder's queue holds it; it is taken from there."""
-        return [read_deployment(event).kind for event, _ in self.functions.waiting(self.functions.events)]
-
-    def revisions(self) -> int:
-        command = ["helm", "history", "web", "-n", self.namespace, "-o", "json", "--kubeconfig", str(self.kubeconfig)]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
-        return len(json.loads(done.stdout)) if done.returncode == 0 else 0
-
-    def take_lease(self, promotion: Promotion, owner: str = "another invocation", seconds: float = SECONDS) -> None:
-        assert leases.take(promotion, owner, time.time(), time.time() + seconds) == leases.Taken()
-
-    def receive(self) -> dict[str, Any]:
-        """A message of the installer's queue, without the installer."""
-        mapping = QueueMapping(self.functions.sqs, self.functions.installs, _fails, batch_size=1)
-        (message,) = mapping.poll()
-        return dict(message)
-
-    def receive_and_acknowledge(self) -> dict[str, Any]:
-        """The same, so that the next of its group can come."""
-        message = self.receive()
-        self.functions.sqs.delete_message(QueueUrl=self.functions.installs, ReceiptHandle=message["receiptHandle"])
-        return message
-
-
-def _fails(records: Sequence[Record]) -> Mapping[str, Any]:
-    return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in records]}
-
-
-@pytest.fixture
-def environment(functions: FunctionRoom, embedded: cluster.Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What template.yaml gives the installer."""
-    more = {
-        "DEAD_LETTER_QUEUE_URL": functions.dead_installs,
-        "LOCAL_KUBECONFIG": str(embedded.kubeconfig),
-        "CHARTS_DIR": str(CHARTS),
-        "INSTALL_ATTEMPTS": "3",
-    }
-    for name, value in {**functions.settings, **more}.items():
-        monkeypatch.setenv(name, value)
-    yield
-    installer_app.handler.cache_clear()
-    tracing.shutdown()
-
-
-@pytest.fixture
-def shop(functions: FunctionRoom, embedded: cluster.Cluster, environment: None) -> Shop:  # noqa: ARG001 - set up first
-    shop = Shop(functions, embedded.kubeconfig)
-    shop.define()
-    return shop
+from tests.contract.function_room import before_each_write
+from tests.contract.pump import failures
+from tests.contract.shop import CHARTS, Shop
+from tests.contract.table_room import START, A, B
 
 
 def test_a_promotion_becomes_a_release_and_the_release_a_gate(shop: Shop) -> None:

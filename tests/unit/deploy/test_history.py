@@ -186,7 +186,7 @@ def test_the_way_back_leads_to_what_was_ready_and_to_nothing_only_where_there_wa
 
 
 def test_helm_itself_goes_back_well_unless_the_latest_that_it_calls_deployed_was_not_waited_for() -> None:
-    cases = ([], [WATCHED], [WATCHED, UNWATCHED], [UNWATCHED, WATCHED])
+    cases: tuple[list[str], ...] = ([], [WATCHED], [WATCHED, UNWATCHED], [UNWATCHED, WATCHED])
     assert [helm_goes_back_well(told(*each)) for each in cases] == [True, True, False, True]
     assert helm_goes_back_well(told(WATCHED, UNWATCHED), verified=2)
 
