@@ -81,7 +81,8 @@ class _Work:
         promotion, release = self.request.promotion_id, self.request.release
         if done := history.finished(revisions, promotion):
             if phases_of(release) == (Phase.READY,):
-                return Deployed("unchanged", done.number, done.chart, self.helm.seconds, done.digest)
+                previous = self._previous([each for each in revisions if each.number < done.number])
+                return Deployed("unchanged", done.number, done.chart, self.helm.seconds, done.digest, "", previous)
         elif not (done := history.applied(revisions, promotion)):
             return None
         before = [each for each in revisions if each.number < done.number]
@@ -100,7 +101,7 @@ class _Work:
         if runs is None or not wanted.digest or (runs.digest, runs.values) != (wanted.digest, wanted.values):
             return None
         last = revisions[-1]
-        return Deployed("unchanged", last.number, last.chart, self.helm.seconds, runs.digest)
+        return Deployed("unchanged", last.number, last.chart, self.helm.seconds, runs.digest, "", last.number)
 
     async def _upgrade(self, revisions: Sequence[Revision], values: Mapping[str, Any], marks: Marks) -> dict[str, Any]:
         """The new revision as Helm prints it. Where Helm would go back to the wrong one, or not at all, we do."""
@@ -125,12 +126,14 @@ class _Work:
     def _told(self, before: Sequence[Revision], revision: int, chart: str, marks: Marks) -> Deployed | Applied:
         """What has come of it, as far as Helm has brought it. before: the revisions before it."""
         action: Action = "upgraded" if history.ever_ready(before) else "deployed"
-        digest = self.helm.pulled or marks.digest
+        digest, previous = self.helm.pulled or marks.digest, self._previous(before)
         if not marks.unwatched and phases_of(self.request.release) == (Phase.READY,):
-            return Deployed(action, revision, chart, self.helm.seconds, digest, self.healed)
-        way = history.way_back(before, self.request.verified)
-        previous = way.revision if isinstance(way, history.RollBack) else 0
+            return Deployed(action, revision, chart, self.helm.seconds, digest, self.healed, previous)
         return Applied(action, revision, chart, self.helm.seconds, digest, previous, not marks.unwatched, self.healed)
+
+    def _previous(self, before: Sequence[Revision]) -> int:
+        way = history.way_back(before, self.request.verified)
+        return way.revision if isinstance(way, history.RollBack) else 0
 
 
 async def _look_up(helm: Helm, release: Release) -> tuple[Revision, ...]:

@@ -40,7 +40,7 @@ class Deployed:
 
     unchanged: an earlier delivery has finished this promotion, or just this chart with just these values runs already;
     nothing ran again. helm_seconds: what all Helm processes of this install took together. healed: what had to be put
-    right first, as a sentence.
+    right first, as a sentence. previous: the revision to go back to; 0 when there is none.
     """
 
     action: Action | Literal["unchanged"]
@@ -49,14 +49,15 @@ class Deployed:
     helm_seconds: float
     digest: str = ""
     healed: str = ""
+    previous: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
     """Helm has applied the release, and whether it works is still to be seen.
 
-    is_ready: whether Helm has waited for it to be ready, so that tests and verification are what is left. previous: the
-    revision to go back to; 0 when there is none. The others: as of `Deployed`.
+    is_ready: whether Helm has waited for it to be ready, so that tests and verification are what is left. The others:
+    as of `Deployed`.
     """
 
     action: Action

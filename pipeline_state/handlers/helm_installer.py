@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline_state import tracing
-from pipeline_state.deploy import Applied, Deployed, Failed, Workspace, install
+from pipeline_state.deploy import Applied, Deployed, Failed, Workspace, install, roll_back
 from pipeline_state.events import deployment
 from pipeline_state.events.codec import decode, encode
 from pipeline_state.events.publish import Publisher, Queue
@@ -23,8 +23,8 @@ from pipeline_state.model.rollout import SOONEST
 from pipeline_state.model.times import format_time
 from pipeline_state.settings import read_settings
 from pipeline_state.startup import Clients, start_tracing, utc_now
-from pipeline_state.table import leases, rollouts
-from pipeline_state.table.leases import Barred, Busy, Ended, Finished, Overtaken, Taken, Watched
+from pipeline_state.table import leases, rollouts, withdrawals
+from pipeline_state.table.lease import Barred, Busy, Ended, Finished, Lease, Overtaken, Taken, Watched
 from pipeline_state.table.models import connect, tables_of
 
 if TYPE_CHECKING:
@@ -64,7 +64,11 @@ class HelmInstaller:
             tracing.transit("SNS and SQS FIFO", sent_at_ms=sent_at, now=self.now(), parent=parent)
             last = int(message["attributes"]["ApproximateReceiveCount"]) >= self.attempts
             promotion = replace(promotion, traceparent=_here(promotion))
-            self._under_lease(promotion, event, owner, seconds, is_last_attempt=last)
+            reason = deployment.why_withdrawn(event)
+            if reason is None:
+                self._under_lease(promotion, event, owner, seconds, is_last_attempt=last)
+            else:
+                self._withdraw(promotion, reason, owner, seconds, is_last_attempt=last)
 
     def _under_lease(
         self, promotion: Promotion, event: CloudEvent, owner: str, seconds: float, *, is_last_attempt: bool
@@ -90,7 +94,40 @@ class HelmInstaller:
             case Taken(verified):
                 self._carry_out(promotion, owner, seconds, verified, is_last_attempt=is_last_attempt)
 
-    def _lease(self, promotion: Promotion, event: CloudEvent, owner: str, seconds: float) -> leases.Lease:
+    def _withdraw(
+        self, promotion: Promotion, reason: str, owner: str, seconds: float, *, is_last_attempt: bool
+    ) -> None:
+        """Roll back a release that was deployed, because one beside it failed."""
+        now = self.now().timestamp()
+        lease = withdrawals.take_back(promotion, owner, now, now + seconds)
+        if isinstance(lease, Busy):
+            raise TemporaryFault(
+                "another invocation rolls this release back, or died with it", max(lease.until - now, 1)
+            )
+        if lease is None:
+            if known := leases.finished(promotion, now):
+                self.verdicts.settle(promotion, known.outcome, Ended(known.parked or "", known.outcomes))
+            return
+        revision, previous = int(lease.outcome["revision"]), int(lease.outcome.get("previous", 0))
+        try:
+            done = self._roll_back(promotion, revision, previous, seconds)
+        except TemporaryFault as fault:
+            if not is_last_attempt:
+                leases.give_back(promotion, owner)
+                raise
+            done = f"not rolled back, given up after {self.attempts} attempts: {fault.reason}"
+        outcome = {**lease.outcome, "kind": "failed", "at": format_time(self.now()), "reason": f"{reason}; {done}"}
+        ended = leases.finish(promotion, owner, outcome, previous)
+        if ended:
+            self.verdicts.settle(promotion, outcome, ended)
+
+    def _roll_back(self, promotion: Promotion, revision: int, previous: int, seconds: float) -> str:
+        if revision == previous:
+            return "left as it was, since nothing had changed"
+        request = wanted(promotion, previous)
+        return roll_back(request, revision, workspace=self.workspace, budget_seconds=seconds - RESERVE)
+
+    def _lease(self, promotion: Promotion, event: CloudEvent, owner: str, seconds: float) -> Lease:
         """The lease, or why not. Where an older promotion has it this one is parked, to be published again after it."""
         with tracing.span("take lease", generation=promotion.generation):
             now = self.now().timestamp()

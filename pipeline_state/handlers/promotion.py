@@ -182,8 +182,11 @@ class Promotions:
         return not is_overdue
 
     def _publish(self, promotions: list[Promotion], repeats: int = 0) -> None:
-        """One message a release, then the mark. A repetition wants another deduplication id than what it repeats."""
-        for promotion in promotions:
+        """One message a release, then the mark. A repetition wants another deduplication id than what it repeats.
+
+        Of releases that go in order only the first: the installer announces each of the others after the one before it.
+        """
+        for promotion in promotions[:1] if promotions[0].in_order else promotions:
             with tracing.span("send event", release=promotion.release.name, environment=promotion.environment):
                 context = tracing.current() or tracing.trace_of(promotion.repo, promotion.commit)
                 event = promoted(replace(promotion, traceparent=context.traceparent), at=self.now())

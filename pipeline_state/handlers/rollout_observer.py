@@ -38,7 +38,7 @@ from pipeline_state.model.times import format_time
 from pipeline_state.settings import read_settings
 from pipeline_state.startup import Clients, start_tracing, utc_now
 from pipeline_state.table import leases, rollouts
-from pipeline_state.table.leases import Ended
+from pipeline_state.table.lease import Ended
 from pipeline_state.table.models import connect, tables_of
 from pipeline_state.table.records import gate_of
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,13 @@ from pipeline_state.events import deployment
 from pipeline_state.events.codec import decode
 from pipeline_state.events.deployment import Course
 from pipeline_state.events.publish import Publisher
+from pipeline_state.model import beside
+from pipeline_state.model.beside import Outcomes
 from pipeline_state.model.promotion import Action, Promotion
-from pipeline_state.model.times import parse_time
-from pipeline_state.table import leases
-from pipeline_state.table.leases import Ended
+from pipeline_state.model.times import format_time, parse_time
+from pipeline_state.table import leases, withdrawals
+from pipeline_state.table.claims import claimed_promotions
+from pipeline_state.table.lease import Ended
 
 if TYPE_CHECKING:
     from cloudevents.core.v1.event import CloudEvent
@@ -38,10 +41,34 @@ class Verdicts:
     def settle(self, promotion: Promotion, outcome: Mapping[str, Any], ended: Ended) -> None:
         """All that follows from an outcome that is kept. It may be done again: each part then is what it was.
 
-        Raises TemporaryFault.
+        Raises TemporaryFault and PermanentFault.
         """
         self.tell(promotion, outcome)
+        self._see_to_others(promotion, ended.outcomes)
         self.resume(promotion, ended.parked)
+
+    def _see_to_others(self, promotion: Promotion, outcomes: Outcomes) -> None:
+        """The releases beside it: who begins, who never does, who goes back."""
+        begins, never = beside.next_release(promotion, outcomes), beside.never_begun(promotion, outcomes)
+        back = beside.taken_back(promotion, outcomes)
+        if not (begins or never or back):
+            return
+        culprit = beside.failed(promotion, outcomes)
+        claimed = claimed_promotions(promotion.pipeline, promotion.environment, promotion.generation)
+        by_name = {each.release.name: replace(each, traceparent=promotion.traceparent) for each in claimed}
+        if begins:
+            self._announce(deployment.promoted(by_name[begins], at=self.now()), by_name[begins])
+        for name in never:
+            outcome = {"kind": "failed", "at": format_time(self.now()), "reason": f"not begun, since {culprit} failed"}
+            if withdrawals.skip(by_name[name], outcome):
+                self.tell(by_name[name], outcome)
+        for name in back:
+            reason = f"taken back, since {culprit} failed"
+            self._announce(deployment.withdrawn(by_name[name], at=self.now(), reason=reason), by_name[name])
+
+    def _announce(self, event: CloudEvent, promotion: Promotion) -> None:
+        with tracing.span("send event", type=event.get_type(), release=promotion.release.name):
+            self.publisher.publish_ordered(event, self.promotions_topic, group=promotion.lock)
 
     def tell(self, promotion: Promotion, outcome: Mapping[str, Any]) -> None:
         """Publish an outcome as it was kept, so that telling it twice is telling the same. Raises TemporaryFault."""

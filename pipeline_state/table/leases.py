@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from pynamodb.exceptions import DoesNotExist, PynamoDBException
 from pipeline_state.faults import TemporaryFault
 from pipeline_state.model.decision import Frozen, Held
 from pipeline_state.model.promotion import Promotion
+from pipeline_state.table.lease import Barred, Busy, Ended, Finished, Lease, Overtaken, Taken, Watched
 from pipeline_state.table.models import EnvironmentItem, Raw, all_of, as_read, at, set_all, to_plain, to_raw
 from pipeline_state.table.retry import ATTEMPTS, step_aside, until_unopposed
 from pipeline_state.table.snapshot import (
@@ -37,75 +37,8 @@ if TYPE_CHECKING:
     from pynamodb.expressions.update import Action
 
 
-LEASE, HOLDER, ROLLOUT = "lease:", "lease_generation:", "rollout:"
-_OUTCOME, _VERIFIED = "outcome:", "verified:"
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """The lease is ours until its deadline. verified: the last revision known to have become ready; 0 if none is."""
-
-    verified: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Overtaken:
-    """A newer promotion has claimed the environment: this one is not to be installed.
-
-    generation: the newer one's. parked: the event that waits for the lease, if one does and nobody holds it.
-    """
-
-    generation: int
-    parked: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The promotion was carried out before. outcome: what `finish` was given. parked: as above.
-
-    outcomes: of all releases of the promotion that have one, by name.
-    """
-
-    outcome: Mapping[str, Any]
-    parked: str | None
-    outcomes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Busy:
-    """Another invocation holds the lease until a time (epoch seconds).
-
-    same: for this very promotion. Its message then comes back by itself; it may also be one that died, with nobody left
-    to publish what is parked.
-    """
-
-    until: int
-    same: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """The promotion has been applied itself, and whether it works is being watched, until a time (epoch seconds)."""
-
-    until: int
-
-
-@dataclass(frozen=True, slots=True)
-class Barred:
-    """The environment has been closed since the claim: the promotion waits until it is open again. why: a sentence."""
-
-    why: str
-
-
-Lease = Taken | Overtaken | Finished | Busy | Watched | Barred
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The lease is given back. parked: the event that waits for it, or "". outcomes: as of `Finished`."""
-
-    parked: str
-    outcomes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False)
+LEASE, HOLDER, ROLLOUT, OUTCOME = "lease:", "lease_generation:", "rollout:", "outcome:"
+_VERIFIED = "verified:"
 
 
 def take(promotion: Promotion, owner: str, now: float, until: float) -> Lease:
@@ -146,7 +79,7 @@ def finish(promotion: Promotion, owner: str, outcome: Mapping[str, Any], verifie
     by its deadline is left to them, with what is parked; then the answer is None.
     """
     release = promotion.release.name
-    done = {DONE + release: promotion.generation, _OUTCOME + release: json.dumps(outcome)}
+    done = {DONE + release: promotion.generation, OUTCOME + release: json.dumps(outcome)}
     if verified is not None:
         done[_VERIFIED + release] = verified
     after = update_unopposed(promotion, [*set_all(done), *_freed(release)], at(LEASE + release) == to_raw(owner))
@@ -219,7 +152,7 @@ def _freed(release: str) -> list[Action]:
 def _outcomes(promotion: Promotion, item: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """What is known of the promotion's releases, this one's and those beside it."""
     names = [name for name in promotion.releases if int(item.get(DONE + name, 0)) == promotion.generation]
-    return {name: json.loads(item[_OUTCOME + name]) for name in names}
+    return {name: json.loads(item[OUTCOME + name]) for name in names}
 
 
 def watch(promotion: Promotion) -> str:
@@ -234,7 +167,7 @@ def _refusal(promotion: Promotion, raw: Raw, stop: Raw, owner: str, now: float) 
     is_held = LEASE + release in item and until >= int(now)
     parked = None if is_held else item.get(PARKED + release)
     if int(item.get(DONE + release, 0)) == mine:
-        return Finished(json.loads(item[_OUTCOME + release]), parked, _outcomes(promotion, item))
+        return Finished(json.loads(item[OUTCOME + release]), parked, _outcomes(promotion, item))
     if is_held and item[LEASE + release] == watch(promotion):
         return Watched(until)
     if int(item.get("generation", 0)) != mine:

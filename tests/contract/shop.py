@@ -21,6 +21,7 @@ from pipeline_state.model.promotion import Promotion
 from pipeline_state.startup import utc_now
 from pipeline_state.table import leases
 from pipeline_state.table.claims import claimed_promotions
+from pipeline_state.table.lease import Taken
 from tests.contract.function_room import FunctionRoom
 from tests.contract.pump import QueueMapping, Record
 from tests.contract.table_room import START, WEB, pipeline
@@ -125,8 +126,16 @@ class Shop:
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         return [revision["status"] for revision in json.loads(done.stdout)] if done.returncode == 0 else []
 
+    def image(self, release: str) -> str:
+        """What runs of a release, by its values."""
+        command = ["helm", "get", "values", release, "-n", self.namespace, "-o", "json"]
+        done = subprocess.run(
+            [*command, "--kubeconfig", str(self.kubeconfig)], check=True, capture_output=True, text=True
+        )
+        return str(json.loads(done.stdout)["image"]["tag"])
+
     def take_lease(self, promotion: Promotion, owner: str = "another invocation", seconds: float = SECONDS) -> None:
-        assert leases.take(promotion, owner, time.time(), time.time() + seconds) == leases.Taken()
+        assert leases.take(promotion, owner, time.time(), time.time() + seconds) == Taken()
 
     def receive(self) -> dict[str, Any]:
         """A message of the installer's queue, without the installer."""

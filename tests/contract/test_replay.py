@@ -24,6 +24,7 @@ from pipeline_state.startup import utc_now
 from pipeline_state.table import holds, leases
 from pipeline_state.table.claims import Order, claim
 from pipeline_state.table.journal import Happening
+from pipeline_state.table.lease import Taken
 from pipeline_state.table.listing import commits
 from pipeline_state.table.snapshot import Reader
 from tests.contract.function_room import FunctionRoom
@@ -48,7 +49,7 @@ def install(shop: FunctionRoom, *, fails: bool = False) -> None:
     for event, _ in shop.waiting(shop.installs):
         promotion, now = read_promotion(event), utc_now()
         lease = leases.take(promotion, "it", now.timestamp(), now.timestamp() + 60)
-        if not isinstance(lease, leases.Taken):
+        if not isinstance(lease, Taken):
             continue
         leases.finish(promotion, "it", {"kind": "failed" if fails else "deployed"})
         told = (

@@ -11,7 +11,7 @@ from pipeline_state.model.environments import Freeze
 from pipeline_state.model.pipelines import FreezeWindow
 from pipeline_state.model.promotion import Promotion
 from pipeline_state.table import holds, leases
-from pipeline_state.table.leases import Barred, Busy, Finished, Lease, Overtaken, Taken
+from pipeline_state.table.lease import Barred, Busy, Finished, Lease, Overtaken, Taken
 from pipeline_state.table.snapshot import EVERYTHING, read_environments
 from tests.contract.table_room import START, A, B, TableRoom, pipeline, seconds
 

@@ -11,7 +11,7 @@ from botocore.compat import HTTPHeaders
 from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.model.promotion import Promotion
 from pipeline_state.table import leases
-from pipeline_state.table.leases import Busy, Ended, Finished, Overtaken, Taken
+from pipeline_state.table.lease import Busy, Ended, Finished, Lease, Overtaken, Taken
 from pipeline_state.table.models import connection
 from tests.contract.table_room import A, B, TableRoom, pipeline, together
 
@@ -34,7 +34,7 @@ def newer(room: TableRoom) -> Promotion:
     return second
 
 
-def take(promotion: Promotion, owner: str = "me", now: float = NOW) -> leases.Lease:
+def take(promotion: Promotion, owner: str = "me", now: float = NOW) -> Lease:
     return leases.take(promotion, owner, now, now + 900)
 
 

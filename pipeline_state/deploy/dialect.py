@@ -1,0 +1,76 @@
+"""What is wanted of Helm, in the flags of Helm 4 and of Helm 3: the one place where they differ.
+
+Helm 4 renamed --atomic and --force, made --wait and a rollback's --dry-run strategies, and applies on the server's side,
+where fields have owners. https://helm.sh/docs/overview/#changes-in-helm-4; the rest is what both print with --help.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Major = Literal[3, 4]
+
+NEWEST: Major = 4
+
+_REFUSED = b"unknown flag: --"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an upgrade, a rollback or an uninstallation is to do besides its work.
+
+    waits: until everything is ready (or gone), Jobs included. goes_back: an upgrade that fails, to the revision before;
+    in Helm that means waiting. cleans_up: what a failed upgrade or rollback has newly made goes. force_conflicts: take
+    over fields that others manage. is_dry_run: ask the API server, change nothing; Secrets are not printed.
+    """
+
+    waits: bool = False
+    goes_back: bool = False
+    cleans_up: bool = False
+    force_conflicts: bool = False
+    is_dry_run: bool = False
+
+
+def upgrade(major: Major, wish: Wish) -> list[str]:
+    """Flags of `helm upgrade --install`."""
+    flags = _waiting(wish)
+    flags += ["--rollback-on-failure" if major >= NEWEST else "--atomic"] if wish.goes_back else []
+    flags += ["--dry-run=server", "--hide-secret"] if wish.is_dry_run else []
+    return flags + _cleaning(wish) + _conflicts(major, wish)
+
+
+def rollback(major: Major, wish: Wish) -> list[str]:
+    """Flags of `helm rollback`. goes_back means nothing here; Helm 3 tries nothing out on the server."""
+    dry = ["--dry-run=server" if major >= NEWEST else "--dry-run"] if wish.is_dry_run else []
+    return _waiting(wish) + dry + _cleaning(wish) + _conflicts(major, wish)
+
+
+def uninstall(major: Major, wish: Wish) -> list[str]:  # noqa: ARG001 - the same in both so far, which callers need not know
+    """Flags of `helm uninstall`. goes_back, cleans_up and force_conflicts mean nothing here."""
+    return (["--wait"] if wish.waits else []) + (["--dry-run"] if wish.is_dry_run else [])
+
+
+def is_older(major: Major, stderr: bytes) -> bool:
+    """Whether that, from a Helm spoken to in the flags of `major`, means that it is a Helm 3.
+
+    It refuses a flag that it does not know before it does anything: the same may be said once more, in its own.
+    """
+    return major >= NEWEST and _REFUSED in stderr
+
+
+def _waiting(wish: Wish) -> list[str]:
+    return ["--wait", "--wait-for-jobs"] if wish.waits else []
+
+
+def _cleaning(wish: Wish) -> list[str]:
+    return ["--cleanup-on-fail"] if wish.cleans_up else []
+
+
+def _conflicts(major: Major, wish: Wish) -> list[str]:
+    """Nothing in Helm 3, whose three-way merge knows no owners.
+
+    --server-side=true: a release that Helm 3 made goes on being applied on the client's side otherwise, and Helm 4
+    refuses the two together ("forceConflicts enabled when serverSideApply disabled").
+    """
+    return ["--server-side=true", "--force-conflicts"] if major >= NEWEST and wish.force_conflicts else []
