@@ -85,7 +85,16 @@ def test_every_function_has_a_role_and_a_log_of_its_own(name: str) -> None:
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_may_do_what_all_may_and_nothing_else_that_aws_manages(name: str) -> None:
     shared = {"Fn::If": ["HasSharedAccess", {"Ref": "SharedAccess"}, {"Ref": "AWS::NoValue"}]}
-    assert ROLES[role_of(name)]["ManagedPolicyArns"] == [shared]
+    network = {"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"}
+    in_vpc = {"Fn::If": ["HasVpc", network, {"Ref": "AWS::NoValue"}]}
+    assert ROLES[role_of(name)]["ManagedPolicyArns"] == [shared, *([in_vpc] if name in RUN_HELM else [])]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_those_that_run_helm_and_no_others_can_be_put_where_the_clusters_are(name: str) -> None:
+    subnets, groups = {"Ref": "VpcSubnetIds"}, {"Ref": "VpcSecurityGroupIds"}
+    network = {"Fn::If": ["HasVpc", {"SubnetIds": subnets, "SecurityGroupIds": groups}, {"Ref": "AWS::NoValue"}]}
+    assert FUNCTIONS[name].get("VpcConfig") == (network if name in RUN_HELM else None)
 
 
 @pytest.mark.parametrize("role", ROLES)
