@@ -14,7 +14,7 @@ from pipeline_state.cli.console import printable
 from pipeline_state.cli.happenings import Told
 from pipeline_state.cli.steering.closures import Hold, frozen_told, held_told, stopped_told
 from pipeline_state.model.environments import Freeze
-from pipeline_state.model.pipelines import Environment, Pipeline, Policy
+from pipeline_state.model.pipelines import Environment, Pipeline, Policy, Release
 
 GATES = {"passed": ("✓", "green"), "failed": ("✗", "red"), "pending": ("·", "yellow")}
 """Symbol and colour of a gate's status."""
@@ -156,10 +156,22 @@ def environments_of(pipeline: Pipeline) -> Table:
     table = plain_table("environment", "after", "gates", "installs · when")
     for environment in pipeline.environments:
         gates = [f"{name} ({source.name})" if (source := openers.get(name)) else name for name in environment.gates]
-        releases = [f"{each.namespace}/{each.name} from {each.chart}" for each in environment.releases]
+        releases = [line for each in environment.releases for line in _release_lines(each)]
         places = Text("\n".join([*releases, f"on {environment.cluster.name}", *_rules(environment)]))
         table.add_row(environment.name, ", ".join(environment.after), Text("\n".join(gates)), places)
     return table
+
+
+def _release_lines(release: Release) -> list[str]:
+    from pipeline_state.cli.definitions.pipelines_times import spelled  # as in `_rules`
+
+    lines = [f"{release.namespace}/{release.name} from {release.chart}"]
+    if release.test:
+        lines.append("  tested by helm test")
+    if release.verify:
+        by = release.verify.url or f"the gate {release.verify.gate}"
+        lines.append(f"  verified within {spelled(release.verify.within)} by {by}")
+    return lines
 
 
 def _rules(environment: Environment) -> list[str]:
@@ -172,6 +184,9 @@ def _rules(environment: Environment) -> list[str]:
         *(["every commit, in their order"] if environment.policy == Policy.EVERY else []),
         *([f"after a soak of {spelled(environment.soak)}"] if environment.soak else []),
         *(f"frozen {freeze_told(window)}" for window in environment.freezes),
+        *(["one release after the other"] if environment.in_order else []),
+        *(["one that fails takes back the others"] if environment.rollback_together else []),
+        *(["takes over fields that others manage"] if environment.force_conflicts else []),
     ]
 
 

@@ -119,6 +119,7 @@ def _environment_sentences(old: Environment, new: Environment) -> list[str]:
     found += [f"{new.name} comes after {name} now" for name in _missing(new.after, old.after)]
     found += [f"{new.name} comes after {name} no more" for name in _missing(old.after, new.after)]
     found += _rule_sentences(old, new)
+    found += _install_sentences(old, new)
     if (old.cluster, old.releases) != (new.cluster, new.releases):
         found.append(f"{new.name} installs differently, from its next promotion on")
     return found
@@ -137,6 +138,19 @@ def _rule_sentences(old: Environment, new: Environment) -> list[str]:
     found += [f"{new.name} is no more frozen {told}" for told in _missing(old_freezes, freezes)]
     if old.freezes != new.freezes and set(old_freezes) == set(freezes):
         found.append(f"{new.name} tells another reason for a freeze")
+    return found
+
+
+def _install_sentences(old: Environment, new: Environment) -> list[str]:
+    found = []
+    if old.in_order != new.in_order:
+        found.append(f"{new.name} now installs its releases {'one after the other' if new.in_order else 'all at once'}")
+    if old.rollback_together != new.rollback_together:
+        what = "takes back those deployed with it" if new.rollback_together else "leaves those deployed with it"
+        found.append(f"a release of {new.name} that fails now {what}")
+    if old.force_conflicts != new.force_conflicts:
+        what = "takes over fields that others manage" if new.force_conflicts else "leaves others the fields they manage"
+        found.append(f"{new.name} now {what}")
     return found
 
 

@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_state.cli.console import USAGE, CommandError
-from pipeline_state.cli.definitions.pipelines_rules import order_of, pipeline_name, rule_problems, window_of
+from pipeline_state.cli.definitions.pipelines_rules import pipeline_name, rule_problems, window_of
 from pipeline_state.cli.definitions.pipelines_schema import (
     EnvironmentEntry,
     GateEntry,
     PipelineEntry,
     PipelinesFile,
+    ReleaseEntry,
+    VerifyEntry,
     shape_problems,
 )
 from pipeline_state.cli.definitions.pipelines_times import spelled
+from pipeline_state.cli.definitions.raw_entries import order_of
 from pipeline_state.cli.definitions.yaml_lines import Problem, read_lines, to_yaml
 from pipeline_state.model.pipelines import (
     Cluster,
@@ -28,7 +31,11 @@ from pipeline_state.model.pipelines import (
     Policy,
     Release,
     SourceKind,
+    Verification,
 )
+
+_TIMEOUT = Release.__dataclass_fields__["timeout"].default
+_WITHIN = Verification.__dataclass_fields__["within"].default
 
 
 class PipelinesFileError(CommandError):
@@ -141,12 +148,35 @@ def _environment(entry: EnvironmentEntry, after: Sequence[str]) -> Environment:
         name=entry.name,
         gates=tuple(entry.gates),
         after=tuple(after),
-        releases=tuple(Release(**release.model_dump()) for release in entry.releases),
+        releases=tuple(_release(release, entry.timeout) for release in entry.releases),
         cluster=Cluster(**entry.cluster.model_dump()),
         policy=entry.policy,
         soak=entry.soak,
         freezes=tuple(map(window_of, entry.freezes)),
+        in_order=entry.releases_in_order,
+        rollback_together=entry.rollback_together,
+        force_conflicts=entry.force_conflicts,
     )
+
+
+def _release(entry: ReleaseEntry, timeout: int) -> Release:
+    return Release(
+        name=entry.name,
+        namespace=entry.namespace,
+        chart=entry.chart,
+        version=entry.version,
+        values=entry.values,
+        image_tag=entry.image_tag,
+        timeout=entry.timeout or timeout,
+        image=entry.image or "",
+        registry_secret=entry.registry_secret or "",
+        test=entry.test,
+        verify=_verification(entry.verify) if entry.verify else None,
+    )
+
+
+def _verification(entry: VerifyEntry) -> Verification:
+    return Verification(entry.url or "", entry.gate or "", entry.within)
 
 
 def _source_entry(source: GateSource | None) -> dict[str, str]:
@@ -166,6 +196,9 @@ def _environment_entry(environment: Environment, before: list[str]) -> dict[str,
                 "policy": environment.policy.value if environment.policy != Policy.NEWEST else None,
                 "soak": spelled(environment.soak) if environment.soak else None,
                 "freezes": [_freeze_entry(window) for window in environment.freezes],
+                "releases_in_order": environment.in_order or None,
+                "rollback_together": environment.rollback_together or None,
+                "force_conflicts": environment.force_conflicts or None,
             }
         ),
         "cluster": _present({key: getattr(cluster, key) for key in keys}),
@@ -190,11 +223,20 @@ def _release_entry(release: Release) -> dict[str, Any]:
         "namespace": release.namespace,
         "chart": release.chart,
         "version": release.version,
+        "registry_secret": release.registry_secret or None,
+        "image": release.image or None,
         "image_tag": release.image_tag if release.image_tag != "image.tag" else None,
-        "timeout": release.timeout if release.timeout != Release.__dataclass_fields__["timeout"].default else None,
+        "timeout": spelled(release.timeout) if release.timeout != _TIMEOUT else None,
+        "test": release.test or None,
+        "verify": _verify_entry(release.verify) if release.verify else None,
         "values": dict(release.values),
     }
     return _present(entry)
+
+
+def _verify_entry(verify: Verification) -> dict[str, Any]:
+    within = spelled(verify.within) if verify.within != _WITHIN else None
+    return _present({"url": verify.url or None, "gate": verify.gate or None, "within": within})
 
 
 def _present(entry: Mapping[str, Any]) -> dict[str, Any]:

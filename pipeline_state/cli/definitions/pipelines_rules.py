@@ -8,23 +8,30 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
-from typing import Any
 
 from pydantic import ValidationError
 
+from pipeline_state.cli.definitions.pipelines_releases import release_problems
 from pipeline_state.cli.definitions.pipelines_schema import FreezeEntry
+from pipeline_state.cli.definitions.pipelines_verifications import verification_problems
+from pipeline_state.cli.definitions.raw_entries import (
+    Placed,
+    Problems,
+    Raw,
+    declared_gates,
+    entries,
+    near,
+    order_of,
+    repeated,
+    texts,
+)
 from pipeline_state.cli.definitions.yaml_lines import Loc
 from pipeline_state.model.pipelines import FreezeWindow, SourceKind
 from pipeline_state.windows import never_end
-
-Raw = Mapping[str, Any]
-Problems = Iterator[tuple[Loc, str]]
-Placed = tuple[Loc, Raw]
 
 LARGEST = 150_000
 """Bytes of one repository's definitions: DynamoDB takes items up to 400 KB, SNS messages up to 256 KB."""
@@ -35,11 +42,12 @@ def rule_problems(data: object, applied: Sequence[Raw] = ()) -> Problems:
 
     applied: the pipelines of other repositories that are in the table already, as entries of a file.
     """
-    pipelines = list(_entries(data if isinstance(data, Mapping) else {}, "pipelines", ()))
+    pipelines = list(entries(data if isinstance(data, Mapping) else {}, "pipelines", ()))
     for loc, pipeline in pipelines:
         yield from _gate_problems(loc, pipeline)
         yield from _environment_problems(loc, pipeline)
         yield from _order_problems(loc, pipeline)
+        yield from verification_problems(loc, pipeline)
     yield from _name_problems(pipelines, applied)
     yield from _repo_problems(pipelines)
     yield from _install_problems(pipelines, applied)
@@ -50,50 +58,42 @@ def pipeline_name(pipeline: Raw) -> str:
     return str(pipeline.get("name") or pipeline.get("repo"))
 
 
-def order_of(environments: Sequence[Raw]) -> list[list[str]]:
-    """What each environment comes after: what it says, or else the one before it in the list."""
-    names = [[], *([str(environment.get("name"))] for environment in environments)]
-    return [
-        _texts(each, "after") if each.get("after") is not None else names[at] for at, each in enumerate(environments)
-    ]
-
-
 def window_of(freeze: FreezeEntry) -> FreezeWindow:
     """The model's window for an entry under `freezes:`."""
     return FreezeWindow(freeze.cron, freeze.duration, freeze.timezone, tuple(freeze.exclude), freeze.reason or "")
 
 
 def _gate_problems(loc: Loc, pipeline: Raw) -> Problems:
-    gates = pipeline.get("gates")
-    declared = list(gates) if isinstance(gates, Mapping) else []
-    for name, source in gates.items() if isinstance(gates, Mapping) else ():
+    declared = declared_gates(pipeline)
+    for name, source in declared.items():
         kinds = [kind.value for kind in SourceKind if isinstance(source, Mapping) and source.get(kind.value)]
         here = (*loc, "gates", name)
         if len(kinds) > 1:
             yield (*here, kinds[1]), f"is a second way to open {name} beside {kinds[0]}; make it a gate of its own"
         if kinds != [SourceKind.GITHUB_CHECK] and isinstance(source, Mapping) and source.get("app"):
             yield (*here, "app"), "pins the reporter of a github_check, and there is none here; remove it"
-    for place, environment in _entries(pipeline, "environments", loc):
+    for place, environment in entries(pipeline, "environments", loc):
         needed = environment.get("gates")
         for at, name in enumerate(needed if isinstance(needed, list) else []):
             if isinstance(name, str) and name not in declared:
-                yield (*place, "gates", at), f"{name} is not among the gates of this pipeline; {_near(name, declared)}"
-        for name in _repeated(_texts(environment, "gates")):
+                yield (*place, "gates", at), f"{name} is not among the gates of this pipeline; {near(name, declared)}"
+        for name in repeated(texts(environment, "gates")):
             yield (*place, "gates"), f"{name} is named twice; once is enough"
 
 
 def _environment_problems(loc: Loc, pipeline: Raw) -> Problems:
-    environments = list(_entries(pipeline, "environments", loc))
+    environments = list(entries(pipeline, "environments", loc))
     yield from _twice(environments, "environment")
     for place, environment in environments:
         cluster = environment.get("cluster")
         if isinstance(cluster, Mapping):
             yield from _cluster_problems((*place, "cluster"), cluster)
         yield from _freeze_problems(place, environment)
-        releases = list(_entries(environment, "releases", place))
+        yield from _together_problems(place, environment)
+        releases = list(entries(environment, "releases", place))
         yield from _twice(releases, "release")
         for where, release in releases:
-            yield from _release_problems(where, release)
+            yield from release_problems(where, release)
 
 
 def _cluster_problems(loc: Loc, cluster: Raw) -> Problems:
@@ -115,8 +115,8 @@ def _cluster_problems(loc: Loc, cluster: Raw) -> Problems:
 def _freeze_problems(loc: Loc, environment: Raw) -> Problems:
     """A freeze that never ends is a mistake: `gatestream freeze` is for those that are meant."""
     windows, endless = [], False
-    for place, entry in _entries(environment, "freezes", loc):
-        for day in _repeated(_texts(entry, "exclude")):
+    for place, entry in entries(environment, "freezes", loc):
+        for day in repeated(texts(entry, "exclude")):
             yield (*place, "exclude"), f"{day} is named twice; once is enough"
         try:
             windows.append(window_of(FreezeEntry.model_validate(entry)))
@@ -130,40 +130,17 @@ def _freeze_problems(loc: Loc, environment: Raw) -> Problems:
         yield (*loc, "freezes"), "leave no time between them in which anything is promoted; make one of them shorter"
 
 
-def _release_problems(loc: Loc, release: Raw) -> Problems:
-    chart, version = release.get("chart"), release.get("version")
-    if isinstance(chart, str) and version:
-        if not chart.startswith("oci://"):
-            yield (*loc, "version"), "chooses among the versions of an oci:// chart; this chart has one, remove it"
-        elif "@" in chart or ":" in chart.rpartition("/")[2]:
-            yield (*loc, "version"), f"contradicts {chart}, which says its version itself; remove one of them"
-    values, path = release.get("values", {}), release.get("image_tag", "image.tag")
-    if isinstance(values, Mapping) and isinstance(path, str):
-        yield from _tag_problems(loc, values, path)
-
-
-def _tag_problems(loc: Loc, values: Raw, path: str) -> Problems:
-    """The commit's place must be a value of its own, below maps."""
-    place = (*loc, "image_tag") if path != "image.tag" else (*loc, "values")
-    keys = [key.replace("\0", ".") for key in path.replace("\\.", "\0").split(".")]
-    here: Any = values
-    for key in keys[:-1]:
-        here = here.get(key, {})
-        if not isinstance(here, Mapping):
-            text = (
-                f"{path} is to become the commit, but the value {key} is no map; change image_tag or remove the value"
-            )
-            yield place, text
-            return
-    if isinstance(here.get(keys[-1]), Mapping | list):
-        yield (
-            place,
-            f"{path} is to become the commit, but the values have more below it; change image_tag or remove them",
-        )
+def _together_problems(loc: Loc, environment: Raw) -> Problems:
+    releases = environment.get("releases")
+    if not isinstance(releases, list) or len(releases) != 1:
+        return
+    for key in ("releases_in_order", "rollback_together"):
+        if environment.get(key):
+            yield (*loc, key), "is about several releases, and there is one; remove it"
 
 
 def _order_problems(loc: Loc, pipeline: Raw) -> Problems:
-    environments = list(_entries(pipeline, "environments", loc))
+    environments = list(entries(pipeline, "environments", loc))
     names = [environment.get("name") for _, environment in environments]
     order = order_of([environment for _, environment in environments])
     for (place, environment), after in zip(environments, order, strict=True):
@@ -173,8 +150,8 @@ def _order_problems(loc: Loc, pipeline: Raw) -> Problems:
             continue
         for name in after:
             if name not in names:
-                yield (*place, "after"), f"{name} is no environment of this pipeline; {_near(name, names)}"
-        for name in _repeated(after):
+                yield (*place, "after"), f"{name} is no environment of this pipeline; {near(name, names)}"
+        for name in repeated(after):
             yield (*place, "after"), f"{name} is named twice; once is enough"
     try:
         TopologicalSorter(dict(zip(names, order, strict=True))).prepare()
@@ -212,7 +189,7 @@ def _repo_problems(pipelines: Sequence[Placed]) -> Problems:
         sizes[first] += len(json.dumps(pipeline))
         if sizes[first] > LARGEST:
             yield loc, f"the pipelines of {first} exceed {LARGEST} bytes; move values into the chart's own values.yaml"
-        for place, environment in _entries(pipeline, "environments", loc):
+        for place, environment in entries(pipeline, "environments", loc):
             key = f"{pipeline_name(pipeline)}_{environment.get('name')}"
             others = keys.setdefault(first, set())
             if key in others and environment.get("name") not in _earlier_names(pipeline, place):
@@ -225,7 +202,7 @@ def _repo_problems(pipelines: Sequence[Placed]) -> Problems:
 
 def _earlier_names(pipeline: Raw, place: Loc) -> list[object]:
     return [
-        environment.get("name") for where, environment in _entries(pipeline, "environments", place[:2]) if where < place
+        environment.get("name") for where, environment in entries(pipeline, "environments", place[:2]) if where < place
     ]
 
 
@@ -234,9 +211,9 @@ def _install_problems(pipelines: Sequence[Placed], applied: Sequence[Raw]) -> Pr
     known = [(None, pipeline) for pipeline in applied]
     seen: dict[tuple[str, ...], tuple[Loc | None, str]] = {}
     for loc, pipeline in [*known, *pipelines]:
-        for place, environment in _entries(pipeline, "environments", loc or ()):
+        for place, environment in entries(pipeline, "environments", loc or ()):
             mine = f"{environment.get('name')} of {pipeline_name(pipeline)}"
-            for where, release in _entries(environment, "releases", place):
+            for where, release in entries(environment, "releases", place):
                 key = _install_of(environment.get("cluster"), release)
                 if key is None:
                     continue
@@ -263,27 +240,3 @@ def _twice(entries: Sequence[Placed], kind: str) -> Problems:
         if isinstance(name, str) and name in seen:
             yield (*loc, "name"), f"{name} is the name of another {kind} here; choose another one"
         seen.add(str(name))
-
-
-def _entries(raw: Raw, key: str, loc: Loc) -> Iterator[Placed]:
-    found = raw.get(key)
-    for at, entry in enumerate(found if isinstance(found, list) else []):
-        if isinstance(entry, Mapping):
-            yield (*loc, key, at), entry
-
-
-def _texts(raw: Raw, key: str) -> list[str]:
-    found = raw.get(key)
-    return [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
-
-
-def _repeated(names: Iterable[str]) -> list[str]:
-    return [name for name, times in Counter(names).items() if times > 1]
-
-
-def _near(name: str, known: Iterable[object]) -> str:
-    names = [str(each) for each in known if each]
-    near = get_close_matches(name, names, n=1)
-    if near:
-        return f"did you mean {near[0]}?"
-    return f"there are {', '.join(names)}" if names else "there are none"

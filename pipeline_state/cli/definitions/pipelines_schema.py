@@ -2,122 +2,35 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationError
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, ValidationError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-from pipeline_state.cli.definitions.pipelines_times import Cron, Day, Duration, Soak, Zone
+from pipeline_state.cli.definitions.pipelines_releases import REFERENCES
+from pipeline_state.cli.definitions.pipelines_texts import (
+    ChartRef,
+    ChartVersion,
+    EksName,
+    EnvironmentName,
+    GateName,
+    Namespace,
+    PipelineName,
+    Region,
+    ReleaseName,
+    Repo,
+    Repository,
+    RoleArn,
+    TagPath,
+    Text,
+    Url,
+)
+from pipeline_state.cli.definitions.pipelines_times import Cron, Day, Duration, Soak, Timeout, Zone
 from pipeline_state.cli.definitions.yaml_lines import Loc, kind_of, quoted
-from pipeline_state.model.gates import NAMED_ATTRIBUTES, name_problem
-from pipeline_state.model.pipelines import DEPLOYED_TO, Policy
-
-Checked = TypeVar("Checked")
-
-LONGEST_TIMEOUT = 840
-"""Seconds: Lambda ends a function after 15 minutes, and a failed release takes a minute to roll back."""
-
-_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
-_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
-_GATE = r"[A-Za-z0-9.\-/:][A-Za-z0-9_.\-/:]*"
-_TIMEOUT = r"([1-9][0-9]*)(s|m)"
-
-
-def _matching(pattern: str, longest: int, rule: str) -> Callable[[str], str]:
-    def check(value: str) -> str:
-        if len(value) > longest:
-            raise ValueError(f"has {len(value)} characters; {longest} is the most")
-        if not re.fullmatch(pattern, value):
-            raise ValueError(f"{value[:80]!r} cannot be used; {rule}")
-        return value
-
-    return check
-
-
-def _text(pattern: str, longest: int, rule: str) -> tuple[AfterValidator, WithJsonSchema]:
-    schema = {"type": "string", "pattern": f"^{pattern}$", "maxLength": longest}
-    return AfterValidator(_matching(pattern, longest, rule)), WithJsonSchema(schema)
-
-
-def _gate_name(name: str) -> str:
-    problem = name_problem(name)
-    if problem:
-        raise ValueError(problem)
-    if name.startswith(DEPLOYED_TO):
-        raise ValueError(f"gates that start with {DEPLOYED_TO} are written by the pipeline itself; choose another name")
-    return name
-
-
-def _seconds(value: object) -> object:
-    """300, "300s" or "5m" as seconds; anything else is left for the type check."""
-    match = re.fullmatch(_TIMEOUT, value) if isinstance(value, str) else None
-    return int(match[1]) * (60 if match[2] == "m" else 1) if match else value
-
-
-def _chart(value: str) -> str:
-    if "://" in value and not value.startswith(("oci://", "https://")):
-        raise ValueError(f"{value!r} cannot be fetched; write oci://…, https://….tgz or the bundled charts/<name>")
-    if "@" in value.partition("://")[2].partition("/")[0]:
-        raise ValueError("a user or password in a chart's URL is seen by everybody who sees this file; leave it out")
-    if "://" not in value and (value.startswith("/") or ".." in value.split("/") or "@" in value):
-        raise ValueError(f"{value!r} is not a bundled chart; write charts/<name>, without .. and a leading /")
-    return value
-
-
-_plain, _longest_plain = r"[^\x00-\x1f\x7f]+", 400
-Text = Annotated[StrictStr, *_text(_plain, _longest_plain, "use at least one character, all on one line")]
-Repo = Annotated[
-    StrictStr, *_text(r"[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)+", 140, "write owner/name, without host, # and @")
-]
-PipelineName = Annotated[
-    StrictStr,
-    *_text(rf"{_NAME}(?:/{_NAME})*", 140, "use letters, digits and . _ - / with a letter or digit at both ends"),
-]
-EnvironmentName = Annotated[
-    StrictStr, *_text(_NAME, 63, "use letters, digits and . _ - with a letter or digit at both ends")
-]
-ReleaseName = Annotated[
-    StrictStr,
-    *_text(
-        rf"{_LABEL}(?:\.{_LABEL})*",
-        53,
-        "Helm takes lower-case letters, digits, - and . with a letter or digit at the ends",
-    ),
-]
-Namespace = Annotated[
-    StrictStr,
-    *_text(_LABEL, 63, "Kubernetes takes lower-case letters, digits and - with a letter or digit at both ends"),
-]
-GateName = Annotated[
-    StrictStr,
-    AfterValidator(_gate_name),
-    WithJsonSchema({"type": "string", "pattern": f"^(?!{DEPLOYED_TO}){_GATE}$", "maxLength": 255}),
-]
-EksName = Annotated[StrictStr, *_text(r"[A-Za-z0-9][A-Za-z0-9_-]*", 100, "use the EKS cluster's name, not its ARN")]
-RoleArn = Annotated[
-    StrictStr, *_text(r"arn:[a-z-]+:iam::[0-9]{12}:role/\S+", 2048, "write arn:aws:iam::<account>:role/<name>")
-]
-Region = Annotated[StrictStr, *_text(r"[a-z]{2}(?:-[a-z]+)+-[0-9]+", 30, "write a region such as eu-west-1")]
-TagPath = Annotated[
-    StrictStr, *_text(r"(?:[^.\\\s]|\\\.)+(?:\.(?:[^.\\\s]|\\\.)+)*", 200, "write a dotted path such as image.tag")
-]
-Seconds = Annotated[
-    int,
-    Field(strict=True, ge=1, le=LONGEST_TIMEOUT),
-    BeforeValidator(_seconds),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "integer", "minimum": 1, "maximum": LONGEST_TIMEOUT},
-                {"type": "string", "pattern": f"^{_TIMEOUT}$"},
-            ]
-        }
-    ),
-]
-ChartRef = Annotated[Text, AfterValidator(_chart)]
+from pipeline_state.model.gates import NAMED_ATTRIBUTES
+from pipeline_state.model.pipelines import Policy
 
 
 class _Entry(BaseModel):
@@ -153,16 +66,48 @@ class ClusterEntry(_Entry):
     )
 
 
+class VerifyEntry(_Entry):
+    """What must be so, once a release is ready, for its deployment to count; otherwise it is rolled back."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["url"]}, {"required": ["gate"]}]})
+
+    url: Url | None = Field(None, description="A URL (http or https) that must answer with 2xx")
+    gate: GateName | None = Field(
+        None, description="A gate of this pipeline that must open; one that is not open before the deployment anyway"
+    )
+    within: Timeout = Field(
+        300, description="How long it may take, from when the release is ready: seconds, or 90s, 2h"
+    )
+
+
 class ReleaseEntry(_Entry):
     """A Helm release."""
 
     name: ReleaseName = Field(description="The release's name")
     namespace: Namespace = Field(description="The namespace it is installed in")
-    chart: ChartRef = Field(description="charts/<name> (bundled with the installer), https://….tgz or oci://…")
-    version: Text | None = Field(None, description="With an oci:// chart: its version")
-    values: dict[StrictStr, Any] = Field(default_factory=dict, description="Values for the chart")
+    chart: ChartRef = Field(
+        description="charts/<name> (bundled with the installer), https://….tgz, s3://<bucket>/<key>.tgz or oci://…"
+    )
+    version: ChartVersion | None = Field(None, description="With an oci:// chart: its version, 1.4.2; no range")
+    values: dict[StrictStr, Any] = Field(
+        default_factory=dict,
+        description="Values for the chart; {from_secret: …, key: …} or {from_parameter: …} is a text that the "
+        "installer alone reads",
+    )
     image_tag: TagPath = Field("image.tag", description="Dotted path of the value that becomes the commit's hash")
-    timeout: Seconds = Field(300, description="How long the release may take to be ready: seconds, or 90s, 5m")
+    timeout: Timeout | None = Field(
+        None, description="How long the release may take to be ready; unless given, as long as the environment says"
+    )
+    image: Repository | None = Field(
+        None,
+        description="The image's repository, registry.example.com/web: asked for the commit's tag before Helm starts",
+    )
+    registry_secret: Text | None = Field(
+        None,
+        description="Name or ARN of a Secrets Manager secret with a Docker config.json, to log in for chart and image",
+    )
+    test: StrictBool = Field(default=False, description="Whether `helm test` must pass once it is ready")
+    verify: VerifyEntry | None = Field(None, description="What must be so after that, else it is rolled back")
 
 
 class FreezeEntry(_Entry):
@@ -192,6 +137,18 @@ class EnvironmentEntry(_Entry):
         description="How long a commit must have been in each environment before without failure: seconds, or 30m, 2h",
     )
     freezes: list[FreezeEntry] = Field(default_factory=list, description="When nothing is promoted to it")
+    timeout: Timeout = Field(
+        300, description="How long each release may take to be ready, unless it says so itself: seconds, or 5m, 2h"
+    )
+    releases_in_order: StrictBool = Field(
+        default=False, description="Whether each release waits for the one before it; otherwise all begin at once"
+    )
+    rollback_together: StrictBool = Field(
+        default=False, description="Whether a release that fails takes back those that were deployed with it"
+    )
+    force_conflicts: StrictBool = Field(
+        default=False, description="Whether Helm 4 takes over fields that others manage, as after `kubectl scale`"
+    )
     cluster: ClusterEntry = Field(description="The cluster its releases live in")
     releases: Annotated[list[ReleaseEntry], Field(min_length=1)] = Field(description="What is installed there")
 
@@ -240,7 +197,28 @@ def json_schema() -> dict[str, Any]:
     ((names, entry),) = gates.pop("patternProperties").items()
     gates["propertyNames"] |= {"pattern": names, "not": {"enum": sorted(NAMED_ATTRIBUTES)}}
     gates["additionalProperties"] = {"anyOf": [entry, {"type": "null"}]}
+    values = made["$defs"]["ReleaseEntry"]["properties"]["values"]
+    values |= {"propertyNames": {"not": {"enum": list(REFERENCES)}}, "additionalProperties": _VALUE}
+    made["$defs"]["Value"] = _value_schema()
     return {"$schema": GenerateJsonSchema.schema_dialect, "title": "Gatestream's pipelines.yaml", **made}
+
+
+_VALUE = {"$ref": "#/$defs/Value"}
+
+
+def _value_schema() -> dict[str, Any]:
+    """Anything, where every map with the key of a reference is one as a whole."""
+    text = {"type": "string", "pattern": r"\S"}
+    references = [
+        {"properties": dict.fromkeys(keys, text), "required": [kind], "additionalProperties": False}
+        for kind, keys in REFERENCES.items()
+    ]
+    return {
+        "description": "A value for the chart, or a text that the installer alone reads",
+        "if": {"type": "object", "anyOf": [{"required": [kind]} for kind in REFERENCES]},
+        "then": {"oneOf": references},
+        "else": {"additionalProperties": _VALUE, "items": _VALUE},
+    }
 
 
 def shape_problems(data: object) -> Iterator[tuple[Loc, str]]:
@@ -272,14 +250,12 @@ def _sentence(  # noqa: PLR0911 - one return for each kind of mistake
             return f"{quoted(given)} cannot be used; write {str(limits['expected']).replace(chr(39), '')}"
         case "too_short":
             return "is empty; it needs at least one entry"
-        case "greater_than_equal" | "less_than_equal":
-            return f"is {given}; give 1 to {LONGEST_TIMEOUT} seconds, or as 90s or 5m"
     wanted = {
         "string_type": "text",
         "list_type": "a list, one entry per line after '- '",
         "dict_type": "keys with values",
         "model_type": "keys with values",
-        "int_type": "whole seconds, or text as 90s or 5m",
+        "bool_type": "true or false",
     }
     return f"is {kind_of(given)}; it must be {wanted.get(kind, problem['msg'])}"
 

@@ -18,6 +18,9 @@ from pipeline_state.windows import cron_problem, zone_names
 LONGEST_SOAK_DAYS, LONGEST_FREEZE_DAYS = 30, 90
 """Beyond, somebody has rather mistaken the unit."""
 
+LONGEST_TIMEOUT_HOURS = 24
+"""For a release to be ready: its lease is held so long, and nothing else goes to its environment."""
+
 _SOAK, _DURATION = r"([0-9]{1,7})([smhd])", r"([0-9]{1,6})([mhd])"
 _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _UNITS = {"s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60}
@@ -30,6 +33,16 @@ def _soak(value: object) -> int:
         raise ValueError(f"{quoted(value)} cannot be used; write whole seconds, or text as 90s, 30m, 2h or 1d")  # noqa: TRY004
     if not 0 <= seconds <= LONGEST_SOAK_DAYS * _UNITS["d"]:
         raise ValueError(f"{quoted(value)} cannot be used; {LONGEST_SOAK_DAYS}d is the longest")
+    return seconds
+
+
+def _timeout(value: object) -> int:
+    """Seconds from 300, 90s, 5m or 2h."""
+    seconds = _span(value, _SOAK) if isinstance(value, str) else value
+    if isinstance(seconds, bool) or not isinstance(seconds, int):
+        raise ValueError(f"{quoted(value)} cannot be used; write whole seconds, or text as 90s, 5m or 2h")  # noqa: TRY004
+    if not 0 < seconds <= LONGEST_TIMEOUT_HOURS * _UNITS["h"]:
+        raise ValueError(f"{quoted(value)} cannot be used; 1s is the shortest and {LONGEST_TIMEOUT_HOURS}h the longest")
     return seconds
 
 
@@ -99,6 +112,18 @@ Soak = Annotated[
             "anyOf": [
                 {"type": "integer", "minimum": 0, "maximum": LONGEST_SOAK_DAYS * _UNITS["d"]},
                 {"type": "string", "pattern": f"^{_SOAK}$"},
+            ]
+        }
+    ),
+]
+Timeout = Annotated[
+    int,
+    BeforeValidator(_timeout),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": LONGEST_TIMEOUT_HOURS * _UNITS["h"]},
+                {"type": "string", "pattern": f"^(?!0+.$){_SOAK}$"},
             ]
         }
     ),

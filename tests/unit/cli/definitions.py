@@ -16,6 +16,7 @@ from pipeline_state.model.pipelines import (
     Policy,
     Release,
     SourceKind,
+    Verification,
 )
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
@@ -51,17 +52,48 @@ FREEZES = st.builds(
     reason=st.just("") | TEXT,
 )
 
+REFERENCES = (
+    TEXT.filter(str.strip).map(lambda name: {"from_parameter": name})
+    | TEXT.filter(str.strip).map(lambda name: {"from_secret": name})
+    | st.just({"from_secret": "shop", "key": "password"})
+)
+IMAGES = st.sampled_from(["nginx", "registry.example.com:5000/shop/web", "localhost/a__b-c"])
+SECONDS = st.integers(1, 24 * 60 * 60) | st.sampled_from([60, 300, 3600, 24 * 60 * 60])
+CHARTS = st.sampled_from(
+    [
+        {"chart": "charts/web"},
+        {"chart": "s3://charts/shop/web-1.0.0.tgz"},
+        {"chart": "oci://example.com/charts/web:1"},
+        {"chart": "oci://example.com/charts/web", "version": "1.4.2-rc.1+build.7"},
+    ]
+)
 
-def releases(namespace: str) -> st.SearchStrategy[tuple[Release, ...]]:
-    release = st.builds(
-        Release,
-        name=LABELS,
-        namespace=st.just(namespace),
-        chart=st.just("charts/web") | st.just("oci://example.com/charts/web:1"),
-        values=st.dictionaries(ANY_TEXT, JSON, max_size=3),
-        image_tag=st.just("image.tag") | st.just("o\u00dfer.sub\\.key.tag"),
-        timeout=st.integers(1, 840),
-    ).filter(lambda release: "image" not in release.values and "o\u00dfer" not in release.values)
+
+@st.composite
+def one_release(draw: st.DrawFn, namespace: str, gates: list[str]) -> Release:
+    """gates: those by which it can be verified."""
+    chart, image = draw(CHARTS), draw(st.just("") | IMAGES)
+    urls = st.builds(Verification, url=st.just("https://shop.example.com/health?q=1"), within=SECONDS)
+    opened = [st.builds(Verification, gate=st.sampled_from(gates), within=SECONDS)] if gates else []
+    needs_login = image or chart["chart"].startswith("oci://")
+    return Release(
+        name=draw(LABELS),
+        namespace=namespace,
+        values=draw(st.dictionaries(ANY_TEXT, JSON | REFERENCES | st.lists(REFERENCES, max_size=2), max_size=3)),
+        image_tag=draw(st.just("image.tag") | st.just("o\u00dfer.sub\\.key.tag")),
+        timeout=draw(SECONDS),
+        image=image,
+        registry_secret=draw(st.just("") | TEXT) if needs_login else "",
+        test=draw(st.booleans()),
+        verify=draw(st.one_of(st.none(), urls, *opened)),
+        **chart,
+    )
+
+
+def releases(namespace: str, gates: list[str]) -> st.SearchStrategy[tuple[Release, ...]]:
+    release = one_release(namespace, gates).filter(
+        lambda release: "image" not in release.values and "o\u00dfer" not in release.values
+    )
     return st.lists(release, min_size=1, max_size=2, unique_by=lambda each: each.name).map(tuple)
 
 
@@ -69,19 +101,31 @@ def releases(namespace: str) -> st.SearchStrategy[tuple[Release, ...]]:
 def environments(draw: st.DrawFn, gates: list[str], prefix: str) -> tuple[Environment, ...]:
     names = draw(st.lists(NAMES, min_size=1, max_size=3, unique=True))
     subset: Any = st.lists(st.sampled_from(gates), unique=True, max_size=3) if gates else st.just([])
-    return tuple(
-        Environment(
-            name=name,
-            gates=tuple(draw(subset)),
-            after=(after := tuple(draw(st.lists(st.sampled_from(names[:at]), unique=True))) if at else ()),
-            policy=draw(st.sampled_from(Policy)),
-            soak=draw(st.integers(0, 30 * 24 * 60 * 60)) if after else 0,
-            freezes=tuple(draw(st.lists(FREEZES, max_size=2))),
-            releases=draw(releases(f"{prefix}-{at}")),
-            cluster=draw(CLUSTERS),
+    open_before: set[str] = set()
+    made = []
+    for at, name in enumerate(names):
+        needed = draw(subset)
+        open_before |= set(needed)
+        installed = draw(releases(f"{prefix}-{at}", [gate for gate in gates if gate not in open_before]))
+        verifying = [release.verify.gate for release in installed if release.verify and release.verify.gate]
+        open_before |= set(verifying)
+        several = len(installed) > 1
+        made.append(
+            Environment(
+                name=name,
+                gates=tuple(needed),
+                after=(after := tuple(draw(st.lists(st.sampled_from(names[:at]), unique=True))) if at else ()),
+                policy=draw(st.sampled_from(Policy)),
+                soak=draw(st.integers(0, 30 * 24 * 60 * 60)) if after else 0,
+                freezes=tuple(draw(st.lists(FREEZES, max_size=2))),
+                releases=installed,
+                cluster=draw(CLUSTERS),
+                in_order=several and len(set(verifying)) == len(verifying) and draw(st.booleans()),
+                rollback_together=several and draw(st.booleans()),
+                force_conflicts=draw(st.booleans()),
+            )
         )
-        for at, name in enumerate(names)
-    )
+    return tuple(made)
 
 
 @st.composite

@@ -72,6 +72,16 @@ def test_a_changed_definition_has_a_diff_of_its_lines() -> None:
         ),
         (with_production(cluster=Cluster(eks="prod")), "production installs differently, from its next promotion on"),
         (
+            with_production(releases=(replace(PIPELINE.environments[1].releases[0], test=True),)),
+            "production installs differently, from its next promotion on",
+        ),
+        (with_production(in_order=True), "production now installs its releases one after the other"),
+        (
+            with_production(rollback_together=True),
+            "a release of production that fails now takes back those deployed with it",
+        ),
+        (with_production(force_conflicts=True), "production now takes over fields that others manage"),
+        (
             replace(PIPELINE, gates=(replace(PIPELINE.gates[0], source=GateSource(SourceKind.GITHUB_CHECK, "b")),)),
             "gate build of org/app is opened by something else",
         ),
@@ -96,6 +106,15 @@ def test_rules_that_go_are_told_as_well() -> None:
         "production now takes the newest of several commits only",
         "production needs commits to soak no more",
         'production is no more frozen at "0 17 * * FRI" (Europe/Berlin) for 63h, not on 2026-12-25',
+    ]
+
+
+def test_ways_to_install_that_go_are_told_as_well() -> None:
+    before = with_production(in_order=True, rollback_together=True, force_conflicts=True)
+    assert change(PIPELINE, before=(before,)).sentences == [
+        "production now installs its releases all at once",
+        "a release of production that fails now leaves those deployed with it",
+        "production now leaves others the fields they manage",
     ]
 
 

@@ -8,7 +8,15 @@ import pytest
 
 from pipeline_state.cli.definitions import pipelines_file
 from pipeline_state.cli.definitions.pipelines_file import PipelinesFileError
-from pipeline_state.model.pipelines import Cluster, FreezeWindow, GateSource, Pipeline, Policy, SourceKind
+from pipeline_state.model.pipelines import (
+    Cluster,
+    FreezeWindow,
+    GateSource,
+    Pipeline,
+    Policy,
+    SourceKind,
+    Verification,
+)
 
 WHOLE = """\
 pipelines:
@@ -109,6 +117,71 @@ def test_a_freeze_that_leaves_an_hour_a_week_is_none_that_never_ends() -> None:
     assert pipeline.environments[1].freezes[0].minutes == 167 * 60
 
 
+def test_how_an_environment_installs_and_verifies_is_read() -> None:
+    how = """timeout: 2h
+        releases_in_order: true
+        rollback_together: true
+        force_conflicts: true"""
+    more = """            image: registry.example.com/web
+            registry_secret: login
+            test: true
+            verify: {gate: smoke, within: 30m}
+          - name: api
+            namespace: production
+            chart: s3://charts/api.tgz
+            timeout: 90s
+            verify: {url: https://shop.example.com/health}
+"""
+    text = with_rules(how).replace("      approval_from", "      smoke:\n      approval_from") + more
+    (pipeline,) = pipelines_file.parse(text)
+    staging, production = pipeline.environments
+    web, api = production.releases
+    assert (staging.in_order, staging.rollback_together, staging.force_conflicts) == (False, False, False)
+    assert (production.in_order, production.rollback_together, production.force_conflicts) == (True, True, True)
+    assert (web.image, web.registry_secret, web.test) == ("registry.example.com/web", "login", True)
+    assert (web.verify, web.timeout) == (Verification(gate="smoke", within=1800), 7200)
+    assert (api.verify, api.timeout) == (Verification(url="https://shop.example.com/health"), 90)
+    assert pipelines_file.parse(pipelines_file.to_file([pipeline])) == (pipeline,)
+
+
+def test_texts_that_the_installer_alone_reads_stay_references() -> None:
+    values = "{db: {password: {from_secret: shop/db, key: password}}, tokens: [{from_parameter: /shop/token}]}"
+    (pipeline,) = pipelines_file.parse(changed("{replicaCount: 2}", values))
+    assert pipeline.environments[0].releases[0].values == {
+        "db": {"password": {"from_secret": "shop/db", "key": "password"}},
+        "tokens": [{"from_parameter": "/shop/token"}],
+    }
+
+
+@pytest.mark.parametrize("timeout, seconds", [("300", 300), ("90s", 90), ("5m", 300), ("2h", 7200), ("1d", 86_400)])
+def test_a_timeout_is_seconds_or_has_a_unit(timeout: str, seconds: int) -> None:
+    (pipeline,) = pipelines_file.parse(changed("timeout: 5m", f"timeout: {timeout}"))
+    assert pipeline.environments[0].releases[0].timeout == seconds
+
+
+@pytest.mark.parametrize(
+    "image", ["nginx", "library/nginx", "localhost:5000/web", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web_a"]
+)
+def test_an_image_is_a_repository_anywhere(image: str) -> None:
+    (pipeline,) = pipelines_file.parse(changed("timeout: 5m", f"image: {image}"))
+    assert pipeline.environments[0].releases[0].image == image
+
+
+def test_a_gate_may_verify_what_a_later_environment_needs() -> None:
+    (pipeline,) = pipelines_file.parse(changed("timeout: 5m", "verify: {gate: lint}"))
+    assert pipeline.environments[1].gates == ("build", "lint", "approval_from_legal")
+
+
+def test_a_gate_may_verify_each_of_two_environments_beside_one_another() -> None:
+    text = changed("timeout: 5m", "verify: {gate: smoke}").replace(
+        "      approval_from", "      smoke:\n      approval_from"
+    )
+    text = text.replace("      - name: production\n", "      - name: production\n        after: []\n")
+    (pipeline,) = pipelines_file.parse(text + "            verify: {gate: smoke}\n")
+    verified = [environment.releases[0].verify for environment in pipeline.environments]
+    assert verified == [Verification(gate="smoke")] * 2
+
+
 def test_pipelines_on_one_repository_share_it() -> None:
     entry = WHOLE.removeprefix("pipelines:\n")
     second = entry.replace("- repo: myOrg/myApp", "- name: api\n    repo: myOrg/myApp").replace(
@@ -148,6 +221,8 @@ def test_anchors_and_merged_keys_are_understood() -> None:
     assert [environment.cluster.context for environment in pipeline.environments] == ["local", "other"]
 
 
+IMAGE = "write the repository without https://, tag and digest, as registry.example.com/web; the tag is the commit"
+URL = "write a URL such as https://shop.example.com/health"
 STAGING, PRODUCTION = "pipelines[0].environments[0]", "pipelines[0].environments[1]"
 FREEZE = f"{PRODUCTION}.freezes[0]"
 CRON = 'write minute, hour, day-of-month, month and day-of-week, as in "0 17 * * FRI"'
@@ -175,7 +250,10 @@ REFUSALS = {
         changed("            timeout: 5m", "            zzz: 5m"),
         16,
         f"{STAGING}.releases[0].zzz",
-        "is not known; the keys here are name, namespace, chart, version, values, image_tag, timeout",
+        (
+            "is not known; the keys here are name, namespace, chart, version, values, image_tag, timeout, image, "
+            "registry_secret, test, verify"
+        ),
     ),
     "a pipeline outside of the list": (
         "repo: myOrg/myApp\n" + WHOLE,
@@ -672,7 +750,10 @@ REFUSALS = {
         changed("chart: charts/web", "chart: http://example.com/web.tgz"),
         15,
         f"{STAGING}.releases[0].chart",
-        ("'http://example.com/web.tgz' cannot be fetched; write oci://…, https://….tgz or the bundled charts/<name>"),
+        (
+            "'http://example.com/web.tgz' cannot be fetched; write oci://…, https://….tgz, s3://<bucket>/<key>.tgz or "
+            "the bundled charts/<name>"
+        ),
     ),
     "a password in a chart's URL": (
         changed("chart: charts/web", "chart: https://ann:s3cret@example.com/web.tgz"),
@@ -680,17 +761,251 @@ REFUSALS = {
         f"{STAGING}.releases[0].chart",
         "a user or password in a chart's URL is seen by everybody who sees this file; leave it out",
     ),
-    "a timeout beyond Lambda's": (
-        changed("timeout: 5m", "timeout: 15m"),
+    "a timeout beyond a day": (
+        changed("timeout: 5m", "timeout: 25h"),
         16,
         f"{STAGING}.releases[0].timeout",
-        "is 900; give 1 to 840 seconds, or as 90s or 5m",
+        "'25h' cannot be used; 1s is the shortest and 24h the longest",
+    ),
+    "no time to be ready": (
+        with_rules("timeout: 0"),
+        19,
+        f"{PRODUCTION}.timeout",
+        "the number 0 cannot be used; 1s is the shortest and 24h the longest",
     ),
     "a timeout in words": (
         changed("timeout: 5m", "timeout: long"),
         16,
         f"{STAGING}.releases[0].timeout",
-        "is text; it must be whole seconds, or text as 90s or 5m",
+        "'long' cannot be used; write whole seconds, or text as 90s, 5m or 2h",
+    ),
+    "a truth value that is text": (
+        changed("timeout: 5m", 'test: "yes"'),
+        16,
+        f"{STAGING}.releases[0].test",
+        "is text; it must be true or false",
+    ),
+    "one release in an order": (
+        with_rules("releases_in_order: true"),
+        19,
+        f"{PRODUCTION}.releases_in_order",
+        "is about several releases, and there is one; remove it",
+    ),
+    "one release rolled back together": (
+        with_rules("rollback_together: true"),
+        19,
+        f"{PRODUCTION}.rollback_together",
+        "is about several releases, and there is one; remove it",
+    ),
+    "an image with a tag": (
+        changed("timeout: 5m", "image: registry.example.com:5000/web:1.0.0"),
+        16,
+        f"{STAGING}.releases[0].image",
+        f"'registry.example.com:5000/web:1.0.0' cannot be used; {IMAGE}",
+    ),
+    "an image with a digest": (
+        changed("timeout: 5m", f"image: registry.example.com/web@sha256:{'0' * 64}"),
+        16,
+        f"{STAGING}.releases[0].image",
+        f"'registry.example.com/web@sha256:{'0' * 48}' cannot be used; {IMAGE}",
+    ),
+    "an image with a scheme": (
+        changed("timeout: 5m", "image: https://registry.example.com/web"),
+        16,
+        f"{STAGING}.releases[0].image",
+        f"'https://registry.example.com/web' cannot be used; {IMAGE}",
+    ),
+    "a login for no registry": (
+        changed("timeout: 5m", "registry_secret: login"),
+        16,
+        f"{STAGING}.releases[0].registry_secret",
+        "is a login for the registry of an oci:// chart or of image, and neither is here; remove it",
+    ),
+    "a range of versions": (
+        changed("version: 1.2.3", "version: ^1.2"),
+        25,
+        f"{PRODUCTION}.releases[0].version",
+        "'^1.2' cannot be used; write one version, as 1.4.2; of a range nobody could tell what is promoted",
+    ),
+    "a version of two numbers": (
+        changed("version: 1.2.3", 'version: "1.2"'),
+        25,
+        f"{PRODUCTION}.releases[0].version",
+        "'1.2' cannot be used; write one version, as 1.4.2; of a range nobody could tell what is promoted",
+    ),
+    "a bucket without a chart": (
+        changed("chart: charts/web", "chart: s3://charts/"),
+        15,
+        f"{STAGING}.releases[0].chart",
+        "'s3://charts/' is no chart in a bucket; write s3://<bucket>/<key>.tgz",
+    ),
+    "a version of a chart in a bucket": (
+        changed("chart: charts/web", "chart: s3://charts/web.tgz\n            version: 1.0.0"),
+        16,
+        f"{STAGING}.releases[0].version",
+        "chooses among the versions of an oci:// chart; this chart has one, remove it",
+    ),
+    "a secret's key that is misspelled": (
+        changed("{replicaCount: 2}", "{db: {password: {from_secret: shop/db, kye: password}}}"),
+        17,
+        f"{STAGING}.releases[0].values.db.password.kye",
+        "has no place beside from_secret, which stands for a text; beside it may be key only",
+    ),
+    "a key of a parameter, in a list": (
+        changed("{replicaCount: 2}", "{users: [{from_parameter: /shop/ann, key: password}]}"),
+        17,
+        f"{STAGING}.releases[0].values.users[0].key",
+        "has no place beside from_parameter, which stands for a text; remove one of them",
+    ),
+    "a secret that is a parameter as well": (
+        changed("{replicaCount: 2}", "{password: {from_parameter: /shop, from_secret: shop}}"),
+        17,
+        f"{STAGING}.releases[0].values.password.from_parameter",
+        "has no place beside from_secret, which stands for a text; beside it may be key only",
+    ),
+    "a secret without a name": (
+        changed("{replicaCount: 2}", "{password: {from_secret: }}"),
+        17,
+        f"{STAGING}.releases[0].values.password.from_secret",
+        "an empty value cannot be used; write the name or ARN of a Secrets Manager secret",
+    ),
+    "a parameter of blanks": (
+        changed("{replicaCount: 2}", "{password: {from_parameter: ' '}}"),
+        17,
+        f"{STAGING}.releases[0].values.password.from_parameter",
+        "' ' cannot be used; write the name of an SSM parameter, as /shop/password",
+    ),
+    "a secret's key that YAML takes for something else": (
+        changed("{replicaCount: 2}", "{password: {from_secret: shop, key: 2026}}"),
+        17,
+        f"{STAGING}.releases[0].values.password.key",
+        "is the number 2026, not text; put it in quotes",
+    ),
+    "a secret instead of values": (
+        changed("{replicaCount: 2}", "{from_secret: shop}"),
+        17,
+        f"{STAGING}.releases[0].values",
+        "stands for one text, and values are keys with values; put from_secret below a key of them",
+    ),
+    "an image tag below a secret": (
+        changed("{replicaCount: 2}", "{image: {from_secret: shop}}"),
+        17,
+        f"{STAGING}.releases[0].values",
+        (
+            "image.tag is to become the commit, but the value image is a text that the installer reads; change "
+            "image_tag or remove it"
+        ),
+    ),
+    "an image tag below a parameter, by a path of its own": (
+        changed("{replicaCount: 2}", "{app: {from_parameter: /shop}}\n            image_tag: app.image.tag"),
+        18,
+        f"{STAGING}.releases[0].image_tag",
+        (
+            "app.image.tag is to become the commit, but the value app is a text that the installer reads; change "
+            "image_tag or remove it"
+        ),
+    ),
+    "an image tag in the place of a secret": (
+        changed("{replicaCount: 2}", "{image: {tag: {from_secret: shop}}}"),
+        17,
+        f"{STAGING}.releases[0].values",
+        (
+            "image.tag is to become the commit, but a text that the installer reads is there; change image_tag or "
+            "remove it"
+        ),
+    ),
+    "a verification by nothing": (
+        changed("timeout: 5m", "verify: {within: 5m}"),
+        16,
+        f"{STAGING}.releases[0].verify",
+        "names nothing that says whether it works; give url or gate",
+    ),
+    "two verifications": (
+        changed("timeout: 5m", "verify: {url: https://shop.example.com, gate: lint}"),
+        16,
+        f"{STAGING}.releases[0].verify.gate",
+        "is a second way to verify beside url; keep one of them",
+    ),
+    "a verification that takes more than a day": (
+        changed("timeout: 5m", "verify: {gate: lint, within: 2d}"),
+        16,
+        f"{STAGING}.releases[0].verify.within",
+        "'2d' cannot be used; 1s is the shortest and 24h the longest",
+    ),
+    "a verification by a URL of another kind": (
+        changed("timeout: 5m", "verify: {url: ftp://shop.example.com}"),
+        16,
+        f"{STAGING}.releases[0].verify.url",
+        f"'ftp://shop.example.com' cannot be asked; {URL}",
+    ),
+    "a verification by a URL without a host": (
+        changed("timeout: 5m", 'verify: {url: "https://[x]:80/"}'),
+        16,
+        f"{STAGING}.releases[0].verify.url",
+        f"'https://[x]:80/' cannot be asked; {URL}",
+    ),
+    "a verification by a URL with a port that is none": (
+        changed("timeout: 5m", "verify: {url: https://shop:99999/}"),
+        16,
+        f"{STAGING}.releases[0].verify.url",
+        f"'https://shop:99999/' cannot be asked; {URL}",
+    ),
+    "a password in a verification's URL": (
+        changed("timeout: 5m", "verify: {url: https://ann:s3cret@shop.example.com/health}"),
+        16,
+        f"{STAGING}.releases[0].verify.url",
+        "a user or password in a URL is seen by everybody who sees this file; leave it out",
+    ),
+    "a verification by a gate that is not declared": (
+        changed("timeout: 5m", "verify: {gate: lnit}"),
+        16,
+        f"{STAGING}.releases[0].verify.gate",
+        "lnit is not among the gates of this pipeline; did you mean lint?",
+    ),
+    "a verification by the deployment itself": (
+        changed("timeout: 5m", "verify: {gate: deployed_to_staging}"),
+        16,
+        f"{STAGING}.releases[0].verify.gate",
+        "gates that start with deployed_to_ are written by the pipeline itself; choose another name",
+    ),
+    "a verification by a gate that the environment needs": (
+        changed("timeout: 5m", "verify: {gate: build}"),
+        16,
+        f"{STAGING}.releases[0].verify.gate",
+        "build is needed by staging itself, so that it is open before web is installed; verify by another gate",
+    ),
+    "a verification by a gate that an environment before needs": (
+        WHOLE.replace("[build, lint, app", "[lint, app") + "            verify: {gate: build}\n",
+        27,
+        f"{PRODUCTION}.releases[0].verify.gate",
+        (
+            "build is needed by staging, which comes before, so that it is open before web is installed; verify by "
+            "another gate"
+        ),
+    ),
+    "a verification by a gate that verifies an environment far before": (
+        changed("timeout: 5m", "verify: {gate: smoke}").replace(
+            "      approval_from", "      smoke:\n      approval_from"
+        )
+        + "      - {name: x, cluster: {eks: c}, releases:\n"
+        + "          [{name: web, namespace: c, chart: c, verify: {gate: smoke}}]}\n",
+        29,
+        "pipelines[0].environments[2].releases[0].verify.gate",
+        (
+            "smoke verifies staging, which comes before, so that it is open before web is installed; verify by another "
+            "gate"
+        ),
+    ),
+    "a verification by a gate that verifies the release before": (
+        changed("timeout: 5m", "verify: {gate: lint}")
+        .replace(
+            "            values: {replicaCount: 2}\n",
+            "          - {name: api, namespace: n, chart: c, verify: {gate: lint}}\n",
+        )
+        .replace("      - name: staging\n", "      - name: staging\n        releases_in_order: true\n"),
+        18,
+        f"{STAGING}.releases[1].verify.gate",
+        ("lint verifies web, which comes before, so that it is open before api is installed; verify by another gate"),
     ),
     "a list that is text": (
         changed("[main, release/*]", "main"),

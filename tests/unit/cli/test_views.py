@@ -12,7 +12,15 @@ from pipeline_state.cli import matrix, views
 from pipeline_state.cli.facts import Row
 from pipeline_state.cli.happenings import Told, tell
 from pipeline_state.model.decision import Decision, Promoted
-from pipeline_state.model.pipelines import Cluster, Environment, FreezeWindow, Pipeline, Policy
+from pipeline_state.model.pipelines import (
+    Cluster,
+    Environment,
+    FreezeWindow,
+    Pipeline,
+    Policy,
+    Release,
+    Verification,
+)
 
 SHA = "6dcb09b5b57875f334f61aebed695e2e4193db5e"
 NAMES = ["circle_ci_build_done", "approval_from_legal", "dependency_scan_of_everything", "deployed_to_staging"]
@@ -380,4 +388,23 @@ def test_what_holds_an_environment_up_is_told_below_what_it_installs() -> None:
         "every commit, in their order",
         "after a soak of 30m",
         'frozen at "0 17 * * FRI" (Europe/Berlin) for 63h',
+    ]
+
+
+def test_how_an_environment_installs_is_told_with_its_releases() -> None:
+    web = Release("web", "shop", "charts/web", test=True, verify=Verification(gate="smoke_test", within=1800))
+    api = Release("api", "shop", "charts/api", verify=Verification(url="https://shop.example/health"))
+    how: dict[str, Any] = {"in_order": True, "rollback_together": True, "force_conflicts": True}
+    environments = (Environment("prod", releases=(web, api), cluster=Cluster(eks="k"), **how),)
+    text = drawn(views.environments_of(Pipeline("p", "org/app", environments=environments)), 140)
+    assert [line.removeprefix("prod").strip() for line in text.splitlines()[2:]] == [
+        "shop/web from charts/web",
+        "tested by helm test",
+        "verified within 30m by the gate smoke_test",
+        "shop/api from charts/api",
+        "verified within 5m by https://shop.example/health",
+        "on k",
+        "one release after the other",
+        "one that fails takes back the others",
+        "takes over fields that others manage",
     ]

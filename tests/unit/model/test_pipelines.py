@@ -14,6 +14,7 @@ from pipeline_state.model.pipelines import (
     Pipeline,
     Release,
     SourceKind,
+    Verification,
 )
 from pipeline_state.model.promotion import Action, Promotion, promotion_id
 
@@ -57,6 +58,32 @@ PROMOTION = Promotion(
 
 def test_a_pipeline_comes_back_from_json_as_it_was() -> None:
     assert Pipeline.from_dict(json.loads(json.dumps(PIPELINE.to_dict()))) == PIPELINE
+
+
+NEWER: dict[str, Any] = {
+    "image": "registry/web",
+    "registry_secret": "login",
+    "test": True,
+    "verify": Verification(gate="legal", within=60),
+}
+HOW: dict[str, Any] = {"in_order": True, "rollback_together": True, "force_conflicts": True}
+
+
+def test_how_releases_are_installed_and_verified_comes_back_from_json() -> None:
+    releases = (replace(WEB, **NEWER), replace(WEB, name="api", verify=Verification("https://shop.example.com")))
+    pipeline = replace(PIPELINE, environments=(replace(PIPELINE.environments[0], releases=releases, **HOW),))
+    assert Pipeline.from_dict(json.loads(json.dumps(pipeline.to_dict()))) == pipeline
+
+
+def test_definitions_from_before_releases_were_verified_install_as_they_did() -> None:
+    written = json.loads(json.dumps(replace(PIPELINE, environments=PIPELINE.environments[:1]).to_dict()))
+    (environment,) = written["environments"]
+    for key in HOW:
+        del environment[key]
+    for release in environment["releases"]:
+        for key in NEWER:
+            del release[key]
+    assert Pipeline.from_dict(written).environments == PIPELINE.environments[:1]
 
 
 def test_a_pipeline_of_an_earlier_version_has_what_was_added_since_by_default() -> None:
