@@ -1,4 +1,4 @@
-"""A server of charts over https: archives by URL, and an OCI registry that Helm pulls from.
+"""A server of charts over https: archives by URL, and an OCI registry to pull from.
 
 The registry speaks the pulling half of the distribution API, nothing of the pushing one: a test says what is there.
 https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pull, https://helm.sh/docs/topics/registries/
@@ -46,16 +46,17 @@ def packaged(chart: Path, version: str) -> bytes:
 class ChartServer(ThreadingHTTPServer):
     """files: by path. manifests: by repository and tag or digest. asked: every path that was asked for."""
 
-    def __init__(self, certificate: Path) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, certificate: Path | None, handler: type[Handler] | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), handler or Handler)
         self.host = f"127.0.0.1:{self.server_port}"
         self.files: dict[str, bytes] = {}
         self.blobs: dict[str, bytes] = {}
         self.manifests: dict[tuple[str, str], bytes] = {}
         self.asked: list[str] = []
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
-        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def publish(self, repository: str, tag: str, archive: bytes) -> str:
         """Puts a chart into the registry, over whatever has that tag; the digest of its manifest."""
@@ -86,7 +87,7 @@ class ChartServer(ThreadingHTTPServer):
         """A client that hangs up is nothing to tell of."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     server: ChartServer
 
     def do_GET(self) -> None:

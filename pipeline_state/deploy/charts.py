@@ -1,31 +1,30 @@
-"""Where a release's chart is: bundled with the installer, fetched once by URL, or left to Helm (OCI)."""
+"""Where a release's chart is: bundled with the installer, or fetched from a registry, a bucket or a URL, and kept.
+
+Helm is given a path in any case.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import ssl
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from urllib import request
-from urllib.error import HTTPError, URLError
 
-from pipeline_state.deploy import digests
+from pipeline_state.deploy import digests, oci, web
+from pipeline_state.deploy.cache import Cache
 from pipeline_state.deploy.terms import Workspace
-from pipeline_state.faults import PermanentFault, TemporaryFault
+from pipeline_state.deploy.web import MAX_BYTES, Bounds
+from pipeline_state.faults import PermanentFault
 from pipeline_state.model.pipelines import Release
 
-MAX_BYTES = 20 * 1024 * 1024
-"""Helm itself keeps a release, chart included, in a Secret of at most 1 MB; this only guards memory."""
+__all__ = ["MAX_BYTES", "Chart", "download", "find", "locate", "shown"]
 
-_RETRY_SECONDS = 30.0
+_BUCKET = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<key>[^?#]+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart that Helm can be given. place: as of `locate`. digest: empty while nobody but Helm can tell it."""
+    """A chart that Helm can be given. place: a path. digest: empty where there is nothing that has one."""
 
     place: str
     digest: str
@@ -34,14 +33,14 @@ class Chart:
 def find(release: Release, workspace: Workspace) -> Chart:
     """The release's chart; where a digest says which, that very one.
 
-    Raises PermanentFault when it is another one now, and what `locate` raises.
+    Raises PermanentFault when it is another one now, or not there; TemporaryFault when it may be there later.
     """
     wanted = release.digest
     digests.check_form(wanted)
+    if release.chart.startswith(oci.SCHEME):
+        path, digest = oci.find(release, _cache(workspace), workspace)
+        return Chart(str(path), digest)
     place = locate(release.chart, workspace)
-    if place.startswith("oci://"):
-        place = digests.reference(place, wanted) if wanted else place
-        return Chart(place, digests.of_chart(place))
     found = digests.of_chart(place)
     if wanted and found != wanted and release.chart.startswith("https://"):
         found = _refetched(place, release.chart, workspace)
@@ -51,17 +50,17 @@ def find(release: Release, workspace: Workspace) -> Chart:
 
 
 def locate(chart: str, workspace: Workspace) -> str:
-    """What to give Helm as the chart: an absolute path or an OCI reference.
+    """The absolute path of a chart that is no registry's.
 
     Whether the path holds a chart is left to Helm, whose sentence then says so. Raises PermanentFault for a reference
     we do not take and a download that will not get better, TemporaryFault for one that may.
     """
-    if chart.startswith("oci://"):
-        return chart
     if chart.startswith("https://"):
-        return str(_fetched(chart, workspace.directory / "charts"))
+        return str(_fetched(chart, _cache(workspace)))
+    if chart.startswith("s3://"):
+        return str(_from_bucket(chart, _cache(workspace), workspace))
     if "://" in chart:
-        raise PermanentFault(f"chart {shown(chart)!r}: only https:// and oci:// references are fetched")
+        raise PermanentFault(f"chart {shown(chart)!r}: only https://, s3:// and oci:// references are fetched")
     return str(_bundled(chart, workspace.charts_dir))
 
 
@@ -82,17 +81,31 @@ def _bundled(chart: str, charts_dir: Path) -> Path:
     return path
 
 
-def _fetched(url: str, cache: Path) -> Path:
+def _cache(workspace: Workspace) -> Cache:
+    return Cache(workspace.directory / "charts")
+
+
+def _fetched(url: str, cache: Cache) -> Path:
     """The archive, fetched once per workspace: the URL of a chart's version is taken to stay what it is."""
-    target = cache / f"{hashlib.sha256(url.encode()).hexdigest()}.tgz"
-    if not target.exists():
-        content = download(url)
-        cache.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(dir=cache)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(partial).rename(target)
-    return target
+    name = _name(url)
+    return cache.find(name) or cache.keep(name, download(url))
+
+
+def _from_bucket(url: str, cache: Cache, workspace: Workspace) -> Path:
+    """The archive as the bucket has it now: asked for each time, and fetched when it has another ETag than before."""
+    place = _BUCKET.fullmatch(url)
+    if not place:
+        raise PermanentFault(f"chart {url!r}: write s3://<bucket>/<key of a .tgz>")
+
+    def name(tag: str) -> str:
+        return _name(f"{url} {tag}")
+
+    tag, content = workspace.fetch_object(place["bucket"], place["key"], lambda tag: cache.find(name(tag)) is not None)
+    return cache.folder / name(tag) if content is None else cache.keep(name(tag), content)
+
+
+def _name(key: str) -> str:
+    return f"{hashlib.sha256(key.encode(errors='surrogatepass')).hexdigest()}.tgz"
 
 
 def _refetched(place: str, url: str, workspace: Workspace) -> str:
@@ -103,38 +116,7 @@ def _refetched(place: str, url: str, workspace: Workspace) -> str:
 
 def download(url: str, *, seconds: float = 30.0) -> bytes:
     """The body behind an https URL, redirects to other https URLs included. Raises PermanentFault or TemporaryFault."""
-    try:
-        with _https().open(url, timeout=seconds) as response:
-            content: bytes = response.read(MAX_BYTES + 1)
-    except HTTPError as error:
-        with error:  # it holds the connection
-            raise _http_fault(shown(url), error) from error
-    except (URLError, OSError) as error:
-        reason = getattr(error, "reason", error)
-        if isinstance(reason, ssl.SSLCertVerificationError | str):  # a str: not https, or not a URL at all
-            raise PermanentFault(f"chart {shown(url)}: {reason}") from error
-        raise TemporaryFault(f"chart {shown(url)}: {reason}", _RETRY_SECONDS) from error
-    if len(content) > MAX_BYTES:
-        raise PermanentFault(f"chart {shown(url)} is larger than {MAX_BYTES} bytes")
-    return content
-
-
-def _http_fault(url: str, error: HTTPError) -> PermanentFault | TemporaryFault:
-    sentence = f"chart {url}: {error.code} {error.reason}"
-    passing = error.code in {408, 429} or error.code >= 500  # noqa: PLR2004 - HTTP's own numbers
-    return TemporaryFault(sentence, _RETRY_SECONDS) if passing else PermanentFault(sentence)
-
-
-def _https() -> request.OpenerDirector:
-    """An opener that knows https and no other scheme, so that no redirect leads to plain http or a file."""
-    opener = request.OpenerDirector()
-    for handler in (
-        request.ProxyHandler(),
-        request.HTTPSHandler(),
-        request.HTTPRedirectHandler(),
-        request.HTTPErrorProcessor(),
-        request.HTTPDefaultErrorHandler(),
-        request.UnknownHandler(),
-    ):
-        opener.add_handler(handler)
-    return opener
+    answer = web.ask(url, f"chart {shown(url)}", Bounds(seconds))
+    if not answer.is_good:
+        raise PermanentFault(f"chart {shown(url)}: {answer.status} {answer.reason}")
+    return answer.content

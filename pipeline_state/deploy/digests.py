@@ -1,7 +1,7 @@
 """What a chart's content is told by: "sha256:" and 64 hex digits, for a deployment to be repeated with just that chart.
 
-Of a chart from a registry it is its manifest's digest, which Helm prints when it pulls; of an archive, its bytes'; of a
-folder, a digest of our own over everything in it.
+Of a chart from a registry it is its manifest's digest; of an archive, its bytes'; of a folder, a digest of our own over
+everything in it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,7 @@ _SHOWN = len("sha256:") + 12
 
 
 def of_chart(place: str) -> str:
-    """The digest of a chart before Helm has seen it: of a path's content, or as the reference names it.
-
-    Empty where it cannot be told: no digest in the reference, nothing at the path, or nothing that can be read.
-    """
-    if place.startswith("oci://"):
-        named = place.rpartition("@")[2]
-        return named if DIGEST.fullmatch(named) else ""
+    """The digest of what is at a path. Empty where it cannot be told: there is nothing, or nothing that can be read."""
     path = Path(place)
     try:
         return _of_folder(path) if path.is_dir() else of_archive(path.read_bytes())
@@ -46,11 +40,6 @@ def pulled(stdout: bytes, stderr: bytes) -> str:
     return str(found[-1].decode()) if found else ""
 
 
-def reference(chart: str, digest: str) -> str:
-    """The OCI reference by digest alone: Helm refuses it together with a tag that has moved on since."""
-    return f"{_untagged(chart)}@{digest}"
-
-
 def check(chart: str, wanted: str, found: str) -> None:
     """Raises PermanentFault when the chart is not the one that was deployed then. chart: as it may be shown."""
     if found != wanted:
@@ -65,12 +54,6 @@ def check_form(digest: str) -> None:
     """Raises PermanentFault for what is no digest: it would become a word of a command line."""
     if digest and not DIGEST.fullmatch(digest):
         raise PermanentFault(f"chart digest {digest!r}: not sha256: and 64 hex digits")
-
-
-def _untagged(chart: str) -> str:
-    named = chart.partition("@")[0]
-    place, slash, name = named.rpartition("/")
-    return f"{place}{slash}{name.partition(':')[0]}"
 
 
 def _of_folder(folder: Path) -> str:

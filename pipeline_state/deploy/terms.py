@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -83,19 +84,34 @@ class Failed:
 
 
 def _no_secrets(name: str) -> str:
-    raise PermanentFault(f"the kubeconfig secret {name!r} cannot be read here: no way to fetch secrets is configured")
+    raise PermanentFault(f"the secret {name!r} cannot be read here: no way to fetch secrets is configured")
+
+
+def _no_parameters(name: str) -> str:
+    raise PermanentFault(f"the parameter {name!r} cannot be read here: no way to fetch parameters is configured")
+
+
+def _no_objects(bucket: str, key: str, _: Callable[[str], bool]) -> tuple[str, bytes | None]:
+    raise PermanentFault(f"s3://{bucket}/{key} cannot be read here: no way to fetch objects is configured")
+
+
+def _no_registries(region: str) -> str:
+    raise PermanentFault(f"no login for ECR in {region} can be had here: no way to ask for one is configured")
 
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """What the process gives an install.
+    """What the process gives an install. Its edges raise PermanentFault and TemporaryFault.
 
     directory: writable, of this user alone; kubeconfigs live here for the time of one install, caches longer.
     charts_dir: the bundled charts; a release's "charts/web" is the directory "web" in it.
     local_kubeconfig: the file that holds the contexts of the local stack.
-    fetch_secret: the string of a Secrets Manager secret by name or ARN; raises PermanentFault or TemporaryFault.
+    fetch_secret: the string of a Secrets Manager secret by name or ARN.
     helm: the executable, looked up on PATH.
     environment: further variables of the Helm process (PATH, HTTPS_PROXY, …); it inherits nothing else.
+    fetch_parameter: the decrypted text of an SSM parameter by name or ARN.
+    fetch_object: an S3 object's ETag and content by bucket and key; without content where the caller has that ETag's.
+    registry_token: "user:password" for the ECR registries of a region.
     """
 
     directory: Path
@@ -104,6 +120,13 @@ class Workspace:
     fetch_secret: Callable[[str], str] = _no_secrets
     helm: str = "helm"
     environment: Mapping[str, str] = field(default_factory=dict)
+    fetch_parameter: Callable[[str], str] = _no_parameters
+    fetch_object: Callable[[str, str, Callable[[str], bool]], tuple[str, bytes | None]] = _no_objects
+    registry_token: Callable[[str], str] = _no_registries
+
+    def remembering(self) -> Workspace:
+        """The same for the time of one install: each secret and parameter is read once."""
+        return replace(self, fetch_secret=cache(self.fetch_secret), fetch_parameter=cache(self.fetch_parameter))
 
     def open(self) -> None:
         """Make the directory, unless it is there."""

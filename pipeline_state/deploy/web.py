@@ -54,8 +54,11 @@ class Answer:
         return 200 <= self.status < 300  # noqa: PLR2004 - HTTP's own numbers
 
 
+_USUAL = Bounds()
+
+
 def ask(
-    url: str, what: str, bounds: Bounds = Bounds(), *, method: str = "GET", headers: Mapping[str, str] | None = None  # noqa: B008 - frozen
+    url: str, what: str, bounds: Bounds = _USUAL, *, method: str = "GET", headers: Mapping[str, str] | None = None
 ) -> Answer:
     """The answer to a GET or HEAD. what: the thing that is fetched, as a reason begins with it.
 
@@ -86,13 +89,14 @@ def is_loopback(host: str) -> bool:
 
 
 def scheme_of(host: str) -> str:
-    """https. For this very machine plain http where that is answered: a server of TLS hangs up on it, or says 400."""
+    """How to ask a host: by https, and this very machine by http where it answers that: TLS hangs up, or says 400."""
     if not is_loopback(host):
         return "https"
     try:
         answer = ask(f"http://{host}/v2/", f"registry {host}", Bounds(5.0))
     except TemporaryFault as fault:
-        if isinstance(fault.__cause__, http.client.RemoteDisconnected | ConnectionResetError):
+        cause = getattr(fault.__cause__, "reason", fault.__cause__)
+        if isinstance(cause, http.client.BadStatusLine | ConnectionResetError | BrokenPipeError):
             return "https"
         raise
     return "https" if answer.status == _REFUSED else "http"
@@ -100,17 +104,17 @@ def scheme_of(host: str) -> str:
 
 def _opened(wanted: request.Request, what: str, bounds: Bounds) -> Answer:
     ends = time.monotonic() + 6 * bounds.seconds
-    parts: list[bytes] = []
+    content = bytearray()
     with _opener(wanted).open(wanted, timeout=bounds.seconds) as response:
         while part := response.read1(_CHUNK):
-            parts.append(part)
-            if sum(map(len, parts)) > bounds.size:
+            content += part
+            if len(content) > bounds.size:
                 raise PermanentFault(f"{what} is larger than {bounds.size} bytes")
             if time.monotonic() > ends:
                 raise TimeoutError("it came too slowly")
         if response.length:  # read1 ends without a word where the line does
             raise http.client.IncompleteRead(b"", response.length)
-        return Answer(response.status, response.reason, response.headers, b"".join(parts))
+        return Answer(response.status, response.reason, response.headers, bytes(content))
 
 
 def _refusal(what: str, error: HTTPError) -> Answer:
@@ -129,9 +133,7 @@ def _delay(error: HTTPError) -> float:
 def _fault(what: str, error: Exception) -> PermanentFault | TemporaryFault:
     """Of a str: not https, or not a URL at all; a ValueError that is no OSError is one that urllib could not read."""
     reason = getattr(error, "reason", error)
-    if isinstance(reason, str):
-        return PermanentFault(f"{what}: {reason}")
-    if isinstance(reason, ssl.SSLCertVerificationError):
+    if isinstance(reason, ssl.SSLCertVerificationError | str):
         return PermanentFault(f"{what}: {reason}")
     if not isinstance(error, OSError | http.client.HTTPException) or isinstance(error, http.client.InvalidURL):
         return PermanentFault(f"{what}: not a URL that can be asked")

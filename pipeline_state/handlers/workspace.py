@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
-
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import Any
 
 from pipeline_state.deploy import Workspace
-from pipeline_state.faults import PermanentFault, TemporaryFault
+from pipeline_state.handlers.aws_edges import AwsEdges
 from pipeline_state.settings import Settings
-from pipeline_state.startup import Clients
+from pipeline_state.startup import Clients, aws_client
 
 
 def workspace_of(settings: Settings, clients: Clients) -> Workspace:
     """The workspace of this process."""
 
-    def fetch(secret: str) -> str:
-        try:
-            return str(clients("secretsmanager").get_secret_value(SecretId=secret)["SecretString"])
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            if code in {"ResourceNotFoundException", "AccessDeniedException", "InvalidRequestException"}:
-                raise PermanentFault(f"the kubeconfig secret {secret!r} cannot be read: {code}") from error
-            raise TemporaryFault(f"Secrets Manager did not answer: {code}", 5) from error
-        except BotoCoreError as error:
-            raise TemporaryFault(f"Secrets Manager was not reached: {type(error).__name__}", 5) from error
+    def client(service: str, region: str = "") -> Any:
+        if region in {"", settings.aws_region}:
+            return clients(service)
+        return aws_client(service, replace(settings, aws_region=region))
 
+    edges = AwsEdges(client)
     return Workspace(
         directory=Path(tempfile.gettempdir()) / "gatestream",
         charts_dir=Path(settings.charts_dir),
         local_kubeconfig=settings.local_kubeconfig,
-        fetch_secret=fetch,
+        fetch_secret=edges.secret,
         environment=settings.helm_environment,
+        fetch_parameter=edges.parameter,
+        fetch_object=edges.object,
+        registry_token=edges.registry_token,
     )

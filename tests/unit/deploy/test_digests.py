@@ -77,35 +77,6 @@ def test_a_folder_that_goes_on_elsewhere_has_no_digest(tmp_path: Path) -> None:
     assert digests.of_chart(str(folder)) == ""
 
 
-@pytest.mark.parametrize(
-    "chart,digest",
-    [
-        (f"oci://registry.example.com/web@{ONE}", ONE),
-        (f"oci://registry.example.com/web:1.0.0@{ONE}", ONE),
-        ("oci://registry.example.com/web:1.0.0", ""),
-        ("oci://registry.example.com/web@sha256:00", ""),
-        ("oci://registry.example.com/web", ""),
-    ],
-)
-def test_of_a_chart_in_a_registry_only_its_reference_can_tell(chart: str, digest: str) -> None:
-    assert digests.of_chart(chart) == digest
-
-
-@pytest.mark.parametrize(
-    "chart,reference",
-    [
-        ("oci://registry.example.com/charts/web", "oci://registry.example.com/charts/web"),
-        ("oci://registry.example.com/charts/web:1.0.0", "oci://registry.example.com/charts/web"),
-        ("oci://registry.example.com:5000/web", "oci://registry.example.com:5000/web"),
-        ("oci://registry.example.com:5000/web:1.0.0", "oci://registry.example.com:5000/web"),
-        (f"oci://registry.example.com:5000/web:1.0.0@{OTHER}", "oci://registry.example.com:5000/web"),
-        (f"oci://registry.example.com/web@{OTHER}", "oci://registry.example.com/web"),
-    ],
-)
-def test_a_reference_by_digest_has_no_tag(chart: str, reference: str) -> None:
-    assert digests.reference(chart, ONE) == f"{reference}@{ONE}"
-
-
 PULLED = f"Pulled: registry.example.com/charts/web:1.0.0\nDigest: {ONE}\n"
 UNDERSCORE = (
     f"Pulled: registry.example.com/charts/web:1.0.0_1\nDigest: {ONE}\nweb:1.0.0_1 contains an underscore.\n\nSo\n"
@@ -170,11 +141,6 @@ def test_another_bundled_chart_is_refused_with_both_digests_and_the_fix(
     assert said.startswith(f"chart {chart!r} was sha256:0a0a0a0a0a0a when it was deployed, and ")
     assert now.replace("%s", found) in said
     assert said.endswith("with --current-definition")
-
-
-def test_a_chart_in_a_registry_is_asked_for_by_digest(workspace: Workspace) -> None:
-    release = Release("web", "shop", "oci://registry.example.com/web:1.0.0", digest=ONE)
-    assert charts.find(release, workspace) == charts.Chart(f"oci://registry.example.com/web@{ONE}", ONE)
 
 
 @pytest.mark.parametrize("chart", ["charts/web", "oci://registry.example.com/web"])
