@@ -141,7 +141,8 @@ def _together_problems(loc: Loc, environment: Raw) -> Problems:
 
 def _order_problems(loc: Loc, pipeline: Raw) -> Problems:
     environments = list(entries(pipeline, "environments", loc))
-    names = [environment.get("name") for _, environment in environments]
+    given = [environment.get("name") for _, environment in environments]
+    names = [name if isinstance(name, str) else None for name in given]
     order = order_of([environment for _, environment in environments])
     for (place, environment), after in zip(environments, order, strict=True):
         if environment.get("soak") and not after:

@@ -76,7 +76,7 @@ def _before(environment: Raw, environments: Sequence[Placed]) -> list[Raw]:
         if name not in found:
             found.add(name)
             todo += after.get(name, [])
-    return [raw for raw in raws if raw is not environment and raw.get("name") in found]
+    return [raw for raw in raws if raw is not environment and str(raw.get("name")) in found]
 
 
 def _gate_of(release: Raw) -> object:

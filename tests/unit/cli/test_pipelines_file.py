@@ -309,6 +309,12 @@ REFUSALS = {
         f"{STAGING}.name",
         "'a#b' cannot be used; use letters, digits and . _ - with a letter or digit at both ends",
     ),
+    "an environment's name that is a list": (
+        changed("name: staging", "name: [staging]"),
+        9,
+        f"{STAGING}.name",
+        "is a list; it must be text",
+    ),
     "an environment's name with / in it": (
         changed("name: staging", "name: a/b"),
         9,
