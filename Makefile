@@ -7,7 +7,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.aws-sam/cli
 
 .PHONY: help
 help:  ## this list
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 .PHONY: setup
 setup: .venv/.installed  ## the locked environment in .venv; Helm and kubectl in the cache directory
@@ -25,6 +25,10 @@ test: setup  ## the whole suite, random order, with the network beyond loopback 
 	@$(BIN)/python -m infra.local.tools
 	@echo '==> Packages of the shared layer' && $(BIN)/python -m infra.layers.build shared
 	@$(BIN)/python -m infra.local.loopback -- $(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+.PHONY: cluster-assets
+cluster-assets: setup  ## a Kubernetes control plane, built with Go once into the cache directory: ten minutes on two cores
+	@$(BIN)/python -m infra.local.control_plane.assets
 
 .PHONY: fuzz
 fuzz: setup  ## the state machine of tests/property for hours, not minutes (ARGS='--examples 50000 --seed 1')
