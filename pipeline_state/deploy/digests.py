@@ -13,7 +13,6 @@ from pathlib import Path
 from pipeline_state.faults import PermanentFault
 from pipeline_state.model.pipelines import DIGEST
 
-_PULLED = re.compile(rb"^Pulled: .*\nDigest: (sha256:[0-9a-f]{64})\r?$", re.MULTILINE)
 _SHOWN = len("sha256:") + 12
 
 
@@ -29,15 +28,6 @@ def of_chart(place: str) -> str:
 def of_archive(content: bytes) -> str:
     """The digest of an archive, as `sha256sum` tells it."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
-
-
-def pulled(stdout: bytes, stderr: bytes) -> str:
-    """The digest that Helm prints about a chart it has pulled; empty when it printed none.
-
-    Helm prints it to standard error, from 4.2.1 on to standard output, before the release.
-    """
-    found = _PULLED.findall(stderr + b"\n" + stdout.partition(b"{")[0])
-    return str(found[-1].decode()) if found else ""
 
 
 def check(chart: str, wanted: str, found: str) -> None:

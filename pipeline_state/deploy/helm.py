@@ -11,15 +11,15 @@ import os
 import shlex
 import shutil
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline_state import tracing
-from pipeline_state.deploy import digests, process, values
+from pipeline_state.deploy import dialect, process, values
 from pipeline_state.deploy.clusters import Access
 from pipeline_state.deploy.command import Command, errors
+from pipeline_state.deploy.dialect import Major, Wish
 from pipeline_state.deploy.history import Revision, RollBack, WayBack, read_history
 from pipeline_state.deploy.terms import Workspace
 from pipeline_state.faults import TemporaryFault
@@ -31,21 +31,14 @@ LOOK_UP_SECONDS = 30.0
 """How long a look-up may take; a cluster that has not answered by then is not going to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Upgrade:
-    """How to upgrade. waits: until everything is ready. goes_back: by itself, where it fails; that means waiting."""
+Words = Callable[[Major, Wish], list[str]]
 
-    description: str
-    waits: bool = True
-    goes_back: bool = True
-    force_conflicts: bool = False
+_majors: dict[str, Major] = {}
+"""The major version of each executable that has turned out to be older than the newest."""
 
 
 class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
-    """Helm for one install.
-
-    seconds: what its processes took so far. pulled: the digest of the chart it pulled; empty when it pulled none.
-    """
+    """Helm for one piece of work. seconds: what its processes took so far."""
 
     def __init__(self, workspace: Workspace, access: Access, *, budget_seconds: float) -> None:
         path = workspace.environment.get("PATH")
@@ -56,7 +49,7 @@ class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
         self._margin = min(60.0, budget_seconds / 3)
         self._ends = time.monotonic() + budget_seconds
         self.seconds = 0.0
-        self.pulled = ""
+        self._flags: list[str] = []
 
     async def revisions(self, release: Release) -> tuple[Revision, ...]:
         """The release's history, oldest first; empty when there is no such release."""
@@ -66,46 +59,48 @@ class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
             return ()
 
     async def upgrade(
-        self, release: Release, chart: str, content: Mapping[str, Any], wanted: Upgrade
+        self, release: Release, chart: str, content: Mapping[str, Any], description: str, wish: Wish
     ) -> dict[str, Any]:
-        """`helm upgrade --install`; the new revision as Helm prints it.
-
-        Helm 3 calls the flag for going back on failure --atomic; it refuses the other before doing anything.
-        """
-        try:
-            return await self._upgrade(release, chart, content, wanted, "--rollback-on-failure")
-        except errors.Error as error:
-            if b"unknown flag: --rollback-on-failure" not in error.stderr:
-                raise
-        return await self._upgrade(release, chart, content, wanted, "--atomic")
-
-    async def _upgrade(
-        self, release: Release, chart: str, content: Mapping[str, Any], wanted: Upgrade, rollback: str
-    ) -> dict[str, Any]:
-        revision: dict[str, Any] = await self.install_or_upgrade(
-            release.name,
-            chart,
-            content,
-            namespace=release.namespace,
-            create_namespace=True,
-            version=release.version if chart.startswith("oci://") and not release.digest else None,
-            description=wanted.description,
-            wait=wanted.waits,
-            atomic=wanted.goes_back,
-            atomic_arg=rollback,
-            force_conflicts=wanted.force_conflicts,
-            timeout=self.timeout(release.timeout),
+        """`helm upgrade --install` of a chart at a path; the new revision as Helm prints it."""
+        revision: dict[str, Any] = await self._in_its_words(
+            dialect.upgrade,
+            wish,
+            lambda: self.install_or_upgrade(
+                release.name,
+                chart,
+                content,
+                namespace=release.namespace,
+                create_namespace=True,
+                description=description,
+                timeout=self.timeout(release.timeout),
+            ),
         )
         return revision
 
-    async def go(self, way: WayBack, release: Release) -> str:
+    async def go(self, way: WayBack, release: Release, *, force_conflicts: bool = False) -> str:
         """Roll back or uninstall without waiting for anything to be ready; what was done, as a sentence's end."""
         target = {"namespace": release.namespace, "timeout": self.timeout()}
         if isinstance(way, RollBack):
-            await self.rollback(release.name, way.revision, **target)
+            wish = Wish(force_conflicts=force_conflicts)
+            await self._in_its_words(
+                dialect.rollback, wish, lambda: self.rollback(release.name, way.revision, **target)
+            )
             return f"rolled back to revision {way.revision}"
-        await self.uninstall(release.name, wait=True, **target)
+        await self._in_its_words(dialect.uninstall, Wish(waits=True), lambda: self.uninstall(release.name, **target))
         return "uninstalled, there being nothing to go back to"
+
+    async def _in_its_words(self, words: Words, wish: Wish, act: Callable[[], Awaitable[Any]]) -> Any:
+        """One of pyhelm3's commands with the flags that fulfil a wish, in the version of Helm that there is."""
+        major = _majors.get(self._executable, dialect.NEWEST)
+        try:
+            self._flags = words(major, wish)
+            return await act()
+        except errors.Error as error:
+            if not dialect.is_older(major, error.stderr):
+                raise
+        _majors[self._executable] = major = dialect.OLDER
+        self._flags = words(major, wish)
+        return await act()
 
     async def test(self, release: Release) -> None:
         """`helm test`; raises pyhelm3's Error where it does not pass."""
@@ -125,13 +120,13 @@ class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
         Raises pyhelm3's ReleaseNotFoundError, CommandCancelledError when its time was up, otherwise Error;
         TemporaryFault when somebody else killed it (out of memory, say).
         """
-        verb, *rest = [str(part) for part in command]
+        verb, *rest = [*map(str, command), *self._flags]
+        self._flags = []
         with tracing.span(f"helm {verb}", **{"helm.flags": shlex.join(rest)}):
             ended = await self._run([verb, *rest, *self._target], input)
             tracing.add_field("helm.exit_code", ended.code)
         if ended.code:
             raise _error(ended)
-        self.pulled = digests.pulled(ended.stdout, ended.stderr) if verb == "upgrade" else self.pulled
         return ended.stdout
 
     async def _run(self, arguments: list[str], stdin: bytes | None) -> process.Ended:

@@ -12,8 +12,11 @@ from pipeline_state import tracing
 from pipeline_state.deploy import charts, history, session
 from pipeline_state.deploy.charts import Chart
 from pipeline_state.deploy.command import errors
-from pipeline_state.deploy.helm import Helm, Upgrade
+from pipeline_state.deploy.dialect import Wish
+from pipeline_state.deploy.helm import Helm
 from pipeline_state.deploy.history import Marks, Revision
+from pipeline_state.deploy.images import find_image
+from pipeline_state.deploy.references import resolve
 from pipeline_state.deploy.terms import Action, Applied, Deployed, Failed, Install, Workspace
 from pipeline_state.deploy.values import fingerprint, with_commit
 from pipeline_state.faults import PermanentFault, TemporaryFault
@@ -38,14 +41,32 @@ def install(request: Install, *, workspace: Workspace, budget_seconds: float) ->
     work = None
     workspace.open()
     try:
-        _check_names(request.release)
-        with tracing.span("chart", chart=charts.shown(request.release.chart)):
-            chart = charts.find(request.release, workspace)
-        with session.helm(request.cluster, workspace, budget_seconds) as helm:
-            work = _Work(helm, request, chart)
+        ready = _prepare(request, workspace.remembering())
+        with session.helm(request.cluster, workspace, budget_seconds, ready.secrets) as helm:
+            work = _Work(helm, request, ready.chart, ready.values)
             return asyncio.run(work.deploy())
     except PermanentFault as fault:
         return Failed(fault.reason, work.helm.seconds, work.healed) if work else Failed(fault.reason, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """What is needed before Helm starts. secrets: the texts among the values that must never be shown."""
+
+    chart: Chart
+    values: Mapping[str, Any]
+    secrets: tuple[str, ...]
+
+
+def _prepare(request: Install, workspace: Workspace) -> _Ready:
+    """All that can fail without Helm does it here: what a name, an image, a chart or a secret lacks."""
+    release = request.release
+    check_names(release)
+    find_image(release, request.commit, workspace)
+    with tracing.span("chart", chart=charts.shown(release.chart)):
+        chart = charts.find(release, workspace)
+    values, secrets = resolve(with_commit(release.values, release.image_tag, request.commit), workspace)
+    return _Ready(chart, values, secrets)
 
 
 @dataclass
@@ -55,11 +76,11 @@ class _Work:
     helm: Helm
     request: Install
     chart: Chart
+    values: Mapping[str, Any]
     healed: str = ""
 
     async def deploy(self) -> Deployed | Applied:
         request, release = self.request, self.request.release
-        values = with_commit(release.values, release.image_tag, request.commit)
         revisions = await _look_up(self.helm, release)
         if done := self._done(revisions):
             return done
@@ -68,11 +89,11 @@ class _Work:
             request.promotion_id,
             unwatched=not self.helm.can_wait(release.timeout),
             digest=self.chart.digest,
-            values=fingerprint(values),
+            values=fingerprint(self.values),
         )
         if not request.anew and (same := self._same(revisions, marks)):
             return same
-        revision = await self._upgrade(revisions, values, marks)
+        revision = await self._upgrade(revisions, marks)
         metadata = revision["chart"]["metadata"]
         return self._told(revisions, revision["version"], f"{metadata['name']}-{metadata['version']}", marks)
 
@@ -92,7 +113,7 @@ class _Work:
         """Free a release that a killed Helm left stuck; the upgrade that follows waits for it to be ready."""
         way_out = history.remedy(revisions, self.request.verified)
         if way_out:
-            done = await self.helm.go(way_out, self.request.release)
+            done = await self.helm.go(way_out, self.request.release, force_conflicts=self.request.force_conflicts)
             self.healed = f"it was left {revisions[-1].status} by a Helm that was killed; {done}"
 
     def _same(self, revisions: Sequence[Revision], wanted: Marks) -> Deployed | None:
@@ -103,13 +124,14 @@ class _Work:
         last = revisions[-1]
         return Deployed("unchanged", last.number, last.chart, self.helm.seconds, runs.digest, "", last.number)
 
-    async def _upgrade(self, revisions: Sequence[Revision], values: Mapping[str, Any], marks: Marks) -> dict[str, Any]:
+    async def _upgrade(self, revisions: Sequence[Revision], marks: Marks) -> dict[str, Any]:
         """The new revision as Helm prints it. Where Helm would go back to the wrong one, or not at all, we do."""
         verified = self.request.verified
         goes_back = not marks.unwatched and history.helm_goes_back_well(revisions, verified)
-        wanted = Upgrade(history.describe(marks), not marks.unwatched, goes_back, self.request.force_conflicts)
+        wish = Wish(not marks.unwatched, goes_back, force_conflicts=self.request.force_conflicts)
+        told = history.describe(marks)
         try:
-            return await self.helm.upgrade(self.request.release, self.chart.place, values, wanted)
+            return await self.helm.upgrade(self.request.release, self.chart.place, self.values, told, wish)
         except errors.Error as error:
             if not goes_back:
                 await self._go_back(error, history.way_back(revisions, verified))
@@ -118,7 +140,7 @@ class _Work:
     async def _go_back(self, error: Any, way: history.WayBack) -> None:
         """After a failed upgrade. If that fails, too, the next install of the release finds it, and heals it."""
         try:
-            done = await self.helm.go(way, self.request.release)
+            done = await self.helm.go(way, self.request.release, force_conflicts=self.request.force_conflicts)
         except (errors.Error, TemporaryFault):
             done = "not rolled back, since that failed, too"
         error.stderr = error.stderr.rstrip() + f"; {done}".encode()
@@ -126,7 +148,7 @@ class _Work:
     def _told(self, before: Sequence[Revision], revision: int, chart: str, marks: Marks) -> Deployed | Applied:
         """What has come of it, as far as Helm has brought it. before: the revisions before it."""
         action: Action = "upgraded" if history.ever_ready(before) else "deployed"
-        digest, previous = self.helm.pulled or marks.digest, self._previous(before)
+        digest, previous = marks.digest, self._previous(before)
         if not marks.unwatched and phases_of(self.request.release) == (Phase.READY,):
             return Deployed(action, revision, chart, self.helm.seconds, digest, self.healed, previous)
         return Applied(action, revision, chart, self.helm.seconds, digest, previous, not marks.unwatched, self.healed)
@@ -144,7 +166,8 @@ async def _look_up(helm: Helm, release: Release) -> tuple[Revision, ...]:
             raise TemporaryFault("the cluster did not answer Helm's look-up of the release", _RETRY_SECONDS) from error
 
 
-def _check_names(release: Release) -> None:
+def check_names(release: Release) -> None:
+    """Raises PermanentFault for a name or namespace that neither Helm nor Kubernetes takes."""
     if not _RELEASE_NAME.fullmatch(release.name):
         raise PermanentFault(f"release name {release.name!r}: up to 53 lower-case letters, digits, - and .")
     if not _NAMESPACE.fullmatch(release.namespace):

@@ -12,7 +12,6 @@ from pipeline_state.deploy.helm import Helm
 from pipeline_state.deploy.readiness import readiness
 from pipeline_state.deploy.terms import Install, Workspace
 from pipeline_state.faults import PermanentFault
-from pipeline_state.model.pipelines import Release
 from pipeline_state.model.rollout import Broken, Done, Seen
 
 _RELATED = "(related)"
@@ -50,21 +49,21 @@ def roll_back(request: Install, revision: int, *, workspace: Workspace, budget_s
     """
     try:
         with session.helm(request.cluster, workspace, budget_seconds) as helm:
-            return asyncio.run(_roll_back(helm, request.release, revision, request.verified))
+            return asyncio.run(_roll_back(helm, request, revision))
     except PermanentFault as fault:
         return f"not rolled back: {fault.reason}"
 
 
-async def _roll_back(helm: Helm, release: Release, revision: int, verified: int) -> str:
-    revisions = await helm.revisions(release)
-    if stuck := history.remedy(revisions, verified):
-        return await helm.go(stuck, release)
-    if not revisions:
+async def _roll_back(helm: Helm, request: Install, revision: int) -> str:
+    release, revisions = request.release, await helm.revisions(request.release)
+    way = history.remedy(revisions, request.verified)
+    if not way and not revisions:
         return "uninstalled already"
     last = revisions[-1]
-    if last.number != revision:
+    if not way and last.number != revision:
         return f"rolled back to revision {last.back_to} already" if last.back_to else "left as somebody else made it"
-    return await helm.go(history.way_back(revisions, verified, left=revision), release)
+    way = way or history.way_back(revisions, request.verified, left=revision)
+    return await helm.go(way, release, force_conflicts=request.force_conflicts)
 
 
 def _objects(resources: Mapping[str, Any], *, related: bool) -> Iterator[Mapping[str, Any]]:

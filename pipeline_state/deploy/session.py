@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from pipeline_state.deploy import clusters
@@ -14,14 +14,18 @@ from pipeline_state.model.pipelines import Cluster
 
 
 @contextmanager
-def helm(cluster: Cluster, workspace: Workspace, budget_seconds: float) -> Iterator[Helm]:
-    """Helm, with access to the cluster. Raises PermanentFault and TemporaryFault, also for pyhelm3's errors within."""
+def helm(cluster: Cluster, workspace: Workspace, budget_seconds: float, secrets: Iterable[str] = ()) -> Iterator[Helm]:
+    """Helm, with access to the cluster. Raises PermanentFault and TemporaryFault, also for pyhelm3's errors within.
+
+    secrets: what must not be shown of what Helm says, beside what leads to the cluster.
+    """
     workspace.open()
     with clusters.access(cluster, workspace) as access:
+        hidden = (*access.secrets, *secrets)
         try:
             yield Helm(workspace, access, budget_seconds=budget_seconds)
         except errors.CommandCancelledError as error:
-            fault = fault_of(error.stderr, access.secrets)
+            fault = fault_of(error.stderr, hidden)
             raise type(fault)(f"Helm was stopped when its time was up: {fault.reason}") from error
         except errors.Error as error:
-            raise fault_of(error.stderr, access.secrets) from error
+            raise fault_of(error.stderr, hidden) from error

@@ -105,8 +105,9 @@ def test_the_role_allows_all_that_helm_asks_for(listener: Listener, tmp_path: Pa
     fails = {"annotations": {"cluster.gatestream.dev/ready": "fail"}}
 
     def run(promotion: str, **release: Any) -> Deployed | Applied | Failed:
-        wanted = Release("web", "shop", "charts/web", **release)
-        return install(Install(wanted, Cluster(), "1" * 40, promotion), workspace=workspace, budget_seconds=60)
+        wanted = Release("web", "shop", "charts/web", timeout=30, **release)
+        commit = f"{promotion.removeprefix('p'):0>40}"
+        return install(Install(wanted, Cluster(), commit, promotion), workspace=workspace, budget_seconds=60)
 
     verdicts = [run("p0", values=fails), *(run(f"p{number}") for number in range(1, 12)), run("p12", values=fails)]
     assert [type(verdict) for verdict in verdicts] == [Failed, *[Deployed] * 11, Failed]

@@ -84,35 +84,6 @@ UNDERSCORE = (
 RELEASE = json.dumps({"name": "web", "notes": f"\nPulled: it\nDigest: {OTHER}\n"})
 
 
-@pytest.mark.parametrize(
-    "stdout,stderr,digest",
-    [
-        (PULLED + RELEASE, "", ONE),
-        (UNDERSCORE + RELEASE, "", ONE),
-        (RELEASE, PULLED, ONE),
-        (RELEASE, f"WARNING: something\n{PULLED}", ONE),
-        (RELEASE, PULLED.replace("\n", "\r\n"), ONE),
-        (f'{{"notes": "\nPulled: it\nDigest: {OTHER}\n"}}', "", ""),
-        (RELEASE, f"Digest: {OTHER}\n", ""),
-        (RELEASE, "Pulled: it\nDigest: sha256:00\n", ""),
-        ("", "", ""),
-    ],
-    ids=[
-        "4.2.1",
-        "4.2.1, with a +",
-        "3",
-        "3, with a warning",
-        "CRLF",
-        "in a release",
-        "not pulled",
-        "short",
-        "nothing",
-    ],
-)
-def test_what_helm_pulled_is_read_from_either_output(stdout: str, stderr: str, digest: str) -> None:
-    assert digests.pulled(stdout.encode(), stderr.encode()) == digest
-
-
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     write(tmp_path / "bundled/web", WEB)
