@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import cached_property
 
@@ -27,9 +27,9 @@ from pipeline_state.model.gates import Gate, GateStatus, read_gate
 from pipeline_state.model.order import Place
 from pipeline_state.model.pipelines import DEPLOYED_TO, Environment, Pipeline, Policy
 from pipeline_state.model.record import Claim, Record
-from pipeline_state.model.times import format_time, parse_time
-
-_LAST_SECOND = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
+from pipeline_state.model.results import told_releases
+from pipeline_state.model.standing import standing
+from pipeline_state.model.times import format_time, from_epoch, parse_time
 
 
 def declared_gates(pipelines: Iterable[Pipeline]) -> frozenset[str]:
@@ -180,7 +180,8 @@ def _past(case: _Case, environment: Environment) -> Promoted | Superseded | NotA
         deployed = case.gates.get(case.pipeline.deployed_gate(name))
         if overtaken and (deployed is None or deployed.status is GateStatus.PENDING):
             return Superseded(name, state.head, is_newer=state.newest in {"", state.head})
-        parked = bool(state.parked) and not overtaken
+        own = EnvironmentState(case.pipeline.name, name) if overtaken else state
+        barred = _barred(environment, state, case.now) if own.parked else None
         return Promoted(
             environment=name,
             at=claim.at,
@@ -188,11 +189,12 @@ def _past(case: _Case, environment: Environment) -> Promoted | Superseded | NotA
             published=claim.published,
             deployed=deployed,
             then=state.head if overtaken and state.head != case.record.commit else "",
-            barred=_barred(environment, state, case.now) if parked else None,
-            parked=parked,
+            barred=barred,
+            parked=bool(own.parked),
             told_at=claim.told_at or "",
             repeats=claim.repeats,
-            busy_until="" if overtaken else _busy_until(state),
+            busy_until=_busy_until(own),
+            standing=_standing(case, environment, own, claim, is_barred=barred is not None),
         )
     if isinstance(candidate, str):
         return NotACandidate(name, candidate, bool(case.record.problems))
@@ -201,10 +203,19 @@ def _past(case: _Case, environment: Environment) -> Promoted | Superseded | NotA
     return None
 
 
+def _standing(case: _Case, environment: Environment, state: EnvironmentState, claim: Claim, *, is_barred: bool) -> str:
+    """How the releases of a promotion stand that is not deployed; what people made of its gate stands for itself."""
+    name = case.pipeline.deployed_gate(environment.name)
+    gate, (generation, releases) = case.gates.get(name), told_releases(case.record.gates.get(name))
+    told = releases if generation == claim.generation else {}
+    if gate and (gate.status is GateStatus.PASSED or (gate.status is GateStatus.FAILED and not told)):
+        return ""
+    return standing(told, environment, state, case.now, is_barred=is_barred)
+
+
 def _busy_until(state: EnvironmentState) -> str:
     """Until when somebody may be working on a release; a time that only people can have written counts as none."""
-    until = max(state.leased.values(), default=0)
-    return format_time(datetime.fromtimestamp(until, UTC)) if 0 < until <= _LAST_SECOND else ""
+    return from_epoch(max(state.leased.values(), default=0))
 
 
 def _cut_off(case: _Case, environment: Environment) -> Superseded | None:

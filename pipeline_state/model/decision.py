@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pipeline_state.model.gates import Gate, GateStatus
+from pipeline_state.model.standing import SEPARATOR
 from pipeline_state.model.times import parse_time
 
 OVERDUE = timedelta(minutes=30)
@@ -59,7 +60,8 @@ class Promoted(_About):
     at: RFC 3339. deployed: the gate that tells how the deployment went, once it is there. then: the commit that was
     promoted there after it; empty while it is the last. barred: what its installation waits for, if it does.
     parked: whether it is put aside, until the way is free. told_at: when it was last announced (RFC 3339); repeats: how
-    often that was once more, since nothing had come of it.
+    often that was once more, since nothing had come of it. busy_until: when whoever works on it has to be done.
+    standing: how its releases stand, while it is not deployed; empty where nothing is known.
     """
 
     at: str
@@ -72,6 +74,7 @@ class Promoted(_About):
     told_at: str = ""
     repeats: int = 0
     busy_until: str = ""
+    standing: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -86,16 +89,20 @@ class Promoted(_About):
 
     @property
     def sentence(self) -> str:
-        gate = self.deployed
-        if self.barred and (gate is None or gate.status == "pending"):
-            return f"promoted to {self.environment} at {self.at}, but {self.barred.state}"
+        gate, promoted = self.deployed, f"promoted to {self.environment} at {self.at}"
         if gate is None or gate.status == "pending":
-            reason = f": {gate.reason}" if gate and gate.reason else ""
-            return f"promoted to {self.environment} at {self.at}; not deployed yet{reason}"
+            return f"{promoted}{self._why_not_yet}"
         then = f", followed by {self.then[:12]}" if self.then else ""
         if gate.status == "failed":
-            return f"promoted to {self.environment} at {self.at}, but {self._why_not}{then}"
+            return f"{promoted}, but {self._why_not}{then}"
         return f"deployed to {self.environment} at {gate.at or 'an unknown time'}{then}"
+
+    @property
+    def _why_not_yet(self) -> str:
+        if self.barred:
+            return f", but {self.barred.state}{f'; so far: {self.standing}' if self.standing else ''}"
+        told = self.standing or (self.deployed and self.deployed.reason)
+        return f"; not deployed yet{f': {told}' if told else ''}"
 
     @property
     def _why_not(self) -> str:
@@ -103,8 +110,11 @@ class Promoted(_About):
         reason = (self.deployed and self.deployed.reason) or "no reason given"
         if reason.startswith(TAKEN_BACK):
             return reason
-        again = "" if self.then else "; push a commit, or try this one again with `gatestream redeploy`"
-        return f"the deployment failed: {reason}{again}"
+        told = self.standing or reason
+        if self.then:
+            return f"the deployment failed: {told}"
+        again = "push a commit, or try this one again with `gatestream redeploy`"
+        return f"the deployment failed: {told}{SEPARATOR if SEPARATOR in told else '; '}{again}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ def deployed_value(value: Any, result: ReleaseResult) -> dict[str, Any] | None:
     It is passed once every release of the promotion is deployed, and failed as soon as one has failed. Of two results
     of one time, a verdict counts over an attempt that was to be repeated.
     """
-    generation, known = _deployed_before(value)
+    generation, known = told_releases(value)
     if generation > result.generation:
         return None
     if generation == result.generation and _is_older(result, known.get(result.release, {})):
@@ -120,8 +120,20 @@ def deployed_value(value: Any, result: ReleaseResult) -> dict[str, Any] | None:
         "generation": result.generation,
         "releases": releases,
     }
-    reasons = [f"{name}: {release['reason']}" for name, release in releases.items() if release.get("reason")]
+    ordered = sorted(
+        result.releases, key=lambda name: _status(releases.get(name)) != "FALSE"
+    )  # those to be mended first
+    reasons = [f"{name}: {reason}" for name in ordered if (reason := releases.get(name, {}).get("reason"))]
     return {**new, "reason": "; ".join(reasons)} if reasons else new
+
+
+def told_releases(value: Any) -> tuple[int, dict[str, Mapping[str, Any]]]:
+    """Generation and releases of a deployed gate; 0 and none where people have made something else of it."""
+    if not isinstance(value, Mapping) or not isinstance(value.get("generation"), int | Decimal):
+        return 0, {}
+    releases = value.get("releases")
+    known = releases.items() if isinstance(releases, Mapping) else ()
+    return int(value["generation"]), {name: release for name, release in known if isinstance(release, Mapping)}
 
 
 def pinned(promotions: Iterable[Promotion], value: Any) -> tuple[Promotion, ...]:
@@ -130,7 +142,7 @@ def pinned(promotions: Iterable[Promotion], value: Any) -> tuple[Promotion, ...]
     value: the commit's deployed gate. It knows of the latest deployment of the commit only; a promotion that it does
     not tell of keeps what it was settled to install itself, if anything.
     """
-    generation, known = _deployed_before(value)
+    generation, known = told_releases(value)
     return tuple(
         with_digest(each, known.get(each.release.name, {}).get("digest")) if each.generation == generation else each
         for each in promotions
@@ -143,15 +155,6 @@ def _is_older(result: ReleaseResult, known: Mapping[str, Any]) -> bool:
     if now is None or before is None:
         return False
     return now < before or (now == before and not result.status and bool(_status(known)))
-
-
-def _deployed_before(value: Any) -> tuple[int, dict[str, Mapping[str, Any]]]:
-    """Generation and releases of a deployed gate; 0 and none where people have made something else of it."""
-    if not isinstance(value, Mapping) or not isinstance(value.get("generation"), int | Decimal):
-        return 0, {}
-    releases = value.get("releases")
-    known = releases.items() if isinstance(releases, Mapping) else ()
-    return int(value["generation"]), {name: release for name, release in known if isinstance(release, Mapping)}
 
 
 def _status(value: Any) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+_LAST_SECOND = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
+
 
 def parse_time(text: object) -> datetime | None:
     """An RFC 3339 time as an aware UTC datetime; None for anything else.
@@ -24,3 +26,8 @@ def format_time(moment: datetime) -> str:
     utc = moment.astimezone(UTC)
     spec = "milliseconds" if utc.microsecond else "seconds"
     return utc.isoformat(timespec=spec).replace("+00:00", "Z")
+
+
+def from_epoch(seconds: int) -> str:
+    """Epoch seconds as RFC 3339; empty for 0, and for what only people can have written."""
+    return format_time(datetime.fromtimestamp(seconds, UTC)) if 0 < seconds <= _LAST_SECOND else ""
