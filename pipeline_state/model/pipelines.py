@@ -63,6 +63,11 @@ class Cluster:
     kubeconfig_secret: str | None = None
     context: str | None = None
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Cluster:
+        """The inverse of `asdict`; keys that a later version added are ignored."""
+        return cls(**_known(cls, data))
+
     @property
     def name(self) -> str:
         """What tells clusters apart in lock groups and messages."""
@@ -116,9 +121,8 @@ class Release:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Release:
         """The inverse of `asdict`; keys that a later version added are ignored."""
-        known = {name: data[name] for name in cls.__slots__ if name in data}
-        verify = known.get("verify")
-        return cls(**{**known, "verify": Verification(**verify) if verify else None})
+        known, verify = _known(cls, data), data.get("verify")
+        return cls(**{**known, "verify": Verification(**_known(Verification, verify)) if verify else None})
 
 
 class Policy(StrEnum):
@@ -183,7 +187,7 @@ class Environment:
             gates=tuple(data["gates"]),
             after=tuple(data["after"]),
             releases=tuple(Release.from_dict(release) for release in data["releases"]),
-            cluster=Cluster(**data["cluster"]),
+            cluster=Cluster.from_dict(data["cluster"]),
             policy=Policy(data.get("policy", Policy.NEWEST)),
             soak=int(data.get("soak", 0)),
             freezes=tuple(FreezeWindow.from_dict(window) for window in data.get("freezes", ())),
@@ -245,6 +249,10 @@ class Pipeline:
     def environment(self, name: str) -> Environment | None:
         """The environment of that name."""
         return next((environment for environment in self.environments if environment.name == name), None)
+
+
+def _known(of: type[Release | Cluster | Verification], data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: data[name] for name in of.__slots__ if name in data}
 
 
 def _gate(data: Mapping[str, Any]) -> GateDefinition:

@@ -99,7 +99,7 @@ class Promotion:
             environment_key=data["environment_key"],
             generation=int(data["generation"]),
             release=Release.from_dict(data["release"]),
-            cluster=Cluster(**{name: data["cluster"][name] for name in Cluster.__slots__ if name in data["cluster"]}),
+            cluster=Cluster.from_dict(data["cluster"]),
             releases=tuple(data["releases"]),
             by=data["by"],
             action=Action(data.get("action", Action.PROMOTE)),
