@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -20,14 +21,14 @@ from pipeline_state.faults import TemporaryFault
 from pipeline_state.model.pipelines import Cluster, Release
 from tests.certificates import write_certificate
 from tests.chart_server import ChartServer, digest, packaged, serving
+from tests.registry_server import PASSWORD, TOKEN, USER
+from tests.registry_server import serving as serving_privately
 
 CHART = Path(__file__).parents[2] / "infra/local/example/charts/web"
 OLD, NEW = packaged(CHART, "1.0.0"), packaged(CHART, "1.0.1")
-OLD_HELM = """#!/bin/sh
-# Helm as it was before 4.2.1: what it says of a pull goes to standard error.
-"{helm}" "$@" > "{out}" || exit
-grep -E '^(Pulled|Digest): ' "{out}" >&2
-grep -vE '^(Pulled|Digest): ' "{out}"
+WATCHED_HELM = """#!/bin/sh
+printf '%s\\n' "$@" >> "{log}"
+exec "{helm}" "$@"
 """
 
 
@@ -151,13 +152,29 @@ def test_a_chart_that_has_left_its_registry_has_failed(shop: Shop, server: Chart
     assert shop.history() == []
 
 
-def test_an_older_helm_is_understood(shop: Shop, server: ChartServer, tmp_path: Path) -> None:
-    told = server.publish("charts/web", "1.0.0", OLD)
-    helm = tmp_path / "helm"
-    helm.write_text(OLD_HELM.format(helm=shutil.which("helm"), out=tmp_path / "out"))
+def test_helm_is_given_a_path_and_learns_nothing_of_registry_and_login(
+    shop: Shop, server: ChartServer, tmp_path: Path
+) -> None:
+    login = json.dumps({"auths": {"registry.example.com": {"username": USER, "password": PASSWORD}}})
+    log, helm = tmp_path / "log", tmp_path / "helm"
+    helm.write_text(WATCHED_HELM.format(helm=shutil.which("helm"), log=log))
     helm.chmod(0o755)
-    older = replace(shop, workspace=replace(shop.workspace, helm=str(helm)))
-    assert older.deploy("p1", f"oci://{server.host}/charts/web:1.0.0") == ("deployed", "web-1.0.0", told)
+    with serving_privately(tmp_path / "server.pem", "token") as private:
+        told = private.publish("charts/web", "1.0.0", OLD)
+        workspace = replace(
+            shop.workspace, helm=str(helm), fetch_secret=lambda _: login.replace("registry.example.com", private.host)
+        )
+        watched = replace(shop, workspace=workspace)
+        found = watched.deploy("p1", f"oci://{private.host}/charts/web", version="1.0.0", registry_secret="login")
+    assert found == ("deployed", "web-1.0.0", told)
+    arguments = log.read_text()
+    assert str(workspace.directory / f"charts/{told[7:]}.tgz") in arguments.splitlines()
+    assert "oci://" not in arguments
+    written = b"".join(path.read_bytes() for path in workspace.directory.rglob("*") if path.is_file())
+    for secret in (PASSWORD, TOKEN, base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()):
+        assert secret not in arguments
+        assert secret.encode() not in written
+    assert server.asked == []
 
 
 def test_a_second_delivery_tells_the_chart_of_the_first(shop: Shop, server: ChartServer) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
 import pytest
@@ -205,6 +207,66 @@ def test_blobs_are_not_fetched_from_elsewhere_than_https(place: str, shop: Shop)
     shop.server.blobs_at = place
     with pytest.raises(PermanentFault):
         shop.chart()
+
+
+@pytest.mark.parametrize("way", ["basic", "token"])
+def test_a_redirect_within_the_registry_keeps_method_and_login(way: Way, shop: Shop) -> None:
+    shop.server.way = way
+    shop.server.troubles[f"/v2/team/web/manifests/{COMMIT}"] = 307
+    shop.server.publish("moved/web", "1.0.0", b"layer")
+    shop.server.headers["Location"] = "/v2/moved/web/manifests/1.0.0"
+    assert shop.look() == shop.told
+    assert {method for method, path, _ in shop.server.seen if "/manifests/" in path} == {"HEAD"}
+
+
+def test_what_breaks_off_is_fetched_again_later(shop: Shop) -> None:
+    shop.server.troubles[f"/v2/charts/web/blobs/{digest(ARCHIVE)}"] = 200
+    shop.server.headers["Content-Length"] = "5000"
+    with pytest.raises(TemporaryFault, match="IncompleteRead"):
+        shop.chart()
+
+
+def test_a_blob_without_end_is_refused(shop: Shop) -> None:
+    shop.server.publish("charts/web", "1.0.0", bytes(web.MAX_BYTES + 1))
+    with pytest.raises(PermanentFault, match="larger than"):
+        shop.chart()
+
+
+class NoWay(BaseRequestHandler):
+    """A proxy that leads nowhere."""
+
+    server: Proxy
+
+    def handle(self) -> None:
+        self.server.asked.append(self.request.recv(1000).decode().splitlines()[0])
+        self.request.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+
+
+class Proxy(ThreadingTCPServer):
+    """asked: the first line of each request."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), NoWay)
+        self.asked: list[str] = []
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    with Proxy() as proxy:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.server_address[1]}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield proxy
+        proxy.shutdown()
+        thread.join()
+
+
+def test_a_registry_is_asked_through_the_proxy_and_this_machine_is_not(shop: Shop, proxy: Proxy) -> None:
+    shop.look()
+    with pytest.raises(TemporaryFault, match="Tunnel connection failed: 502"):
+        find_image(Release("web", "shop", "web", image="registry.example.com/web"), COMMIT, shop.workspace)
+    assert [line.rpartition(" ")[0] for line in proxy.asked] == ["CONNECT registry.example.com:443"]
 
 
 def test_a_chart_that_is_kept_takes_one_request_and_by_digest_none(shop: Shop) -> None:
