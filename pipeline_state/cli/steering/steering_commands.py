@@ -1,4 +1,4 @@
-"""`gatestream rollback`, `redeploy`, `override` and `history`: promotions by name, and those there have been."""
+"""`gatestream diff`, `rollback`, `redeploy`, `override` and `history`: promotions by name, coming and past."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from pipeline_state.cli.console import NO, OK, CommandError
 from pipeline_state.cli.options import Choice, common
 from pipeline_state.cli.steering.closing_commands import PANEL, EnvironmentName, PipelineName, Reason
+from pipeline_state.cli.steering.diff_commands import diff
 
 if TYPE_CHECKING:
     from pipeline_state.cli.steering.moving import Plan, Wish
@@ -152,5 +153,5 @@ def _now() -> datetime:
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (rollback, redeploy, override, history):
+    for command in (diff, rollback, redeploy, override, history):
         app.command(rich_help_panel=PANEL)(common(command))
