@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline_state.cli.console import said
+from pipeline_state.cli.spans import seconds_in, took
 
 GATE_SET = "gate set"
 """Kind of the entry of `gatestream gate set`."""
@@ -83,8 +84,7 @@ def _sentence(kind: str, what: Mapping[str, Any]) -> str:
     if kind in _SENTENCES:
         return _SENTENCES[kind](told)
     if "release" in told:
-        place = f"{told['release']} {told.get('outcome')} in {told.get('environment')}"
-        return f"{place}: {told['reason']}" if told.get("reason") else place
+        return _release(told)
     if "name" in told:
         provider = next((name for prefix, name in _PROVIDERS.items() if kind.startswith(prefix)), kind)
         event = kind.split(".")[2] if provider != kind else "result"
@@ -100,6 +100,30 @@ def _gate_set(what: Mapping[str, str]) -> str:
 def _claimed(what: Mapping[str, str]) -> str:
     done = PROMOTED.get(what.get("action", ""), PROMOTED["promote"])
     return _why(f"{done} to {what.get('environment')}, generation {what.get('generation')}", what)
+
+
+def _release(what: Mapping[str, str]) -> str:
+    """What became of a release of a promotion."""
+    release, outcome, reason = (what.get(name, "") for name in ("release", "outcome", "reason"))
+    place = f"in {what.get('environment')}"
+    if reason.startswith(_DONE_TO_IT) or outcome == "applied":
+        told = f"{release} {place} {reason or outcome}"
+    else:
+        told = _why(f"{release} {outcome} {place}{_measured(what)}", what)
+    return f"{told}; put right first: {what['healed']}" if what.get("healed") else told
+
+
+_DONE_TO_IT = ("applied as", "taken back", "not begun")
+"""What a reason begins with that says itself what became of the release."""
+
+
+def _measured(what: Mapping[str, str]) -> str:
+    """How long it took, and which revision it is."""
+    seconds = seconds_in(what.get("seconds"))
+    after = f" after {took(seconds)}" if seconds else ""
+    facts = [f"revision {what['revision']}" if what.get("revision") else "", what.get("chart", "")]
+    told = ", ".join(filter(None, facts))
+    return f"{after} ({told})" if told else after
 
 
 def _until(what: Mapping[str, str]) -> str:

@@ -149,7 +149,7 @@ def _claim(told: _Told) -> Claimed:
 
 def _end(told: _Told) -> Ended | None:
     what, outcome = told.what, told.what["outcome"]
-    if outcome not in OUTCOMES:
+    if outcome not in OUTCOMES or outcome == "applied":  # which is no end yet, and changes nothing at the gate
         return None
     place = (str(what["pipeline"]), str(what["environment"]), str(what["release"]))
     return Ended(told.at, told.commit, *place, int(what["generation"]), OUTCOMES[outcome], told.time)

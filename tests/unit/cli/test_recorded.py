@@ -134,6 +134,10 @@ NOTHING: dict[str, dict[str, Any]] = {
     "that a deployment has begun": entry(
         "dev.cdeventsx.gatestream-release.started.0.1.0", {**END, "outcome": "started"}
     ),
+    "that Helm has applied a release": entry(
+        "dev.cdeventsx.gatestream-release.applied.0.1.0",
+        {**END, "outcome": "applied", "reason": "applied as revision 7"},
+    ),
     "an application of definitions": entry("applied", {"version": 2}, record=f"{REPO}#pipelines", by="ann"),
 }
 

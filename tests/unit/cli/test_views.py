@@ -262,6 +262,12 @@ def told(kind: str, source: str = "https://github.com/org/app", by: str = "", **
     return tell({**entry, "verified": True, "what": what})
 
 
+def release_told(outcome: str, **what: Any) -> Told:
+    """The installer's word about a release."""
+    source, about = "/gatestream/pipelines/org%2Fapp/environments/prod", {"release": "web", "environment": "prod"}
+    return told(f"dev.cdeventsx.gatestream-release.{outcome}.0.1.0", source, outcome=outcome, **about, **what)
+
+
 @pytest.mark.parametrize(
     "event, by, text",
     [
@@ -296,6 +302,38 @@ def told(kind: str, source: str = "https://github.com/org/app", by: str = "", **
             "gatestream",
             "web failed in prod: no such chart",
         ),
+        (
+            release_told("applied", reason="applied as revision 7, becoming ready until 2026-01-01T12:00:00Z"),
+            "gatestream",
+            "web in prod applied as revision 7, becoming ready until 2026-01-01T12:00:00Z",
+        ),
+        (
+            release_told("deployed", seconds=Decimal("4321.5"), revision=Decimal(7), chart="web-1.2.3"),
+            "gatestream",
+            "web deployed in prod after 1 h 12 m (revision 7, web-1.2.3)",
+        ),
+        (
+            release_told("deployed", seconds=Decimal(42), revision=Decimal(7), healed="it was left pending-upgrade"),
+            "gatestream",
+            "web deployed in prod after 42 s (revision 7); put right first: it was left pending-upgrade",
+        ),
+        (
+            release_told("failed", reason="not ready within 4h; rolled back to revision 6", seconds=Decimal(14401)),
+            "gatestream",
+            "web failed in prod after 4 h: not ready within 4h; rolled back to revision 6",
+        ),
+        (
+            release_told("failed", reason="taken back, since api failed; rolled back to revision 6"),
+            "gatestream",
+            "web in prod taken back, since api failed; rolled back to revision 6",
+        ),
+        (
+            release_told("failed", reason="not begun, since api failed"),
+            "gatestream",
+            "web in prod not begun, since api failed",
+        ),
+        (release_told("deployed", seconds="soon"), "gatestream", "web deployed in prod"),
+        (release_told("started"), "gatestream", "web started in prod"),
         (told("something.new", size=3), "", "something.new size = 3"),
         (
             told(
