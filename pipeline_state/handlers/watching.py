@@ -12,7 +12,6 @@ from pipeline_state.events.publish import Queue
 from pipeline_state.model.pipelines import Release
 from pipeline_state.model.promotion import Action, Promotion
 from pipeline_state.model.rollout import Phase, Rollout, phases_of
-from pipeline_state.model.times import format_time
 
 RESERVE = 10
 """Seconds of an invocation that are kept for publishing the result."""
@@ -54,9 +53,7 @@ def begun(applied: Applied, release: Release, since: float, now: float) -> Rollo
 
 def still_to_come(rollout: Rollout) -> str:
     """What an applied release waits for, as a sentence's end."""
-    doing = {Phase.READY: "becoming ready", Phase.TEST: "to be tested", Phase.VERIFY: "to be verified"}
-    until = format_time(datetime.fromtimestamp(rollout.until, UTC))
-    return f"applied as revision {rollout.revision}, {doing[rollout.phase]} until {until} at the latest"
+    return rollout.told()
 
 
 def watch(rollouts: Queue, promotion: Promotion, seconds: int) -> None:

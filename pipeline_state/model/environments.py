@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pipeline_state.model.rollout import Rollout
 from pipeline_state.model.times import parse_time
 
 
@@ -34,7 +35,8 @@ class EnvironmentState:
     generation: raised by every claim; 0 before the first. head: the commit last claimed.
     sequence, newest: the latest place ever claimed, and its commit; of the head unless somebody went back since.
     releases: those of the head's promotion. done: by release, the generation that was last carried out to its end.
-    leased: by release, until when (epoch seconds) some invocation may be working on it.
+    leased: by release, until when (epoch seconds) some invocation may be working on it. holders: by release, the
+        generation that has its lease. rollouts: by release, what has been applied and has no verdict yet.
     parked: releases of which a promotion waits for the way to be free.
     freezes: a person's, the stop of everything, a window of the definition. held_by: who pinned it, if anybody.
     problem: what somebody's edit has made unreadable, and how to mend it; nothing goes there until then.
@@ -49,6 +51,8 @@ class EnvironmentState:
     releases: tuple[str, ...] = ()
     done: Mapping[str, int] = field(default_factory=dict)
     leased: Mapping[str, int] = field(default_factory=dict)
+    holders: Mapping[str, int] = field(default_factory=dict)
+    rollouts: Mapping[str, Rollout] = field(default_factory=dict)
     parked: tuple[str, ...] = ()
     freezes: tuple[Freeze, ...] = ()
     held_by: str = ""

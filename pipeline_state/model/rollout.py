@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from pipeline_state.model.pipelines import Release
+from pipeline_state.model.pipelines import Release, Verification
+from pipeline_state.model.times import from_epoch
 
 SOONEST, LATEST = 10, 300
 """Seconds between two looks: a tenth of the time that has passed, within these bounds."""
@@ -56,6 +57,15 @@ class Rollout:
         """The inverse of `to_dict`; keys that a later version added are ignored."""
         known = {name: data[name] for name in cls.__slots__ if name in data}
         return cls(**{**known, "phase": Phase(data["phase"])})
+
+    def told(self, verify: Verification | None = None) -> str:
+        """What it waits for, until when, and what else becomes of it. verify: what it is to be verified by."""
+        by = (verify.url or f"the gate {verify.gate}") if verify else ""
+        verified = f"to be verified by {by}" if by else "to be verified"
+        doing = {Phase.READY: "becoming ready", Phase.TEST: "being tested", Phase.VERIFY: verified}[self.phase]
+        else_ = f"rolled back to revision {self.previous}" if self.previous else "uninstalled"
+        until = from_epoch(int(self.until))
+        return f"applied as revision {self.revision}, {doing} until {until} at the latest, or else {else_}"
 
     def entering(self, phase: Phase, release: Release, now: float) -> Rollout:
         """The same in another phase, from now on."""

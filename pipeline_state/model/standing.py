@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import Any
 
 from pipeline_state.model.environments import EnvironmentState
-from pipeline_state.model.pipelines import Environment
+from pipeline_state.model.pipelines import Environment, Release
 from pipeline_state.model.times import from_epoch
 
 SEPARATOR = " · "
@@ -97,14 +97,33 @@ class _Promotion:
 
     def _open(self, name: str) -> _Clause | None:
         """What is awaited of a release without a verdict; None where that is not known."""
-        if reason := self.told.get(name, {}).get("reason"):
-            return _Clause(_Rank.AWAITED, f"{name}: {reason}")
-        if self._waits(name):
-            return None if self.is_barred else _Clause(_Rank.AWAITED, f"{name}: put aside{self._until_free(name)}")
-        if busy := self._busy_until(name):
-            return _Clause(_Rank.AWAITED, f"{name}: somebody is at work on it, until {busy} at the latest")
+        if self._waits(name) and self.is_barred:
+            return None
         before = self._before(name)
+        if text := self._watched(name) or self.told.get(name, {}).get("reason") or self._at_work(name):
+            return _Clause(_Rank.AWAITED, f"{name}: {text}")
         return _Clause(_Rank.TO_COME, f"{name} begins once {before} is deployed") if before else None
+
+    def _watched(self, name: str) -> str:
+        """Of its own rollout, which tells more than its gate: that is written when it begins."""
+        rollout, release = self.state.rollouts.get(name), self._releases.get(name)
+        return rollout.told(release.verify if release else None) if rollout and self._is_ours(name) else ""
+
+    def _at_work(self, name: str) -> str:
+        busy = self._busy_until(name)
+        if busy and (self._waits(name) or not self._is_ours(name)):
+            return f"waits until what came before it is done, {busy} at the latest"
+        if self._waits(name):
+            return "put aside, and about to go on"
+        return f"somebody is at work on it, until {busy} at the latest" if busy else ""
+
+    def _is_ours(self, name: str) -> bool:
+        """Whether whoever has the release's lease, if anybody, has it for this promotion."""
+        return self.state.holders.get(name, self.state.generation) == self.state.generation
+
+    @property
+    def _releases(self) -> Mapping[str, Release]:
+        return {release.name: release for release in self.environment.releases}
 
     def _before(self, name: str) -> str | None:
         """The release right before it, where each waits for that one; None where it has been, or will never be."""
@@ -116,10 +135,6 @@ class _Promotion:
 
     def _waits(self, name: str) -> bool:
         return name in self.state.parked
-
-    def _until_free(self, name: str) -> str:
-        busy = self._busy_until(name)
-        return f" until what came before it is done, {busy} at the latest" if busy else ", and about to go on"
 
     def _busy_until(self, name: str) -> str:
         until = self.state.leased.get(name, 0)

@@ -23,8 +23,10 @@ from pipeline_state.table.snapshot import (
     CLOSING,
     DONE,
     EVERYTHING,
+    HOLDER,
     LEASED_UNTIL,
     PARKED,
+    ROLLOUT,
     read_environments,
     read_state,
     with_stop,
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from pynamodb.expressions.update import Action
 
 
-LEASE, HOLDER, ROLLOUT, OUTCOME = "lease:", "lease_generation:", "rollout:", "outcome:"
+LEASE, OUTCOME = "lease:", "outcome:"
 _VERIFIED = "verified:"
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from pipeline_state.model.promotion import Promotion
 from pipeline_state.model.rollout import Rollout
-from pipeline_state.table.leases import HOLDER, LEASE, ROLLOUT, read, update_unopposed, verified_revision, watch
+from pipeline_state.table.leases import LEASE, read, update_unopposed, verified_revision, watch
 from pipeline_state.table.models import at, set_all, to_plain, to_raw
-from pipeline_state.table.snapshot import LEASED_UNTIL
+from pipeline_state.table.snapshot import HOLDER, LEASED_UNTIL, ROLLOUT
 
 
 @dataclass(frozen=True, slots=True)

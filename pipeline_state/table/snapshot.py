@@ -18,6 +18,7 @@ from pipeline_state.model.decision import Decision
 from pipeline_state.model.environments import EnvironmentState, Freeze
 from pipeline_state.model.pipelines import Environment, FreezeWindow, Pipeline, Policy
 from pipeline_state.model.record import Record, read_record
+from pipeline_state.model.rollout import Rollout
 from pipeline_state.model.times import format_time
 from pipeline_state.table import waiting
 from pipeline_state.table.models import EnvironmentItem, GateRecord, PipelinesItem, Raw, connection, to_plain
@@ -37,7 +38,7 @@ CLOSING = ("frozen_by", "frozen_until", "held_by")
 IN_TURN = "in_turn"
 """The attribute that says whether an environment takes every commit, so that one that is done lets the next one go."""
 
-DONE, LEASED_UNTIL, PARKED = "done:", "lease_until:", "parked:"
+DONE, HOLDER, LEASED_UNTIL, PARKED, ROLLOUT = "done:", "lease_generation:", "lease_until:", "parked:", "rollout:"
 """What an environment's attributes about one of its releases begin with."""
 
 _MOST_ITEMS = 100
@@ -181,6 +182,8 @@ def read_state(pipeline: str, name: str, raw: Raw) -> EnvironmentState:
         releases=tuple(map(str, releases)) if isinstance(releases, list) else (),
         done=_numbers(item, DONE),
         leased=_numbers(item, LEASED_UNTIL),
+        holders=_numbers(item, HOLDER),
+        rollouts=_rollouts(item),
         parked=tuple(sorted(name.removeprefix(PARKED) for name in item if name.startswith(PARKED))),
         freezes=freezes,
         held_by=str(item.get("held_by", "")),
@@ -210,6 +213,19 @@ def _numbers(item: Mapping[str, Any], prefix: str) -> dict[str, int]:
         for name, value in item.items()
         if name.startswith(prefix) and isinstance(value, Decimal)
     }
+
+
+def _rollouts(item: Mapping[str, Any]) -> dict[str, Rollout]:
+    """What is being watched, by release; what people have made of others is left out."""
+    texts = {name.removeprefix(ROLLOUT): text for name, text in item.items() if name.startswith(ROLLOUT)}
+    return {release: rollout for release, text in texts.items() if (rollout := _rollout(text))}
+
+
+def _rollout(text: object) -> Rollout | None:
+    try:
+        return Rollout.from_dict(json.loads(str(text)))
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _has_turns(pipeline: Pipeline) -> bool:

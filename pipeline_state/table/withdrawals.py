@@ -8,9 +8,9 @@ from typing import Any
 
 from pipeline_state.model.promotion import Promotion
 from pipeline_state.table.lease import Busy, Finished
-from pipeline_state.table.leases import HOLDER, LEASE, OUTCOME, read, update_unopposed
+from pipeline_state.table.leases import LEASE, OUTCOME, read, update_unopposed
 from pipeline_state.table.models import all_of, as_read, at, set_all, to_plain, to_raw
-from pipeline_state.table.snapshot import DONE, LEASED_UNTIL
+from pipeline_state.table.snapshot import DONE, HOLDER, LEASED_UNTIL
 
 
 def skip(promotion: Promotion, outcome: Mapping[str, Any]) -> bool:

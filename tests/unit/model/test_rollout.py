@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -98,3 +99,23 @@ def test_a_rollout_travels_as_json() -> None:
     rollout = replace(BEGUN, phase=Phase.VERIFY, healed="it was stuck", helm_seconds=1.5)
     data = json.loads(json.dumps(rollout.to_dict()))
     assert Rollout.from_dict(data | {"added": "later"}) == rollout
+
+
+@pytest.mark.parametrize(
+    "phase, verify, told",
+    [
+        (Phase.READY, None, "becoming ready"),
+        (Phase.TEST, None, "being tested"),
+        (Phase.VERIFY, None, "to be verified"),
+        (Phase.VERIFY, Verification(gate="smoke_test"), "to be verified by the gate smoke_test"),
+        (Phase.VERIFY, Verification(url="https://shop.example"), "to be verified by https://shop.example"),
+    ],
+)
+@pytest.mark.parametrize("previous, otherwise", [(0, "uninstalled"), (5, "rolled back to revision 5")])
+def test_a_rollout_tells_what_it_waits_for_until_when_and_what_else(
+    phase: Phase, verify: Verification | None, told: str, previous: int, otherwise: str
+) -> None:
+    until = datetime(2026, 7, 1, 12, 10, tzinfo=UTC).timestamp() + 0.25
+    rollout = Rollout(7, "web-1.2.3", "", "upgraded", previous, 0, 0, until, phase)
+    expected = f"applied as revision 7, {told} until 2026-07-01T12:10:00Z at the latest, or else {otherwise}"
+    assert rollout.told(verify) == expected

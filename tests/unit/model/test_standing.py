@@ -10,8 +10,9 @@ import pytest
 from pipeline_state.model.decide import decide
 from pipeline_state.model.environments import EnvironmentState, Freeze
 from pipeline_state.model.order import Place
-from pipeline_state.model.pipelines import Environment, Pipeline, Release
+from pipeline_state.model.pipelines import Environment, Pipeline, Release, Verification
 from pipeline_state.model.record import Claim, Record
+from pipeline_state.model.rollout import Phase, Rollout
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 AT, SOON = "2026-07-01T11:50:00Z", "2026-07-01T12:10:00Z"
@@ -19,6 +20,8 @@ LEASED = int(datetime(2026, 7, 1, 12, 10, tzinfo=UTC).timestamp())
 NAMES = ("database", "api", "web")
 STAGING = Environment("staging", releases=tuple(Release(name, "shop", f"charts/{name}") for name in NAMES))
 ALONE = replace(STAGING, releases=STAGING.releases[-1:])
+VERIFIED = replace(ALONE, releases=(replace(ALONE.releases[0], verify=Verification(gate="smoke_test")),))
+ROLLOUT = Rollout(7, "web-1.2.3", "", "upgraded", 5, LEASED - 600, LEASED - 600, LEASED, Phase.VERIFY)
 IN_ORDER = replace(STAGING, in_order=True)
 TOGETHER = replace(STAGING, rollback_together=True)
 
@@ -55,7 +58,18 @@ CASES: dict[str, tuple[str, str]] = {
     "whoever was at work on it is not any more": (said({}, ALONE, leased={"web": LEASED - 3600}), NOT_YET),
     "one alone waits for the one before": (
         said({}, ALONE, leased={"web": LEASED}, parked=("web",)),
-        f"{NOT_YET}: web: put aside until what came before it is done, {SOON} at the latest",
+        f"{NOT_YET}: web: waits until what came before it is done, {SOON} at the latest",
+    ),
+    "an older one is at work on it, and it has not been looked at": (
+        said({}, ALONE, leased={"web": LEASED}, holders={"web": 2}, rollouts={"web": ROLLOUT}),
+        f"{NOT_YET}: web: waits until what came before it is done, {SOON} at the latest",
+    ),
+    "it is ready and to be verified by now": (
+        said({"web": ("", APPLIED)}, VERIFIED, leased={"web": LEASED}, holders={"web": 3}, rollouts={"web": ROLLOUT}),
+        (
+            f"{NOT_YET}: web: applied as revision 7, to be verified by the gate smoke_test until {SOON} at the latest, "
+            "or else rolled back to revision 5"
+        ),
     ),
     "what came before is done": (
         said({}, ALONE, parked=("web",)),
