@@ -19,7 +19,8 @@ def find_image(release: Release, commit: str, workspace: Workspace) -> str:
         return ""
     image = f"image {release.image}:{commit}"
     with tracing.span("image look-up", image=release.image):
-        digest = registry.connect(release.image, release.registry_secret, workspace, image).digest(commit)
+        repository = registry.of_image(release.image)
+        digest = registry.connect(repository, release.registry_secret, workspace, image).digest(commit)
     if digest is None:
         raise PermanentFault(
             f"{image} is not in its registry; have the build push it under the whole commit as its tag before the gates"

@@ -55,7 +55,8 @@ def find(release: Release, cache: Cache, workspace: Workspace) -> tuple[Path, st
     wanted = release.digest or reference.digest
     if wanted and (kept := cache.find(_name(wanted))):
         return kept, wanted
-    source = registry.connect(reference.repository, release.registry_secret, workspace, f"chart {release.chart}")
+    repository = registry.of_chart(reference.repository)
+    source = registry.connect(repository, release.registry_secret, workspace, f"chart {release.chart}")
     wanted = wanted or _tag(reference, release.version or "", source)
     document = source.manifest(wanted)
     if document is None:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
-from functools import cache
+from functools import cache, cached_property
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from pipeline_state.deploy import web
@@ -53,29 +53,39 @@ class Repository:
     name: str
 
 
-def read_repository(text: str) -> Repository:
+def of_image(image: str) -> Repository:
     """From "registry.example.com/web"; "nginx" and "docker.io/nginx" are Docker Hub's, as Docker reads names.
 
     Raises PermanentFault for what is no repository, a tag or digest included.
     """
-    first, slash, rest = text.partition("/")
+    first, slash, rest = image.partition("/")
     has_host = slash and (not {".", ":"}.isdisjoint(first) or first == "localhost")
-    host, name = (first, rest) if has_host else (DOCKER_HUB, text)
-    if host in HUB_NAMES:
-        host, name = DOCKER_HUB, name if "/" in name else f"library/{name}"
+    host, name = (first, rest) if has_host else (DOCKER_HUB, image)
+    return _checked(host, name if host not in HUB_NAMES or "/" in name else f"library/{name}", image)
+
+
+def of_chart(chart: str) -> Repository:
+    """From "registry.example.com/charts/web": as Helm reads names, the first part is always a host.
+
+    Raises PermanentFault as `of_image` does.
+    """
+    host, _, name = chart.partition("/")
+    return _checked(host, name, chart)
+
+
+def _checked(host: str, name: str, text: str) -> Repository:
     if not (_HOST.fullmatch(host) and _NAME.fullmatch(name)):
         raise PermanentFault(
             f"{text!r} is not a repository: write host/name in lower case, without tag, e.g. registry.example.com/web"
         )
-    return Repository(host, name)
+    return Repository(DOCKER_HUB if host in HUB_NAMES else host, name)
 
 
-def connect(text: str, secret: str, workspace: Workspace, what: str) -> Registry:
-    """The registry of a repository, as of `read_repository`. secret: of a login, if there is one.
+def connect(repository: Repository, secret: str, workspace: Workspace, what: str) -> Registry:
+    """The registry of a repository. secret: of a login, if there is one.
 
     what: the thing that is asked for, as a reason begins with it.
     """
-    repository = read_repository(text)
     return Registry(repository, lambda: login(repository.host, repository.name, secret, workspace), what)
 
 
@@ -89,10 +99,13 @@ class Registry:
     def __init__(self, repository: Repository, login: Callable[[], Login | None], what: str) -> None:
         self._host = repository.host
         self._name = repository.name
-        self._base = f"{web.scheme_of(repository.host)}://{repository.host}/v2/{repository.name}"
         self._login = cache(login)
         self._what = what
         self._authorization = ""
+
+    @cached_property
+    def _base(self) -> str:
+        return f"{web.scheme_of(self._host)}://{self._host}/v2/{self._name}"
 
     def digest(self, reference: str) -> str | None:
         """The digest behind a tag, by one HEAD request; empty where the registry keeps it to itself, None if absent."""
@@ -147,10 +160,7 @@ class Registry:
         return answer
 
     def _send(self, url: str, bounds: Bounds, method: str, accept: str) -> Answer:
-        headers = {"Accept": accept, "User-Agent": "gatestream"}
-        if self._authorization:
-            headers["Authorization"] = self._authorization
-        return web.ask(url, self._what, bounds, method=method, headers=headers)
+        return web.ask(url, self._what, bounds, method=method, accept=accept, authorization=self._authorization)
 
     def _answer_to(self, headers: Message) -> str:
         """The Authorization that the registry asks for: https://www.rfc-editor.org/rfc/rfc9110#name-www-authenticate."""
@@ -163,10 +173,8 @@ class Registry:
         query = {"service": challenge.get("service", ""), "scope": scope}
         realm = challenge.get("realm", "")
         self._check_realm(realm)
-        basic = self._basic()
-        headers = {"User-Agent": "gatestream"} | ({"Authorization": basic} if basic else {})
         url = f"{realm}{'&' if '?' in realm else '?'}{urlencode(query)}"
-        answer = self._good(web.ask(url, self._what, _TEXT, headers=headers))
+        answer = self._good(web.ask(url, self._what, _TEXT, authorization=self._basic()))
         try:
             said = json.loads(answer.content)
             return f"Bearer {said.get('token') or said['access_token']}"

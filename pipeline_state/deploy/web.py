@@ -8,7 +8,6 @@ from __future__ import annotations
 import http.client
 import ssl
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from functools import lru_cache
@@ -58,17 +57,17 @@ _USUAL = Bounds()
 
 
 def ask(
-    url: str, what: str, bounds: Bounds = _USUAL, *, method: str = "GET", headers: Mapping[str, str] | None = None
+    url: str, what: str, bounds: Bounds = _USUAL, *, method: str = "GET", accept: str = "*/*", authorization: str = ""
 ) -> Answer:
     """The answer to a GET or HEAD. what: the thing that is fetched, as a reason begins with it.
 
-    The headers reach the host of the URL alone. Raises TemporaryFault where nobody answers, or with 408, 429 or 5xx;
-    PermanentFault for what is no https URL, a certificate nobody vouches for, and a body that is too large.
+    The authorization reaches the host of the URL alone. Raises TemporaryFault where nobody answers, or with 408, 429 or
+    5xx; PermanentFault for what is no https URL, a certificate nobody vouches for, and a body that is too large.
     """
     try:
-        wanted = request.Request(url, method=method)  # noqa: S310 - the opener knows no other scheme than https
-        for name, value in (headers or {}).items():
-            wanted.add_unredirected_header(name, value)
+        wanted = request.Request(url, headers={"Accept": accept, "User-Agent": "gatestream"}, method=method)  # noqa: S310 - the opener knows no other scheme than https
+        if authorization:
+            wanted.add_unredirected_header("Authorization", authorization)
         return _opened(wanted, what, bounds)
     except HTTPError as error:
         with error:  # it holds the connection
@@ -150,7 +149,7 @@ class _PlainOnThisMachine(request.HTTPHandler):
 
 
 class _Redirects(request.HTTPRedirectHandler):
-    """Redirects keep the method; the headers go on to the same scheme, host and port alone."""
+    """Redirects keep the method; an authorization goes on to the same scheme, host and port alone."""
 
     def redirect_request(
         self, req: request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
@@ -160,10 +159,9 @@ class _Redirects(request.HTTPRedirectHandler):
             return None
         followed.method = req.get_method()
         old, new = urlsplit(req.full_url), urlsplit(newurl)
-        if (old.scheme, old.netloc) == (new.scheme, new.netloc):
-            followed.unredirected_hdrs |= {
-                name: value for name, value in req.unredirected_hdrs.items() if name != "Host"
-            }
+        authorization = req.unredirected_hdrs.get("Authorization")
+        if authorization and (old.scheme, old.netloc) == (new.scheme, new.netloc):
+            followed.add_unredirected_header("Authorization", authorization)
         return followed
 
 

@@ -54,7 +54,7 @@ class AwsEdges:
     def object(self, bucket: str, key: str, is_kept: Callable[[str], bool]) -> tuple[str, bytes | None]:
         """An S3 object's ETag and content; the content of an ETag that is kept already stays where it is."""
         what = f"s3://{bucket}/{key}"
-        with _asking(what, "s3:GetObject"):
+        with _asking(what, "s3:GetObject (and s3:ListBucket: without it S3 says the same of what is not there)"):
             answer = self.clients("s3").get_object(Bucket=bucket, Key=key)
             tag, body = str(answer["ETag"]), answer["Body"]
             try:
@@ -96,5 +96,5 @@ def _asking(what: str, action: str) -> Iterator[None]:
 
 def _remedy(code: str, action: str) -> str:
     if "Denied" in code or "Unauthorized" in code or "Forbidden" in code or code == "403":
-        return f"let the installer's role do {action} on it (and kms:Decrypt with its key), see the stack's parameters"
+        return f"let the installer's role do {action} on it, and kms:Decrypt with its key; see the stack's parameters"
     return "is it there, in the stack's region, and named like this in pipelines.yaml?"

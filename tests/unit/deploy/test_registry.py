@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline_state.deploy.oci import Reference
-from pipeline_state.deploy.registry import Repository, read_repository
+from pipeline_state.deploy.registry import Repository, of_chart, of_image
 from pipeline_state.deploy.web import is_loopback
 from pipeline_state.faults import PermanentFault
 
@@ -27,7 +27,7 @@ HUB = "registry-1.docker.io"
     ("[::1]:5000/web", "[::1]:5000", "web"),
 ])  # fmt: skip
 def test_a_repository_is_read_as_docker_reads_it(text: str, host: str, name: str) -> None:
-    assert read_repository(text) == Repository(host, name)
+    assert of_image(text) == Repository(host, name)
 
 
 @pytest.mark.parametrize("text", [
@@ -37,7 +37,22 @@ def test_a_repository_is_read_as_docker_reads_it(text: str, host: str, name: str
 ])  # fmt: skip
 def test_what_is_no_repository_is_refused(text: str) -> None:
     with pytest.raises(PermanentFault, match="is not a repository: write host/name in lower case, without tag"):
-        read_repository(text)
+        of_image(text)
+
+
+@pytest.mark.parametrize("text, host, name", [
+    ("registry.example.com/charts/web", "registry.example.com", "charts/web"),
+    ("registry/web", "registry", "web"),
+    ("docker.io/web", HUB, "web"),
+])  # fmt: skip
+def test_a_charts_first_part_is_a_host_as_helm_reads_it(text: str, host: str, name: str) -> None:
+    assert of_chart(text) == Repository(host, name)
+
+
+@pytest.mark.parametrize("text", ["", "web", "/web", "web/", "registry.example.com/Web", "a:b:c/web"])
+def test_a_chart_without_a_host_or_a_name_is_refused(text: str) -> None:
+    with pytest.raises(PermanentFault, match="is not a repository"):
+        of_chart(text)
 
 
 @pytest.mark.parametrize("ending, tag, digest", [
