@@ -17,7 +17,8 @@ from pipeline_state.deploy.clusters import Access
 from pipeline_state.deploy.documents import Document
 from pipeline_state.deploy.words import scrub
 
-_BLOCK = re.compile(r"^(?=Error from server|error: |Error: )", re.MULTILINE)
+_BLOCK = re.compile(r'^(?=Error from server|error: |The \S+ ".*" is invalid:)', re.MULTILINE)
+_PREFIX = re.compile(r"^(?:Error from server(?: \(\w+\))?|error): ")
 _WARNING = re.compile(r"^Warning: (.*)$", re.MULTILINE)
 _ADVICE = re.compile(r"\nPlease review the fields above.*", re.DOTALL)
 _NO_RIGHT = re.compile(r"cannot (?:patch|create|get) resource")
@@ -67,7 +68,7 @@ def read_answer(stdout: str, stderr: str, asked: Sequence[Document], secrets: It
     """What kubectl's output says. stdout: the names of what was taken, in the form "deployment.apps/web"."""
     hidden = tuple(secrets)
     blocks = [block for block in _BLOCK.split(stderr) if _BLOCK.match(block)]
-    told = [scrub(_ADVICE.sub("", _WARNING.sub("", block)).strip().removeprefix("error: "), hidden) for block in blocks]
+    told = [scrub(_sentence(block), hidden) for block in blocks]
     refused = list(_left_out(asked, stdout.split()))
     names = refused if len(refused) == len(told) else []
     refusals, notes = [], [scrub(f"the API server warns: {warning}", hidden) for warning in _WARNING.findall(stderr)]
@@ -77,8 +78,20 @@ def read_answer(stdout: str, stderr: str, asked: Sequence[Document], secrets: It
         elif _NO_RIGHT.search(sentence):
             notes.append(f"the API server was not asked about everything, since you may not: {sentence}")
         else:
-            refusals.append(f"{names[at].kind}/{names[at].name}: {sentence}" if names else sentence)
+            refusals.append(_named(sentence, names[at] if names else None))
     return Answer(tuple(refusals), tuple(dict.fromkeys(notes)))
+
+
+def _sentence(block: str) -> str:
+    """What kubectl says, without its prefix, its advice and warnings that came in between."""
+    return _PREFIX.sub("", _ADVICE.sub("", _WARNING.sub("", block)).strip())
+
+
+def _named(sentence: str, document: Document | None) -> str:
+    """The sentence with the resource it is about, unless it names that itself."""
+    if document is None or f'"{document.name}"' in sentence:
+        return sentence
+    return f"{document.kind}/{document.name}: {sentence}"
 
 
 async def _asked(asker: Asker, part: Mapping[str, Sequence[Document]], flags: Sequence[str], seconds: float) -> Answer:

@@ -16,6 +16,11 @@ are the ways you can resolve this warning:
 See https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts
 """
 SAID = 'Apply failed with 1 conflict: conflict with "kubectl" with subresource "scale" using apps/v1: .spec.replicas'
+INVALID = (
+    'The Deployment "web" is invalid: \n'
+    "* spec.replicas: Invalid value: -1: must be greater than or equal to 0\n"
+    "* spec.selector: Invalid value: {}: field is immutable\n"
+)
 QUOTA = (
     'Error from server (Forbidden): pods "web" is forbidden: exceeded quota: small, requested: pods=1, used: pods=1\n'
 )
@@ -24,6 +29,7 @@ NO_RIGHT = (
     ' in API group "" in the namespace "shop"\n'
 )
 NO_NAMESPACE = 'Error from server (NotFound): namespaces "shop" not found\n'
+TOO_MUCH, NOT_YOURS = (text.strip().removeprefix("Error from server (Forbidden): ") for text in (QUOTA, NO_RIGHT))
 ASKED = documents.read(
     """\
 {apiVersion: v1, kind: Service, metadata: {name: web}}
@@ -40,8 +46,10 @@ ASKED = documents.read(
     [
         ("service/web\ndeployment.apps/web\npod/web\n", "", []),
         ("service/web\npod/web\n", CONFLICT, [f"Deployment/web: {SAID}"]),
-        ("service/web\n", CONFLICT + QUOTA, [f"Deployment/web: {SAID}", f"Pod/web: {QUOTA.strip()}"]),
-        ("", QUOTA, [QUOTA.strip()]),
+        ("service/web\n", CONFLICT + QUOTA, [f"Deployment/web: {SAID}", TOO_MUCH]),
+        ("", QUOTA, [TOO_MUCH]),
+        ("service/web\n", INVALID + QUOTA, [INVALID.strip(), TOO_MUCH]),
+        ("service/web\npod/web\n", "Error from server: expected numeric", ["Deployment/web: expected numeric"]),
         ("service/web\n", "error: it is broken\nand told at length", ["it is broken\nand told at length"]),
     ],
 )
@@ -56,8 +64,8 @@ def test_a_namespace_that_is_to_be_made_refuses_nothing() -> None:
 
 def test_what_the_asker_may_not_do_says_nothing_of_the_installer() -> None:
     answer = read_answer("", NO_RIGHT + QUOTA, ASKED)
-    assert answer.refusals == (QUOTA.strip(),)
-    assert answer.notes == (f"the API server was not asked about everything, since you may not: {NO_RIGHT.strip()}",)
+    assert answer.refusals == (TOO_MUCH,)
+    assert answer.notes == (f"the API server was not asked about everything, since you may not: {NOT_YOURS}",)
 
 
 def test_warnings_are_noted_once() -> None:
