@@ -98,6 +98,14 @@ def test_a_registry_without_tls_is_asked_on_this_machine(tmp_path: Path) -> None
         assert Path(shop.chart().place).read_bytes() == ARCHIVE
 
 
+def test_a_registry_without_tls_leads_to_no_other_machine_without_tls(tmp_path: Path) -> None:
+    with serving() as server:
+        shop = shop_of(server, tmp_path)
+        server.blobs_at = "http://192.0.2.1/store"
+        with pytest.raises(PermanentFault, match="plain http is for this machine only"):
+            shop.chart()
+
+
 def test_an_open_registry_is_asked_for_an_image_once(shop: Shop) -> None:
     shop.look()
     assert shop.server.asked_for() == [f"HEAD team/web/manifests/{COMMIT}"]

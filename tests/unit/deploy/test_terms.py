@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,13 @@ from pipeline_state.faults import PermanentFault
 
 def test_without_edges_what_they_would_have_fetched_is_named() -> None:
     bare = Workspace(Path(), Path())
-    for ask, said in [
+    asked: list[tuple[Callable[[], object], str]] = [
         (lambda: bare.fetch_secret("shop/db"), "the secret 'shop/db' cannot be read here"),
         (lambda: bare.fetch_parameter("/shop/db"), "the parameter '/shop/db' cannot be read here"),
         (lambda: bare.fetch_object("bucket", "web.tgz", lambda _: False), "s3://bucket/web.tgz cannot be read here"),
         (lambda: bare.registry_token("eu-west-1"), "no login for ECR in eu-west-1 can be had here"),
-    ]:
+    ]
+    for ask, said in asked:
         with pytest.raises(PermanentFault, match=said):
             ask()
 
