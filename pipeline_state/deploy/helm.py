@@ -102,6 +102,20 @@ class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
         self._flags = words(major, wish)
         return await act()
 
+    async def manifest(self, release: Release, revision: int) -> str:
+        """What a revision was rendered to, as YAML; empty where Helm does not say.
+
+        It may run beside another command, so it has no span of its own and its time does not count.
+        """
+        ended = await process.run(
+            [self._executable, "get", "manifest", release.name, *_at(release, revision), *self._target],
+            stdin=None,
+            environment=self._environment,
+            seconds=min(LOOK_UP_SECONDS, self._left()),
+            grace=0.0,
+        )
+        return ended.stdout.decode(errors="replace") if ended.code == 0 else ""
+
     async def test(self, release: Release) -> None:
         """`helm test`; raises pyhelm3's Error where it does not pass."""
         await self.run(["test", release.name, "--namespace", release.namespace, "--timeout", self.timeout()])
@@ -165,6 +179,10 @@ def environment(workspace: Workspace, helm: str) -> dict[str, str]:
         "GOMEMLIMIT": "384MiB",
         **workspace.environment,
     }
+
+
+def _at(release: Release, revision: int) -> list[str]:
+    return ["--namespace", release.namespace, "--revision", str(revision)]
 
 
 def _error(ended: process.Ended) -> Exception:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline_state import tracing
@@ -16,6 +16,7 @@ from pipeline_state.deploy.dialect import Wish
 from pipeline_state.deploy.helm import Helm
 from pipeline_state.deploy.history import Marks, Revision
 from pipeline_state.deploy.images import find_image
+from pipeline_state.deploy.manifests import compare, summary
 from pipeline_state.deploy.references import resolve
 from pipeline_state.deploy.terms import Action, Applied, Deployed, Failed, Install, Workspace
 from pipeline_state.deploy.values import fingerprint, with_commit
@@ -43,7 +44,7 @@ def install(request: Install, *, workspace: Workspace, budget_seconds: float) ->
     try:
         ready = _prepare(request, workspace.remembering())
         with session.helm(request.cluster, workspace, budget_seconds, ready.secrets) as helm:
-            work = _Work(helm, request, ready.chart, ready.values)
+            work = _Work(helm, request, ready.chart, ready.values, ready.secrets)
             return asyncio.run(work.deploy())
     except PermanentFault as fault:
         return Failed(fault.reason, work.helm.seconds, work.healed) if work else Failed(fault.reason, 0.0)
@@ -71,13 +72,15 @@ def _prepare(request: Install, workspace: Workspace) -> _Ready:
 
 @dataclass
 class _Work:
-    """One install under way. healed: what was done about a release that it found stuck."""
+    """One install under way. healed: what was done about a release that it found stuck. changes: as of `Deployed`."""
 
     helm: Helm
     request: Install
     chart: Chart
     values: Mapping[str, Any]
+    secrets: tuple[str, ...]
     healed: str = ""
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
     async def deploy(self) -> Deployed | Applied:
         request, release = self.request, self.request.release
@@ -129,13 +132,30 @@ class _Work:
         verified = self.request.verified
         goes_back = not marks.unwatched and history.helm_goes_back_well(revisions, verified)
         wish = Wish(not marks.unwatched, goes_back, force_conflicts=self.request.force_conflicts)
-        told = history.describe(marks)
+        told, before = history.describe(marks), asyncio.ensure_future(self._manifest_of(revisions))
         try:
-            return await self.helm.upgrade(self.request.release, self.chart.place, self.values, told, wish)
+            revision = await self.helm.upgrade(self.request.release, self.chart.place, self.values, told, wish)
         except errors.Error as error:
             if not goes_back:
                 await self._go_back(error, history.way_back(revisions, verified))
             raise
+        finally:
+            was = await before
+        self.changes = self._compared(was, revision.get("manifest", ""))
+        return revision
+
+    async def _manifest_of(self, revisions: Sequence[Revision]) -> str:
+        """What runs, as it was rendered: read while Helm works at what is to run, which takes longer."""
+        live = next((each for each in reversed(revisions) if each.has_succeeded), None)
+        return await self.helm.manifest(self.request.release, live.number) if live else ""
+
+    def _compared(self, before: str, after: str) -> Mapping[str, Any]:
+        with tracing.span("compare manifests"):
+            try:
+                changes = compare(before, after, namespace=self.request.release.namespace, secrets=self.secrets)
+            except PermanentFault:  # no YAML to Python, although it was to Helm
+                return {}
+            return summary(changes)
 
     async def _go_back(self, error: Any, way: history.WayBack) -> None:
         """After a failed upgrade. If that fails, too, the next install of the release finds it, and heals it."""
@@ -150,8 +170,11 @@ class _Work:
         action: Action = "upgraded" if history.ever_ready(before) else "deployed"
         digest, previous = marks.digest, self._previous(before)
         if not marks.unwatched and phases_of(self.request.release) == (Phase.READY,):
-            return Deployed(action, revision, chart, self.helm.seconds, digest, self.healed, previous)
-        return Applied(action, revision, chart, self.helm.seconds, digest, previous, not marks.unwatched, self.healed)
+            return Deployed(action, revision, chart, self.helm.seconds, digest, self.healed, previous, self.changes)
+        is_ready = not marks.unwatched
+        return Applied(
+            action, revision, chart, self.helm.seconds, digest, previous, is_ready, self.healed, self.changes
+        )
 
     def _previous(self, before: Sequence[Revision]) -> int:
         way = history.way_back(before, self.request.verified)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pipeline_state.faults import PermanentFault
 from pipeline_state.model.pipelines import Cluster, Release
@@ -41,7 +41,8 @@ class Deployed:
 
     unchanged: an earlier delivery has finished this promotion, or just this chart with just these values runs already;
     nothing ran again. helm_seconds: what all Helm processes of this install took together. healed: what had to be put
-    right first, as a sentence. previous: the revision to go back to; 0 when there is none.
+    right first, as a sentence. previous: the revision to go back to; 0 when there is none. changes: what became of how
+    many resources, as of `manifests.summary`; empty where that is not known.
     """
 
     action: Action | Literal["unchanged"]
@@ -51,6 +52,7 @@ class Deployed:
     digest: str = ""
     healed: str = ""
     previous: int = 0
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Applied:
     previous: int
     is_ready: bool
     healed: str = ""
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,7 @@ def _measured(told: Deployment) -> dict[str, Any]:
         "chart": told.chart,
         "seconds": told.course.seconds,
         "healed": told.course.healed,
+        "changes": told.course.changes,
     }
 
 

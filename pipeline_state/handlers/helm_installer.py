@@ -12,6 +12,7 @@ from pipeline_state import tracing
 from pipeline_state.deploy import Applied, Deployed, Failed, Workspace, install, roll_back
 from pipeline_state.events import deployment
 from pipeline_state.events.codec import decode, encode
+from pipeline_state.events.deployment import Course
 from pipeline_state.events.publish import Publisher, Queue
 from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.handlers.batch import Batch, Failures, Record, backing_off
@@ -182,9 +183,10 @@ class HelmInstaller:
         with tracing.span("hand lease over", phase=rollout.phase):
             if not rollouts.hand_over(promotion, owner, rollout, rollout.until + GRACE):
                 raise PermanentFault("the release's lease had passed to another invocation; see its result")
+        course = Course(healed=applied.healed, changes=applied.changes)
         # Said as of the hand-over, so that no verdict is ever older, however late this comes.
         at = datetime.fromtimestamp(rollout.since, UTC)
-        self.verdicts.say(deployment.applied(promotion, at=at, reason=still_to_come(rollout)))
+        self.verdicts.say(deployment.applied(promotion, at=at, reason=still_to_come(rollout), course=course))
         watch(self.rollouts, promotion, seconds=1 if applied.is_ready else SOONEST)
 
 
