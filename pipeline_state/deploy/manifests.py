@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pipeline_state.deploy import documents
 from pipeline_state.deploy.documents import Document, Key
+from pipeline_state.faults import PermanentFault
 
 Action = Literal["created", "changed", "removed", "kept", "unchanged"]
 
@@ -58,26 +59,30 @@ def compare(before: str, after: str, *, namespace: str = "", secrets: Iterable[s
     """What becomes of each resource of two manifests, in the order of the new one, what is gone after that.
 
     before, after: YAML as Helm prints it, of resources or of hooks; empty for none. namespace: the release's.
-    secrets: texts that must not be shown. Raises PermanentFault for what is no YAML.
+    secrets: texts that must not be shown. Raises PermanentFault for what Python cannot read, although Helm may.
     """
-    blot = documents.blotter(secrets)
+    try:
+        return list(_changes(before, after, namespace, documents.blotter(secrets)))
+    except RecursionError as error:
+        raise PermanentFault("the rendered manifest is nested too deeply to be compared") from error
+
+
+def _changes(before: str, after: str, namespace: str, blot: documents.Blot) -> Iterator[ResourceChange]:
     known: documents.Known = {}
     old, new = (_by_key(documents.read(manifest, namespace, known)) for manifest in (before, after))
-
-    def change(key: tuple[Key, int]) -> ResourceChange:
+    for key in dict.fromkeys([*new, *old]):
         was, becomes = old.get(key), new.get(key)
         one = becomes or old[key]
-        action = _action(was, becomes)
-        named = ResourceChange(blot(one.kind), blot(one.namespace), blot(one.name), action)
-        if action == "unchanged":
-            return named
-        return replace(
-            named,
-            before=documents.shown(was, None, blot) if was else "",
-            after=documents.shown(becomes, was, blot) if becomes else "",
+        change = ResourceChange(blot(one.kind), blot(one.namespace), blot(one.name), _action(was, becomes))
+        yield (
+            change
+            if change.action == "unchanged"
+            else replace(
+                change,
+                before=documents.shown(was, None, blot) if was else "",
+                after=documents.shown(becomes, was, blot) if becomes else "",
+            )
         )
-
-    return [change(key) for key in dict.fromkeys([*new, *old])]
 
 
 def has_changes(changes: Iterable[ResourceChange]) -> bool:

@@ -18,12 +18,14 @@ from pipeline_state.deploy.command import errors
 from pipeline_state.deploy.dialect import Wish
 from pipeline_state.deploy.helm import Helm, environment
 from pipeline_state.deploy.history import Revision
+from pipeline_state.deploy.images import find_image
 from pipeline_state.deploy.installer import check_names
 from pipeline_state.deploy.manifests import ResourceChange
 from pipeline_state.deploy.stand_ins import Filled, fill
 from pipeline_state.deploy.terms import Install, Workspace
 from pipeline_state.deploy.values import with_commit
 from pipeline_state.deploy.words import fault_of, scrub
+from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.model.pipelines import Cluster, Release
 
 _ASK_SECONDS = 60.0
@@ -150,7 +152,10 @@ async def _preview(helm: Rehearsal, request: Install, chart: Chart, then: Mappin
     )
     # Where Helm applies on the client's side, nobody else's fields are in its way.
     force = request.force_conflicts or told.get("apply_method") != "ssa"
-    answer = await helm.ask(kubectl, new.manifest, release.namespace, force=force)
+    answers = (
+        _image(release, request.commit, helm.workspace),
+        await helm.ask(kubectl, new.manifest, release.namespace, force=force),
+    )
     metadata = told["chart"]["metadata"]
     return Preview(
         release=release,
@@ -159,9 +164,21 @@ async def _preview(helm: Rehearsal, request: Install, chart: Chart, then: Mappin
         chart=f"{metadata['name']}-{metadata['version']}",
         changes=changes,
         hooks=hooks,
-        refusals=tuple(scrub(sentence, filled.secrets) for sentence in answer.refusals),
-        notes=(*filled.notes, *(scrub(note, filled.secrets) for note in answer.notes)),
+        refusals=tuple(scrub(each, filled.secrets) for answer in answers for each in answer.refusals),
+        notes=(*filled.notes, *(scrub(each, filled.secrets) for answer in answers for each in answer.notes)),
     )
+
+
+def _image(release: Release, commit: str, workspace: Workspace) -> Answer:
+    """What the registry says of the commit's image, asked with the caller's rights; nothing where none is named."""
+    try:
+        find_image(release, commit, workspace)
+    except PermanentFault as fault:
+        is_absent = "is not in its registry" in fault.reason
+        return Answer(refusals=(fault.reason,)) if is_absent else Answer(notes=(fault.reason,))
+    except TemporaryFault as fault:
+        return Answer(notes=(fault.reason,))
+    return Answer()
 
 
 async def _rehearsed(helm: Rehearsal, request: Install, chart: Chart, filled: Filled) -> dict[str, Any]:

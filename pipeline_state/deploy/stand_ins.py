@@ -51,8 +51,8 @@ def _text(path: Path, reference: Mapping[str, Any], live: Mapping[str, Any], wor
     except PermanentFault as fault:
         there = _at(live, path)
         if isinstance(there, str):
-            return there, f"{fault.reason}; taken to be what the cluster has"
-        return f"<{place}>", f"{fault.reason}; <{place}> stands for it"
+            return there, f"{place} is taken from the cluster, as it is there: {fault.reason}"
+        return f"<{place}>", f"<{place}> stands for what you may not read: {fault.reason}"
     return str(resolved[place]), ""
 
 

@@ -17,6 +17,7 @@ from pipeline_state.deploy import Deployed, Install, Workspace, install
 from pipeline_state.deploy.preview import Preview, preview
 from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.model.pipelines import Cluster, Release
+from tests.registry_server import serving
 
 KUBECTL = shutil.which("kubectl") or ""
 COMMIT, NEXT = "1" * 40, "2" * 40
@@ -148,7 +149,7 @@ def test_who_may_not_read_a_secret_sees_the_rest_and_is_told(stall: Stall) -> No
     stall.install()
     seen = stall.preview(COMMIT, values={"password": {"from_secret": "db"}, "color": "blue"})
     assert actions(seen)[:2] == ["unchanged Secret/keys", "changed ConfigMap/settings"]
-    assert [note.rpartition("; ")[2] for note in seen.notes] == ["taken to be what the cluster has"]
+    assert seen.notes[0].startswith("password is taken from the cluster, as it is there: ")
     assert "hunter22" not in shown(seen)
 
 
@@ -194,6 +195,18 @@ def test_a_failed_revision_is_told_beside_the_one_that_helm_goes_on_from(stall: 
     assert seen.last
     assert (seen.live.number, seen.last.number, seen.last.status) == (1, 2, "failed")
     assert not seen.has_changes
+
+
+@pytest.mark.parametrize("trouble, refusals, notes", [(404, 1, 0), (403, 0, 1), (503, 0, 1)])
+def test_an_image_that_is_not_there_is_a_refusal_and_a_registry_that_does_not_tell_is_none(
+    stall: Stall, trouble: int, refusals: int, notes: int
+) -> None:
+    stall.install()
+    with serving() as registry:
+        registry.troubles[f"/v2/team/web/manifests/{NEXT}"] = trouble
+        seen = stall.preview(image=f"{registry.host}/team/web")
+    assert (len(seen.refusals), len(seen.notes)) == (refusals, notes)
+    assert NEXT in (*seen.refusals, *seen.notes)[0]
 
 
 def test_names_that_would_be_flags_are_refused(stall: Stall) -> None:

@@ -49,7 +49,7 @@ def diff(  # noqa: PLR0913, PLR0917 - an option each
 
     Exits with 0 if nothing would change, 1 if something would, 2 if a promotion would fail or it cannot be told.
     """
-    with _trouble_is_2():
+    with trouble_is_2():
         from pipeline_state.cli import facts, kubeconfigs
         from pipeline_state.cli.steering import diff_view, previews
         from pipeline_state.cli.steering.places import find_place
@@ -69,7 +69,7 @@ def diff(  # noqa: PLR0913, PLR0917 - an option each
 
 
 @contextmanager
-def _trouble_is_2() -> Iterator[None]:
+def trouble_is_2() -> Iterator[None]:
     """Whoever looks for changes must not take trouble for them: as with diff and kubectl diff, 1 is changes only."""
     try:
         yield

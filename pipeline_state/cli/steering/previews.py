@@ -73,9 +73,9 @@ def previews(
 ) -> list[Told]:
     """What each release would become. Raises CommandError without Helm, TemporaryFault where the machine broke."""
     cluster = Cluster(context=access.context or None) if access.kubeconfig else place.environment.cluster
-    then = _values_then(place)
     with _workspace(choice, stack, access) as workspace:
-        kubectl = _found("kubectl", workspace.helm)
+        then = _values_then(place)
+        kubectl = find_tool("kubectl", workspace.helm)
         return [
             _told(_install(place, release, cluster, commit), then.get(release.name, {}), workspace, kubectl)
             for release in releases
@@ -104,7 +104,7 @@ def _values_then(place: Place) -> dict[str, Mapping[str, Any]]:
 def _workspace(choice: Choice, stack: Stack, access: Access) -> Iterator[Workspace]:
     """What the installer has in a Lambda, made of what is here; gone afterwards."""
     info = local_package().read(choice.local_dir) if stack.traces else None
-    helm = _found("helm", info.helm if info else "")
+    helm = find_tool("helm", info.helm if info else "")
     if not helm:
         way = "install Helm 4 (https://helm.sh/docs/intro/install/), or run `make setup` in a checkout of Gatestream"
         raise CommandError(f"helm is not on PATH; {way}", USAGE)
@@ -112,10 +112,10 @@ def _workspace(choice: Choice, stack: Stack, access: Access) -> Iterator[Workspa
     with tempfile.TemporaryDirectory(prefix="gatestream-") as folder:
         yield Workspace(
             directory=Path(folder),
-            charts_dir=access.charts or _charts_dir(stack),
+            charts_dir=access.charts or bundled_charts(stack),
             local_kubeconfig=str(access.kubeconfig or (info.kubeconfig if info else "")),
             helm=helm,
-            environment=_environment(choice, access),
+            environment=environment_for(choice, access),
             fetch_secret=edges.secret,
             fetch_parameter=edges.parameter,
             fetch_object=edges.object,
@@ -130,7 +130,7 @@ def _client(choice: Choice, stack: Stack, service: str, region: str) -> Any:
     return session.client(service)
 
 
-def _found(tool: str, beside: str) -> str:
+def find_tool(tool: str, beside: str) -> str:
     """The executable on PATH, else in the folder of another one, else where `make setup` keeps it; empty for none."""
     if on_path := shutil.which(tool):
         return on_path
@@ -144,14 +144,14 @@ def _found(tool: str, beside: str) -> str:
     return next((str(folder / tool) for folder in folders if os.access(folder / tool, os.X_OK)), "")
 
 
-def _charts_dir(stack: Stack) -> Path:
+def bundled_charts(stack: Stack) -> Path:
     """Where the stack's bundled charts lie: as it was deployed, else as in the checkout."""
     described = stack.client("cloudformation").describe_stacks(StackName=stack.name)["Stacks"][0]
     given = {each["ParameterKey"]: each.get("ParameterValue", "") for each in described.get("Parameters", [])}
     return Path(given.get("ChartsDir") or _CHECKOUT / "functions" / "helm_installer" / "charts")
 
 
-def _environment(choice: Choice, access: Access) -> dict[str, str]:
+def environment_for(choice: Choice, access: Access) -> dict[str, str]:
     """What Helm inherits. A kubeconfig of the caller's own may run a command to log in, which needs their home."""
     inherited = dict(read_settings().helm_environment)
     return {**inherited, "HOME": str(Path.home()), **_credentials(choice)} if access.kubeconfig else inherited

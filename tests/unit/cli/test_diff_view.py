@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from pipeline_state.cli.console import CommandError, make_console
-from pipeline_state.cli.steering.diff_commands import _trouble_is_2
+from pipeline_state.cli.steering.diff_commands import trouble_is_2
 from pipeline_state.cli.steering.diff_view import diff_view, to_json
 from pipeline_state.cli.steering.places import Place
 from pipeline_state.cli.steering.previews import Told, pick_releases
@@ -140,7 +140,7 @@ def test_one_release_or_all_and_a_slip_is_told() -> None:
 
 def raised(error: Exception) -> Callable[[], None]:
     def work() -> None:
-        with _trouble_is_2():
+        with trouble_is_2():
             raise error
 
     return work

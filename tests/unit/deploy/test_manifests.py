@@ -188,6 +188,12 @@ def test_what_is_no_yaml_is_refused_with_its_source_and_without_its_content() ->
     assert refusal.value.reason == "the rendered manifest of web/templates/keys.yaml cannot be read as YAML"
 
 
+def test_what_is_nested_without_end_is_refused_and_takes_nobody_down() -> None:
+    deep = f"kind: ConfigMap\nmetadata: {{name: web}}\ndata: {'[' * 5000}{']' * 5000}\n"
+    with pytest.raises(PermanentFault, match="nested too deeply"):
+        compare("", deep)
+
+
 def test_a_summary_counts_and_names() -> None:
     found = compare(manifest(WEB, SERVICE), manifest(WEB.replace("1\n", "2\n"), SERVICE, CONFIG))
     hooks = compare("", "apiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate}\n")

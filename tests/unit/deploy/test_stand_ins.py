@@ -43,10 +43,10 @@ def test_what_cannot_be_read_is_taken_to_be_what_the_cluster_has() -> None:
     found = filled({**VALUES, "db": {"password": {"from_secret": "mine"}}}, live)
     assert found.values == {**live, "n": 1}
     assert {"hunter22-old", "parameter-old"} <= set(found.secrets)
-    there = "; taken to be what the cluster has"
+    denied = "the secret 'mine' cannot be read: AccessDeniedException"
     assert found.notes == (
-        f"value 'db.password': the secret 'mine' cannot be read: AccessDeniedException{there}",
-        f"value 'hosts[0].key': {NO_PARAMETERS}{there}",
+        f"db.password is taken from the cluster, as it is there: value 'db.password': {denied}",
+        f"hosts[0].key is taken from the cluster, as it is there: value 'hosts[0].key': {NO_PARAMETERS}",
     )
 
 
@@ -54,7 +54,7 @@ def test_what_cannot_be_read_is_taken_to_be_what_the_cluster_has() -> None:
 def test_where_there_is_nothing_yet_a_placeholder_stands_and_the_note_says_so(live: Any) -> None:
     found = filled({"hosts": VALUES["hosts"]}, live)
     assert found.values == {"hosts": [{"key": "<hosts[0].key>"}]}
-    assert found.notes[0].endswith("; <hosts[0].key> stands for it")
+    assert found.notes == (f"<hosts[0].key> stands for what you may not read: value 'hosts[0].key': {NO_PARAMETERS}",)
 
 
 def test_what_was_a_secret_when_it_was_promoted_still_is_one() -> None:
