@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from infra.local.cluster import protobuf
+from infra.local.cluster import jsonpatch, protobuf
 from infra.local.cluster.apply import apply, track
 from infra.local.cluster.defaults import completed
 from infra.local.cluster.discovery import describe
@@ -161,6 +161,9 @@ def _scale(thing: Object) -> Object:
 def _patched(live: Object, request: Request) -> Object:
     keyed = {"application/merge-patch+json": False, "application/strategic-merge-patch+json": True}
     media_type = _media_type(request)
+    if media_type == jsonpatch.MEDIA_TYPE:
+        changed: Object = jsonpatch.patched(live, json.loads(request.body))
+        return changed
     if media_type not in keyed:
         raise ApiError(415, "UnsupportedMediaType", f"the embedded cluster cannot patch with {media_type}")
     patched: Object = merge(live, _body(request), keyed=keyed[media_type])

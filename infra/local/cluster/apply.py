@@ -44,10 +44,13 @@ def apply(live: Object | None, wanted: Object, manager: Manager, *, force: bool)
 
 
 def track(live: Object | None, new: Object, manager: Manager) -> Object:
-    """The object with the fields that a create, update or patch changed noted as the manager's."""
+    """The object with the fields that a create, update or patch changed noted as the manager's.
+
+    Who manages what may itself be what is changed.
+    """
     now = fields_of(new)
     changed = frozenset(path for path in now if _is_changed(value_at(live, path), value_at(new, path), path))
-    entries = _managers(live)
+    entries = _managers(new) or _managers(live)
     mine = _union(entry for entry in entries if _is_same(entry, manager)) & now
     others = [entry for entry in entries if not _is_same(entry, manager)]
     kept = [_with_fields(entry, (read_fields(entry) & now) - changed) for entry in others]

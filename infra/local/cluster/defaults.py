@@ -10,6 +10,7 @@ from infra.local.cluster.kinds import DEPLOYMENT, JOB, POD, Kind, Object, Route
 _SPECS: dict[str, dict[str, Any]] = {
     "Deployment": {"replicas": 1, "progressDeadlineSeconds": 600, "revisionHistoryLimit": 10},
     "Service": {"type": "ClusterIP", "clusterIP": "10.96.0.1", "sessionAffinity": "None"},
+    "Job": {"completions": 1, "parallelism": 1, "backoffLimit": 6},
     "Pod": {"restartPolicy": "Always"},
 }
 _REQUIRED = {"Deployment": ("selector", "template"), "Job": ("template",), "Pod": ("containers",)}
@@ -41,13 +42,20 @@ def completed(where: Route, thing: Object, live: Object | None, suffix: str) -> 
 def _check(kind: Kind, thing: Object) -> None:
     missing = [field for field in _REQUIRED.get(kind.name, ()) if not thing.get("spec", {}).get(field)]
     if missing:
-        name = thing["metadata"]["name"]
-        raise ApiError(422, "Invalid", f'{kind.name} "{name}" is invalid: spec.{missing[0]}: Required value')
+        raise _invalid(kind, thing, f"spec.{missing[0]}: Required value")
     replicas = thing.get("spec", {}).get("replicas", 0)
-    if not isinstance(replicas, int) or replicas < 0:
-        raise ApiError(422, "Invalid", f"spec.replicas: {replicas!r} is no number of replicas")
+    if not isinstance(replicas, int):
+        raise _invalid(kind, thing, f"spec.replicas: {replicas!r} is no number of replicas")
+    if replicas < 0:
+        raise _invalid(kind, thing, f"spec.replicas: Invalid value: {replicas}: must be greater than or equal to 0")
     if kind in {DEPLOYMENT, JOB, POD}:
         behaviour(thing, 0)
+
+
+def _invalid(kind: Kind, thing: Object, fault: str) -> ApiError:
+    """In the API server's words, which clients and people know."""
+    qualified = f"{kind.name}.{kind.group}" if kind.group else kind.name
+    return ApiError(422, "Invalid", f'{qualified} "{thing["metadata"]["name"]}" is invalid: {fault}')
 
 
 def _metadata(where: Route, thing: Object, suffix: str) -> dict[str, Any]:
