@@ -9,33 +9,48 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from pipeline_state.deploy import advice
 from pipeline_state.faults import PermanentFault, TemporaryFault
 
 MAX_BYTES = 1024
 
+_NEXT = "\nNext: "
+
 _FINAL = re.compile(
-    r"not ready\. status:|would exceed context deadline"  # a wait that ended: in Helm 4's words, in Helm 3's
-    r"|denied the request|request is too large"  # an admission webhook; etcd about a release of over 1 MB
-    r"|cluster unreachable: (?:context|stat|open|error loading|invalid configuration)"
-    r"|certificate signed by unknown authority|certificate has expired",
+    r"not ready\. status:(?! Unknown)|would exceed context deadline"  # a wait that ended, in Helm 4 and in Helm 3
+    r"|denied (?:the )?request|request is too large"  # admission; etcd about a release of over 1 MB
+    r"|cluster unreachable: (?:context|stat|open|error loading|invalid configuration|unknown)|getting credentials: exec"
+    r"|x509: |first record does not look like a TLS handshake|server gave HTTP response to HTTPS client"
+    r"|status code:? 40[13](?!.*token has expired)",  # a registry's; that of the API server has words of its own
     re.IGNORECASE,
 )
 _PASSING: tuple[tuple[float, re.Pattern[str]], ...] = tuple(
     (delay, re.compile(words, re.IGNORECASE | re.MULTILINE))
     for delay, words in (
         # The token ran out between two requests; the next try makes a new one.
-        (5.0, r"provide credentials|Unauthorized$|must be logged in|ExpiredToken|token (?:has|is) expired"),
-        # Somebody else's change came in between.
+        (5.0, r"provide credentials|Unauthorized(?:$|[;:])|must be logged in|ExpiredToken|token (?:has|is) expired"),
+        # Somebody else's change came in between; another Helm made the same revision, a moment before.
         (10.0, r"the object has been modified; please apply your changes|another operation \(.*\) is in progress"),
+        (10.0, r"release: already exists"),
         (60.0, r"too many requests|toomanyrequests|rate exceeded|throttl"),
         # Nobody answers, or the line broke.
-        (30.0, r"connection refused|connection reset by peer|broken pipe|no such host|server misbehaving|: EOF$"),
+        (
+            30.0,
+            r"connection refused|connection reset by peer|broken pipe|no such host|server misbehaving|: EOF(?:$|[;:])",
+        ),
         (30.0, r"network is unreachable|no route to host|i/o timeout|TLS handshake timeout|http2: |unexpected EOF"),
         (30.0, r"timeout awaiting response headers|request canceled while waiting for connection|cluster unreachable"),
+        # Helm waited without ever seeing the workload: what it asked was not answered.
+        (30.0, r"not ready\. status: Unknown"),
         # The API server says that it cannot just now; a registry's 5xx.
         (30.0, r"etcdserver: |the server is currently unable|the server was unable to return a response"),
-        (30.0, r"Internal error occurred|an error on the server|apiserver is shutting down"),
+        (30.0, r"Internal error occurred|an error on the server|apiserver is shutting down|request did not complete"),
         (30.0, r"status code:? 5\d\d\b|unexpected status from .*: 5\d\d\b"),
+        # What is left of "etcdserver: leader changed": Helm asks again by itself, but with a body that it has sent.
+        # https://github.com/helm/helm/blob/v4.0.0/pkg/kube/roundtripper.go
+        (30.0, r"http: ContentLength=\d+ with Body length 0"),
+        # Somebody deletes the namespace; once it is gone, Helm makes it anew.
+        (30.0, r"because it is being terminated"),
     )
 )
 
@@ -45,12 +60,19 @@ _USERINFO = re.compile(r"://[^/\s:@]*:[^/\s@]*@")
 
 
 def fault_of(stderr: bytes, secrets: Iterable[str] = ()) -> PermanentFault | TemporaryFault:
-    """The fault that Helm's stderr stands for; its reason is `sentence`."""
-    reason = sentence(stderr, secrets)
-    delay = next((delay for delay, words in _PASSING if words.search(reason)), None)
-    if delay is None or _FINAL.search(reason):
+    """The fault that Helm's stderr stands for. Its reason is `sentence`, and the next step, where one is known."""
+    said = sentence(stderr, secrets)
+    reason = _advised(said)
+    delay = next((delay for delay, words in _PASSING if words.search(said)), None)
+    if delay is None or _FINAL.search(said):
         return PermanentFault(reason)
     return TemporaryFault(reason, delay)
+
+
+def _advised(said: str) -> str:
+    step = advice.next_step(said)
+    room = MAX_BYTES - len(step.encode()) - len(_NEXT)
+    return f"{_cut(said, room)}{_NEXT}{step}" if step else said
 
 
 def sentence(stderr: bytes, secrets: Iterable[str] = ()) -> str:
@@ -58,7 +80,18 @@ def sentence(stderr: bytes, secrets: Iterable[str] = ()) -> str:
     lines = stderr.decode(errors="replace").splitlines()
     told = "\n" + "\n".join(line.rstrip() for line in lines if line.strip() and not _NOISE.match(line))
     said = told.rpartition("\nError:")[2].strip() or "Helm ended without a word"
-    return scrub(said, secrets).encode()[:MAX_BYTES].decode(errors="ignore")
+    return _cut(_once(scrub(said, secrets)), MAX_BYTES)
+
+
+def _once(said: str) -> str:
+    """Where the rollback fails just as the upgrade did, Helm says so in the same words once more: they are left out."""
+    before, marker, both = said.partition("original upgrade error: ")
+    first = both[: len(both) // 2 - 1]
+    return f"{before}{marker}{first}; the rollback failed alike" if both and both == f"{first}: {first}" else said
+
+
+def _cut(text: str, size: int) -> str:
+    return text.encode()[:size].decode(errors="ignore")
 
 
 def scrub(text: str, secrets: Iterable[str] = ()) -> str:

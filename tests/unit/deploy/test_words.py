@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pipeline_state.deploy.advice import next_step
 from pipeline_state.deploy.words import MAX_BYTES, fault_of, scrub, sentence
 from pipeline_state.faults import PermanentFault, TemporaryFault
 
@@ -19,7 +20,9 @@ def test_what_helm_printed_is_a_failure_or_passes_by_itself(sample: dict[str, An
     found = fault_of(sample["stderr"].encode())
     verdict = PermanentFault if sample["verdict"] == "failed" else TemporaryFault
     assert type(found) is verdict
-    assert found.reason == sample["stderr"].removeprefix("Error: ")
+    said, _, step = found.reason.partition("\nNext: ")
+    assert said == sample["stderr"].removeprefix("Error: ")
+    assert step == next_step(said)
     assert getattr(found, "delay_seconds", None) == sample.get("delay")
 
 
