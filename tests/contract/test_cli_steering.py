@@ -14,7 +14,7 @@ from rich.console import Console, RenderableType
 from pipeline_state.cli import facts
 from pipeline_state.cli.asking import happening
 from pipeline_state.cli.console import CommandError
-from pipeline_state.cli.steering import moving, moving_view, promotions
+from pipeline_state.cli.steering import history_view, moving, moving_view, promotions
 from pipeline_state.cli.steering.closures import read_closures, read_stop
 from pipeline_state.cli.steering.moving import Plan, Wish
 from pipeline_state.cli.steering.places import Place, find_place
@@ -416,7 +416,7 @@ def test_the_plan_shows_from_where_to_where_what_and_who_opened_the_gates(shop: 
 
 def test_a_history_fits_80_columns_and_controls_no_terminal(shop: TableRoom) -> None:
     done(shop, Action.REDEPLOY, reason="\x1b[2J" + "too slow " * 20)
-    text = drawn(moving_view.history_table(promotions.latest(place(shop), 10), shop.now), 80)
+    text = drawn(history_view.history_table(promotions.latest(place(shop), 10), shop.now), 80)
     assert max(map(len, text.splitlines())) <= 80
     assert text.replace("\n", "").isprintable()
     assert "redeploy by ann:" in text

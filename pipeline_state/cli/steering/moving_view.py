@@ -1,16 +1,15 @@
-"""What is about to be promoted, and what was promoted, for people."""
+"""What is about to be promoted, for people."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from pipeline_state.cli.steering.moving import Plan
 from pipeline_state.cli.steering.promotions import Past, chart_told
-from pipeline_state.cli.views import GATES, HEADS, SHORT, minute, moment, plain_table, shown, who
+from pipeline_state.cli.views import GATES, SHORT, moment, plain_table, shown, who
 from pipeline_state.model.gates import Gate
 from pipeline_state.model.pipelines import Release
 from pipeline_state.model.promotion import Action
@@ -41,25 +40,14 @@ def question(plan: Plan) -> str:
     return f"{'Redeploy' if plan.wish.action is Action.REDEPLOY else 'Promote'} {commit} to {plan.place.name}?"
 
 
-def history_table(found: Sequence[Past], now: datetime) -> RenderableType:
-    """Promotions of an environment, newest first."""
-    table = plain_table("#", "commit", "promoted (UTC)", "outcome", "by · reason · releases · gates")
-    for past in found:
-        each = past.deployment
-        symbol, style = HEADS.get(past.outcome, ("", "dim"))
-        outcome = Text(f"{symbol} {past.outcome or 'no result'}".strip(), style)
-        table.add_row(str(each.generation), _commit(each.commit), minute(each.at), outcome, _story(past, now))
-    return table
+def evidence(gate: Gate) -> str:
+    """What a gate says, who set it, when and why."""
+    return " · ".join(_evidence(gate))
 
 
-def _story(past: Past, now: datetime) -> Group:
-    each = past.deployment
-    asked = f"{'promoted' if each.action == Action.PROMOTE else each.action} by {who(each.by)}"
-    lines = [shown(f"{asked}: {each.reason}" if each.reason else asked)]
-    lines += [shown(past.reason, "red" if past.outcome == "failed" else "dim")] if past.reason else []
-    lines += [shown(chart, "dim") for chart in past.charts]
-    lines += [shown(_gate(gate), "dim") for gate in past.approvals(now)]
-    return Group(*lines)
+def _evidence(gate: Gate) -> Iterator[str]:
+    yield f"{gate.status}{f' by {who(gate.by)}' if gate.by else ''}"
+    yield from filter(None, [moment(gate.at), gate.reason])
 
 
 def _there(past: Past) -> Text:
@@ -102,16 +90,7 @@ def _gates(plan: Plan) -> RenderableType:
 
 def _gate_line(gate: Gate) -> Text:
     symbol, style = GATES[gate.status]
-    return Text.assemble((f"{symbol} ", style), shown(_gate(gate)))
-
-
-def _gate(gate: Gate) -> str:
-    return " · ".join(_evidence(gate))
-
-
-def _evidence(gate: Gate) -> Iterator[str]:
-    yield f"{gate.name} {gate.status}{f' by {who(gate.by)}' if gate.by else ''}"
-    yield from filter(None, [moment(gate.at), gate.reason])
+    return Text.assemble((f"{symbol} ", style), shown(f"{gate.name} {evidence(gate)}"))
 
 
 def _commit(commit: str) -> Text:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from itertools import islice
 from typing import Any
 
 from pipeline_state.cli.facts import gate_data
+from pipeline_state.cli.steering.courses import FINAL, Course, courses, is_of
 from pipeline_state.cli.steering.places import Place
 from pipeline_state.model.decide import required_gates
 from pipeline_state.model.gates import Gate, GateStatus, is_gate, read_gate
@@ -22,8 +24,14 @@ from pipeline_state.table.journal import history
 from pipeline_state.table.models import to_plain
 
 _STATUSES = {"TRUE": "deployed", "FALSE": "failed"}
-_SHORT_DIGEST = len("sha256:") + 12
-_FINAL = frozenset({"deployed", "failed", "superseded"})
+
+SHORT_DIGEST = len("sha256:") + 12
+"""Characters of a digest that tell it apart."""
+
+_MEASURED = ("outcome", "reason", "at", "revision", "seconds", "healed")
+
+Entries = Callable[[str, str], Iterable[Mapping[str, Any]]]
+"""What reads the journal of a repository's commit, oldest entry first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +40,7 @@ class Past:
 
     outcome: "deployed", "failed", "superseded", or empty while nothing came of it. reason: of a failure. ended_at:
     RFC 3339. gates: the commit's columns now, raw values by name. required: those that the environment asks people and
-    machines for.
+    machines for. courses: by release, how each went, where that was asked for.
     """
 
     deployment: Deployment
@@ -41,6 +49,7 @@ class Past:
     ended_at: str
     gates: Mapping[str, Any]
     required: tuple[str, ...]
+    courses: Mapping[str, Course] = field(default_factory=dict)
 
     @property
     def installed(self) -> tuple[Promotion, ...]:
@@ -55,20 +64,20 @@ class Past:
     def to_json(self, now: datetime) -> dict[str, Any]:
         """Plain data."""
         deployment = self.deployment
-        releases = (promotion.release for promotion in self.installed)
         return {
             **{name: getattr(deployment, name) for name in ("generation", "commit", "at", "action", "by")},
             "reason": deployment.reason or None,
             "pipeline_version": deployment.promotions[0].pipeline_version if deployment.promotions else None,
-            "releases": [
-                {"name": each.name, "chart": each.chart, "version": each.version, "digest": each.digest or None}
-                for each in releases
-            ],
+            "releases": [_release_data(each, self.course(each.release.name)) for each in self.installed],
             "outcome": self.outcome or None,
             "outcome_reason": self.reason or None,
             "ended_at": self.ended_at or None,
             "approvals": [gate_data(gate) for gate in self.approvals(now)],
         }
+
+    def course(self, release: str) -> Course:
+        """How one of the releases went."""
+        return self.courses.get(release, Course())
 
     def approvals(self, now: datetime) -> list[Gate]:
         """What the required gates say now, as far as they say anything."""
@@ -78,20 +87,48 @@ class Past:
 
 def chart_told(release: Release) -> str:
     """A release's chart, version and the first digits of its digest, as far as there are such."""
-    return " ".join(filter(None, [release.chart, release.version, release.digest[:_SHORT_DIGEST]]))
+    return " ".join(filter(None, [release.chart, release.version, release.digest[:SHORT_DIGEST]]))
+
+
+def _release_data(promotion: Promotion, course: Course) -> dict[str, Any]:
+    """A release of a promotion as plain data: what was to be installed, and what came of it."""
+    release = promotion.release
+    return {
+        **{name: getattr(release, name) for name in ("name", "namespace", "chart", "version")},
+        "digest": release.digest or course.digest or None,
+        "image": release.image or None,
+        "image_tag": promotion.commit,
+        **{name: getattr(course, name) or None for name in _MEASURED},
+        "installed_chart": course.chart or None,
+        "changes": dict(course.changes) or None,
+    }
 
 
 def latest(place: Place, most: int) -> list[Past]:
-    """The last promotions of an environment, newest first. Raises TemporaryFault."""
-    return list(islice(pasts(place, most), most))
+    """The last promotions of an environment, newest first, with how each release went. Raises TemporaryFault."""
+
+    @cache
+    def entries(repo: str, commit: str) -> Sequence[Mapping[str, Any]]:
+        return list(history(repo, commit))
+
+    return [_with_courses(past, entries) for past in islice(pasts(place, most, entries), most)]
 
 
-def pasts(place: Place, batch: int = 5) -> Iterator[Past]:
-    """All promotions of an environment, newest first, read as they are wanted. Raises TemporaryFault."""
+def _with_courses(past: Past, entries: Entries) -> Past:
+    deployment = past.deployment
+    gate = _deployed_gate(deployment, past.gates)
+    return replace(past, courses=courses(deployment.promotions, gate, entries(deployment.repo, deployment.commit)))
+
+
+def pasts(place: Place, batch: int = 5, entries: Entries = history) -> Iterator[Past]:
+    """All promotions of an environment, newest first, read as they are wanted.
+
+    entries: reads the journal of a commit of a repository. Raises TemporaryFault.
+    """
     found = deployments(*place.key)
     while some := list(islice(found, batch)):
         columns = _columns(some)
-        yield from (_past(place, each, columns.get((each.repo, each.commit), {})) for each in some)
+        yield from (_past(place, each, columns.get((each.repo, each.commit), {}), entries) for each in some)
 
 
 def as_installed(past: Past) -> tuple[Promotion, ...]:
@@ -118,10 +155,10 @@ def _columns(some: Sequence[Deployment]) -> dict[tuple[str, str], dict[str, Any]
     return {key: {name: value for name, value in item.items() if is_gate(name)} for key, item in items.items()}
 
 
-def _past(place: Place, deployment: Deployment, gates: Mapping[str, Any]) -> Past:
+def _past(place: Place, deployment: Deployment, gates: Mapping[str, Any], entries: Entries) -> Past:
     told = outcome_of_gate(deployment, gates)
     if told is None or not told[0]:
-        told = outcome_of_journal(deployment, history(deployment.repo, deployment.commit)) or told
+        told = outcome_of_journal(deployment, entries(deployment.repo, deployment.commit)) or told
     required = required_gates(gates, place.pipeline, place.environment, place.declared)
     asked = tuple(name for name in required if not name.startswith(DEPLOYED_TO))
     return Past(deployment, *(told or ("", "", "")), gates, asked)
@@ -152,7 +189,7 @@ def outcome_of_journal(deployment: Deployment, entries: Iterable[Mapping[str, An
     ended: dict[str, tuple[str, str, str]] = {}
     for entry in entries:
         what = entry.get("what")
-        if isinstance(what, Mapping) and _is_of(what, deployment) and what.get("outcome") in _FINAL:
+        if isinstance(what, Mapping) and _is_of(what, deployment) and what.get("outcome") in FINAL:
             time = str(entry["entry"]).partition("#")[0]
             ended[str(what.get("release"))] = (str(what["outcome"]), str(what.get("reason") or ""), time)
     for outcome in ("failed", "superseded"):
@@ -163,5 +200,4 @@ def outcome_of_journal(deployment: Deployment, entries: Iterable[Mapping[str, An
 
 
 def _is_of(what: Mapping[str, Any], deployment: Deployment) -> bool:
-    place = {(each.pipeline, each.environment) for each in deployment.promotions}
-    return (what.get("pipeline"), what.get("environment")) in place and what.get("generation") == deployment.generation
+    return any(is_of(what, promotion) for promotion in deployment.promotions)

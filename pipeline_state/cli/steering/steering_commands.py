@@ -88,8 +88,12 @@ def history(
     environment: EnvironmentName,
     last: Annotated[int, typer.Option("--last", "-n", help="How many, counted from the newest.", min=1)] = 10,
 ) -> None:
-    """Tell what an environment was given, newest first: by whom, why, what came of it, and who opened the gates."""
-    from pipeline_state.cli.steering import moving_view, promotions
+    """Tell what an environment was given, newest first: by whom, why, what came of it, and who opened the gates.
+
+    Of each release it tells the Helm revision, the chart with its digest, the image, how long it took and what had to
+    be put right first; --json has digests and hashes whole.
+    """
+    from pipeline_state.cli.steering import history_view, promotions
     from pipeline_state.cli.steering.places import find_place
 
     choice.open()
@@ -97,7 +101,7 @@ def history(
     found = promotions.latest(place, last)
     if not found and not choice.as_json:
         raise CommandError(f"nothing has ever been promoted to {place.name}")
-    choice.show([past.to_json(now) for past in found], lambda: moving_view.history_table(found, now))
+    choice.show([past.to_json(now) for past in found], lambda: history_view.history_table(found, now))
 
 
 def _wish(choice: Choice, action: Action, names: tuple[str, str], reason: str, commit: str = "") -> Wish:
