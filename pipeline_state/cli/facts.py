@@ -17,14 +17,16 @@ from pipeline_state.cli.steering.closures import Closures, closures_of, freeze_d
 from pipeline_state.cli.steering.places import Place
 from pipeline_state.model.decide import decide
 from pipeline_state.model.decision import Decision, Frozen, Held, Promoted
+from pipeline_state.model.environments import EnvironmentState
 from pipeline_state.model.gates import Gate, GateStatus, read_gate
 from pipeline_state.model.pipelines import Environment, Pipeline
 from pipeline_state.model.record import Record
+from pipeline_state.model.times import from_epoch
 from pipeline_state.table import waiting
 from pipeline_state.table.definitions import all_definitions, load_definitions
 from pipeline_state.table.listing import commits, environment_items
 from pipeline_state.table.models import Raw, to_plain
-from pipeline_state.table.snapshot import PARKED, Definitions, Reader, Snapshot
+from pipeline_state.table.snapshot import PARKED, Definitions, Reader, Snapshot, read_state
 
 _COMMIT = re.compile(r"[0-9a-f]{4,40}")
 _WHOLE = 40
@@ -155,7 +157,25 @@ def _head(place: Place, raw: Raw, closures: Closures, ready: int) -> dict[str, A
         "stopped": freeze_data(closures.stop),
         "parked": sorted(name.removeprefix(PARKED) for name in item if name.startswith(PARKED)),
         "ready": ready,
+        "rollouts": rollouts_of(place.environment, read_state(*place.key, raw)),
     }
+
+
+def rollouts_of(environment: Environment, state: EnvironmentState) -> list[dict[str, Any]]:
+    """What has been applied there and is watched until it has a verdict, by release; of an older promotion, too."""
+    verify = {release.name: release.verify for release in environment.releases}
+    return [
+        {
+            "release": name,
+            "generation": state.holders.get(name),
+            "phase": rollout.phase.value,
+            "revision": rollout.revision,
+            "since": from_epoch(int(rollout.since)) or None,
+            "until": from_epoch(int(rollout.until)) or None,
+            "reason": rollout.told(verify.get(name)),
+        }
+        for name, rollout in sorted(state.rollouts.items())
+    ]
 
 
 def state_of_head(environment: Environment, item: Mapping[str, Any]) -> tuple[str | None, str | None]:

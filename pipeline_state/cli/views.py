@@ -81,8 +81,8 @@ def why_view(status: Mapping[str, Any]) -> Group:
 
 
 def heads_view(heads: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """What every environment of every repository has, and below it what keeps which of them closed."""
-    table, notes = heads_table(heads), list(_closure_notes(heads))
+    """What every environment of every repository has, and below it what keeps which of them closed, or is watched."""
+    table, notes = heads_table(heads), [*_closure_notes(heads), *_rollout_notes(heads)]
     return Group(table, Text(), *notes) if notes else table
 
 
@@ -97,6 +97,14 @@ def _closure_notes(heads: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
         if closed or behind:
             told = f"is {', and '.join(closed)}{'; ' if behind else ''}" if closed else "has more to come: "
             yield shown(f"{each['environment']} of {each['pipeline']} {told}{behind}", "blue")
+
+
+def _rollout_notes(heads: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
+    """What is on its way to a verdict, and until when."""
+    for each in heads:
+        for rollout in each.get("rollouts", []):
+            place = f"{each['environment']} of {each['pipeline']}"
+            yield shown(f"{place}: {rollout['release']} is {rollout['reason']}", "yellow")
 
 
 def _behind(head: Mapping[str, Any]) -> Iterator[str]:

@@ -149,6 +149,17 @@ def test_a_promotion_goes_back_into_its_releases_group_however_soon(dlq: DlqRoom
     assert dlq.letters() == ()
 
 
+def test_a_rollout_that_nobody_could_bring_to_its_verdict_is_shown_and_looked_at_again(dlq: DlqRoom) -> None:
+    body = promotion(dlq)
+    dlq.put("RolloutsDeadLetters", body, reason="no such cluster")
+    (letter,) = dlq.letters()
+    told = {name: letter.to_json()[name] for name in ("queue", "repo", "commit", "reason")}
+    assert told == {"queue": "RolloutsDeadLetters", "repo": dlq.room.repo, "commit": A, "reason": "no such cluster"}
+    assert [(outcome.reason, outcome.to_json()["to"]) for outcome in dlq.redrive()] == [("", "Rollouts")]
+    assert dlq.room.bodies(dlq.room.rollouts) == [(body, {})]
+    assert dlq.letters() == ()
+
+
 def test_an_event_for_a_topic_goes_back_to_the_fallback_queue_with_the_topic(dlq: DlqRoom) -> None:
     dlq.put("FallbackEventsDeadLetters", "event", topic="arn:topic", reason="SNS is gone", **{"ce-type": "push"})
     assert [outcome.reason for outcome in dlq.redrive()] == [""]

@@ -170,6 +170,8 @@ def test_the_fleet_tells_what_failed_and_what_is_on_its_way() -> None:
 
 FREEZE = {"by": "ann", "until": "2026-01-02T00:00:00Z", "reason": "sale"}
 HOLD = {"by": "ben", "reason": ""}
+PLACE = "production-eu of a-long-organisation/some-service"
+WATCHED = {"release": "web", "reason": "applied as revision 7, becoming ready until soon"}
 
 
 @pytest.mark.parametrize(
@@ -185,6 +187,8 @@ HOLD = {"by": "ben", "reason": ""}
             ["has more to come: api, web are promoted and to be installed once it"],
         ),
         ({"stopped": FREEZE}, ["everything is stopped by ann until 2026-01-02T00:00:00Z: sale"]),
+        ({"rollouts": [WATCHED]}, [f"{PLACE}: web is applied as revision 7, becoming ready until soon"]),
+        ({"held": HOLD, "rollouts": [WATCHED]}, ["is held by ben", f"{PLACE}: web is applied as revision 7"]),
         ({"stopped": FREEZE, "held": HOLD}, ["everything is stopped by ann", "is held by ben"]),
     ],
 )
@@ -193,7 +197,7 @@ def test_below_the_fleet_is_told_what_closes_which_environment(closed: Mapping[s
     lines = [line for line in text.splitlines()[3:] if line.strip()]
     assert len(lines) == len(notes)
     for line, note in zip(lines, notes, strict=True):
-        name = "" if note.startswith("everything") else "production-eu of a-long-organisation/some-service "
+        name = "" if note.startswith(("everything", PLACE)) else f"{PLACE} "
         assert line.startswith(name + note)
 
 
