@@ -108,15 +108,18 @@ class _Turn:
     ends: float
 
     def run(self, *, is_last_attempt: bool) -> None:
-        """Look; where there is something to do, take the lease and do it, up to a verdict or to the next wait."""
-        step = self._next()
+        """Look; where there is something to do, take the lease and do it, up to a verdict or to the next wait.
+
+        A test is something to do, too: there are never two at once.
+        """
+        step = None if self.rollout.phase is Phase.TEST else self._next()
         if isinstance(step, LookAgain):
             watch(self.observer.rollouts, self.promotion, step.seconds)
             return
         if not rollouts.take_over(self.promotion, self.owner, self._time(), self.ends + RESERVE):
             return
         try:
-            self._go_on(step)
+            self._go_on(step or self._next())
         except TemporaryFault as fault:
             if not is_last_attempt:
                 self._hand_over()
