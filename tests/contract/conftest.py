@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import NoReturn
 
 import pytest
@@ -12,11 +13,36 @@ from infra.local import cluster, process, tools
 from infra.local import ministack as local
 from pipeline_state import tracing
 from pipeline_state.handlers import rollout_observer
+from tests.contract import clusters
 from tests.contract import dynamodb_local as dynamodb_local_process
 from tests.contract.function_room import FunctionRoom
 from tests.contract.memory_local import MemoryLocalTables
 from tests.contract.shop import CHARTS, Shop
 from tests.contract.table_room import LocalTables, TableRoom
+
+NO_CLUSTER = "no real control plane"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "cluster: runs against the embedded cluster and against a real one")
+    run = ExitStack()
+    run.enter_context(clusters.run())
+    config.add_cleanup(run.close)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "a_cluster" in getattr(item, "fixturenames", ()):
+            item.add_marker("cluster")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says how many cases the real control plane was not there for."""
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if NO_CLUSTER in str(report.longrepr)]
+    if skipped:
+        terminalreporter.write_line(
+            f"{len(skipped)} cases skipped for want of a real control plane: {clusters.missing()}"
+        )
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +109,23 @@ def functions(ministack_tables: LocalTables) -> FunctionRoom:
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[cluster.Cluster]:
     with cluster.start(tmp_path_factory.mktemp("cluster") / "kubeconfig", ready_after=0.05) as started:
         yield started
+
+
+@pytest.fixture(scope="session", params=clusters.NAMES)
+def a_cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> clusters.ClusterUnderTest:
+    """The embedded cluster, and a real control plane where its programs have been built: `make cluster-assets`."""
+    if request.param == "embedded":
+        return clusters.embedded(request.getfixturevalue("embedded"), tmp_path_factory.mktemp("installer"))
+    if reason := clusters.missing():
+        _go_without_cluster(reason)
+    return clusters.real()
+
+
+def _go_without_cluster(reason: str) -> NoReturn:
+    """Skip what needs a real control plane, unless whoever runs the tests insists on it."""
+    if os.environ.get(clusters.REQUIRED):
+        pytest.fail(reason)
+    pytest.skip(f"{NO_CLUSTER}: {reason}")
 
 
 @pytest.fixture

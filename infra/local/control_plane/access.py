@@ -5,7 +5,8 @@ import json
 import os
 import ssl
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
@@ -77,17 +78,18 @@ class Client:
         with self.open(method, path, body, content_type) as response:
             return json.loads(response.read())
 
-    def open(self, method: str, path: str, body: Any = None, content_type: str = _JSON) -> HTTPResponse:
-        """The answer as it comes, for watches and /readyz; closing it closes the connection. Raises as `request`."""
+    @contextmanager
+    def open(self, method: str, path: str, body: Any = None, content_type: str = _JSON) -> Iterator[HTTPResponse]:
+        """The answer as it comes, for watches and /readyz. Raises as `request`."""
         host = urlsplit(self.url).netloc
         connection = HTTPSConnection(host, context=self.tls) if self.tls else HTTPConnection(host)
         sent = None if body is None else json.dumps(body)
-        connection.request(method, path, sent, {"Content-Type": content_type, "Connection": "close", **self.headers})
-        response = connection.getresponse()
-        if response.status < HTTPStatus.BAD_REQUEST:
-            return response
-        with response:
-            raise ApiError(response.status, _message(response.read()))
+        with closing(connection):
+            connection.request(method, path, sent, {"Content-Type": content_type, **self.headers})
+            response = connection.getresponse()
+            if response.status >= HTTPStatus.BAD_REQUEST:
+                raise ApiError(response.status, _message(response.read()))
+            yield response
 
 
 def _tls(cluster: Mapping[str, str], user: Mapping[str, str]) -> ssl.SSLContext | None:
