@@ -26,7 +26,7 @@ class RegistryServer(ChartServer):
     """way: how it lets one in; hidden: what is private is not there for strangers. troubles: a status by path.
 
     headers: what is sent with troubles. blobs_at: where blobs are to be fetched. seen: method, path and Authorization
-    of every request. silence: while it is set, nobody is answered. limit: tags on a page.
+    of every request. silence: while it is set, nobody is answered.
     """
 
     def __init__(self, certificate: Path | None = None, way: Way = "open") -> None:
@@ -40,7 +40,6 @@ class RegistryServer(ChartServer):
         self.seen: list[tuple[str, str, str]] = []
         self.silence = threading.Event()
         self.end = threading.Event()
-        self.limit = 1000
 
     def lets_in(self, authorization: str) -> bool:
         wanted = {"open": authorization, "basic": BASIC, "hidden": BASIC}
@@ -68,8 +67,6 @@ class RegistryHandler(Handler):
             self._say(404 if server.way == "hidden" else 401, {"WWW-Authenticate": self._challenge(path)})
         elif "/blobs/" in path and server.blobs_at:
             self._say(307, {"Location": f"{server.blobs_at}{path}"})
-        elif path.endswith("/tags/list"):
-            self._tags(path, parse_qs(place.query))
         else:
             super().do_GET()
 
@@ -78,7 +75,7 @@ class RegistryHandler(Handler):
     def _challenge(self, path: str) -> str:
         if not self.server.way.startswith("token"):
             return 'Basic realm="registry"'
-        name = path.removeprefix("/v2/").split("/manifests/")[0].split("/blobs/")[0].split("/tags/")[0]
+        name = path.removeprefix("/v2/").split("/manifests/")[0].split("/blobs/")[0]
         return f'Bearer realm="{self.server.realm}",service="registry",scope="repository:{name}:pull"'
 
     def _token(self, authorization: str, query: dict[str, list[str]]) -> None:
@@ -87,14 +84,6 @@ class RegistryHandler(Handler):
             self._say(401, {})
             return
         self._say(200, {}, json.dumps({"access_token": TOKEN, "expires_in": 60}).encode())
-
-    def _tags(self, path: str, query: dict[str, list[str]]) -> None:
-        name = path.removeprefix("/v2/").removesuffix("/tags/list")
-        every = [tag for found, tag in self.server.manifests if found == name and not tag.startswith("sha256:")]
-        begin = int(query.get("last", ["0"])[0])
-        end = begin + self.server.limit
-        link = {"Link": f'<{path}?last={end}>; rel="next"'} if end < len(every) else {}
-        self._say(200, link, json.dumps({"name": name, "tags": every[begin:end]}).encode())
 
     def _say(self, status: int, headers: dict[str, str], content: bytes = b"") -> None:
         self.send_response(status)

@@ -7,7 +7,6 @@ everything in it.
 from __future__ import annotations
 
 import hashlib
-import re
 from pathlib import Path
 
 from pipeline_state.faults import PermanentFault

@@ -113,7 +113,7 @@ def _document(door: _Door, bearer: str) -> str:
 
 def _raise(cluster: str, error: ClientError | BotoCoreError) -> NoReturn:
     """AWS's own sentence; an answer it gave is final unless it says otherwise, no answer at all never is."""
-    code = getattr(error, "response", {}).get("Error", {}).get("Code")
+    code = (getattr(error, "response", None) or {}).get("Error", {}).get("Code")
     sentence = f"EKS cluster {cluster!r}: {error}"
     if code is None or code in _PASSING:
         raise TemporaryFault(sentence, _RETRY_SECONDS) from error

@@ -10,9 +10,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline_state.deploy import digests, registry, versions
+from pipeline_state.deploy import digests, registry
 from pipeline_state.deploy.cache import Cache
-from pipeline_state.deploy.registry import Registry
 from pipeline_state.deploy.terms import Workspace
 from pipeline_state.faults import PermanentFault
 from pipeline_state.model.pipelines import DIGEST, Release
@@ -57,7 +56,7 @@ def find(release: Release, cache: Cache, workspace: Workspace) -> tuple[Path, st
         return kept, wanted
     repository = registry.of_chart(reference.repository)
     source = registry.connect(repository, release.registry_secret, workspace, f"chart {release.chart}")
-    wanted = wanted or _tag(reference, release.version or "", source)
+    wanted = wanted or _tag(reference, release.version or "")
     document = source.manifest(wanted)
     if document is None:
         raise PermanentFault(
@@ -69,24 +68,17 @@ def find(release: Release, cache: Cache, workspace: Workspace) -> tuple[Path, st
     return kept or cache.keep(_name(digest), source.blob(_archive(document, reference.at(wanted)))), digest
 
 
-def _tag(reference: Reference, version: str, source: Registry) -> str:
-    """The tag that the reference or the version names; of a range, and without either, the newest one's."""
-    tag = version.replace("+", "_")
-    if reference.tag:
-        if tag and tag != reference.tag and versions.is_exact(version):
-            raise PermanentFault(
-                f"chart {reference.at(reference.tag)} and version {version!r} contradict each other; give one of them"
-            )
-        return reference.tag
-    if versions.is_exact(version):
-        return tag
-    found = versions.newest(source.tags(), version)
-    if found is None:
+def _tag(reference: Reference, version: str) -> str:
+    """The tag that the reference or the version names; a tag cannot have a "+", for which Helm writes "_"."""
+    if version and reference.tag:
         raise PermanentFault(
-            f"chart {SCHEME}{reference.repository}: no version in its registry fits {version or '*'!r}; push one, or"
-            " mend version in pipelines.yaml"
+            f"chart {reference.at(reference.tag)} and version {version!r} are two answers to one question; give one"
         )
-    return found
+    if not version and not reference.tag:
+        raise PermanentFault(
+            f"chart {SCHEME}{reference.repository}: which one? give a version, a tag or a digest in pipelines.yaml"
+        )
+    return reference.tag or version.replace("+", "_")
 
 
 def _archive(manifest: bytes, chart: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
 from functools import cache, cached_property
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from pipeline_state.deploy import web
 from pipeline_state.deploy.logins import DOCKER_HUB, HUB_NAMES, Login, ecr_region, login
@@ -27,7 +27,6 @@ SECONDS = 5.0
 """How long a registry may be silent."""
 
 _RETRY_SECONDS = 30.0
-_MAX_PAGES = 50
 _TEXT = Bounds(SECONDS, 4 * 1024 * 1024)
 """Of everything but a blob; the specification's own limit for manifests."""
 
@@ -131,18 +130,6 @@ class Registry:
         self._verify(content, digest)
         return content
 
-    def tags(self) -> list[str]:
-        """All tags of the repository, page by page."""
-        found: list[str] = []
-        url = f"{self._base}/tags/list?n=1000"
-        for _ in range(_MAX_PAGES):
-            answer = self._good(self._ask(url, _TEXT))
-            found += _tags(answer.content, self._what)
-            url = _next(url, answer.headers)
-            if not url:
-                break
-        return found
-
     def _ask(self, url: str, bounds: Bounds, *, method: str = "GET", accept: str = "*/*") -> Answer:
         """The answer; asked a second time, as somebody, where nobody in particular gets none.
 
@@ -211,17 +198,3 @@ class Registry:
     def _verify(self, content: bytes, digest: str) -> None:
         if f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:
             raise TemporaryFault(f"{self._what}: came damaged, not as {digest}", _RETRY_SECONDS)
-
-
-def _tags(content: bytes, what: str) -> list[str]:
-    try:
-        return [str(tag) for tag in json.loads(content)["tags"] or ()]
-    except (ValueError, LookupError, TypeError) as error:
-        raise PermanentFault(f"{what}: the registry's list of tags cannot be read") from error
-
-
-def _next(url: str, headers: Message) -> str:
-    """The next page, of the same registry: https://www.rfc-editor.org/rfc/rfc8288; empty after the last one."""
-    match = re.match(r'\s*<([^>]*)>\s*;.*rel="?next"?', headers.get("Link", ""))
-    following = urljoin(url, match[1]) if match else ""
-    return following if urlsplit(following)[:2] == urlsplit(url)[:2] else ""

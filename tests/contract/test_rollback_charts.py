@@ -20,7 +20,7 @@ from tests.contract.function_room import FunctionRoom
 from tests.contract.table_room import WEB, A, B, pipeline
 
 OLD, NEW = "sha256:" + "0a" * 32, "sha256:" + "b1" * 32
-API = replace(WEB, name="api", chart="oci://registry.example.com/api", version="^1")
+API = replace(WEB, name="api", chart="oci://registry.example.com/api", version="1.4.2")
 
 
 @dataclass
@@ -111,4 +111,4 @@ def test_status_plan_and_history_tell_the_digests(shop: Shop) -> None:
     assert [release["digest"] for release in environment["releases"]] == [OLD, OLD]
     told = latest(plan.place, 5)
     assert [[each["digest"] for each in past.to_json(now)["releases"]] for past in told] == [[NEW, NEW], [OLD, OLD]]
-    assert told[0].charts == [f"web charts/web {NEW[:19]}", f"api oci://registry.example.com/api ^1 {NEW[:19]}"]
+    assert told[0].charts == [f"web charts/web {NEW[:19]}", f"api oci://registry.example.com/api 1.4.2 {NEW[:19]}"]

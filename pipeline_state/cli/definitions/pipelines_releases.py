@@ -41,6 +41,8 @@ def _chart_problems(loc: Loc, release: Raw) -> Problems:
     if not isinstance(chart, str):
         return
     is_oci = chart.startswith("oci://")
+    if is_oci and not version and "@" not in chart and ":" not in chart.rpartition("/")[2]:
+        yield (*loc, "chart"), f"{chart} does not say which of its versions; give `version`, a tag or a digest"
     if version and not is_oci:
         yield (*loc, "version"), "chooses among the versions of an oci:// chart; this chart has one, remove it"
     elif version and ("@" in chart or ":" in chart.rpartition("/")[2]):
