@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console
 
-from tests.bench import aws_calls, cold_import, decide, gate_to_ready, stored, webhook_cpu
+from tests.bench import aws_calls, cold_import, decide, fleet, gate_to_ready, installer, stored, webhook_cpu
 from tests.bench.figures import Figure, as_json, as_table, raw_samples
 
 Measure = Callable[..., Iterator[Figure]]
@@ -21,6 +21,10 @@ MEASURES: dict[str, Measure] = {
     "webhook_cpu": webhook_cpu.measure,
     "gate_to_ready": gate_to_ready.measure,
     "installer_overhead_ms": gate_to_ready.measure,
+    "installer_warm_ms": installer.measure,
+    "installer_cold_ms": installer.measure,
+    "helm": installer.measure,
+    "fleet": fleet.measure,
     "aws_calls": aws_calls.measure,
     "decide": decide.measure,
     "flat": stored.measure,

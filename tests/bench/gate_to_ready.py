@@ -17,7 +17,7 @@ from infra.local.stack import StackInfo
 from tests.bench.deployments import CHARTS, ENVIRONMENT, next_commit, spans_until, warm_stack, way_to_one_environment
 from tests.bench.figures import Figure
 
-GOAL, OVERHEAD_GOAL = 3.0, 60.0
+GOAL, OVERHEAD_GOAL = 3.0, 40.0
 MOST_HELMS = 2
 WARM_UP = 2
 DEPLOYMENTS, QUICK_DEPLOYMENTS = 20, 3

@@ -37,12 +37,25 @@ class LambdaRuntime:
 
     def run(self, code: str, function: str, *arguments: str, **environment: str) -> str:
         """What the program prints in a new process that can import the function's `app`."""
-        path = f"import sys; sys.path[:0] = [{str(ROOT / 'functions' / function)!r}, {str(self.layer)!r}]\n"
         done = subprocess.run(
-            [self.python, "-c", path + code, *arguments],
+            self._command(code, function, *arguments),
             env=ENVIRONMENT | environment,
             stdout=subprocess.PIPE,
             text=True,
             check=True,
         )
         return done.stdout
+
+    def start(self, code: str, function: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """The same program, to be asked and to answer line by line; ending it is the caller's."""
+        return subprocess.Popen(
+            self._command(code, function, *arguments),
+            env=ENVIRONMENT | environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def _command(self, code: str, function: str, *arguments: str) -> list[str | Path]:
+        path = f"import sys; sys.path[:0] = [{str(ROOT / 'functions' / function)!r}, {str(self.layer)!r}]\n"
+        return [self.python, "-c", path + code, *arguments]

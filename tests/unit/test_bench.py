@@ -1,13 +1,16 @@
 """The bench's arithmetic and its last line; how fast anything is, no test says."""
 
 import json
+import subprocess
+import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import cold_import, decide, gate_to_ready, stored
+from tests.bench import clusters, cold_import, decide, fleet, gate_to_ready, installer, stored
 from tests.bench.aws_calls import (
     APPROVED,
     MARKED,
@@ -19,6 +22,7 @@ from tests.bench.aws_calls import (
     until_published,
 )
 from tests.bench.figures import Figure, as_json, raw_samples
+from tests.bench.installers import Installed, Installer
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 
@@ -140,3 +144,66 @@ def test_what_is_decided_has_fifty_gates_and_is_not_done_with_at_the_first_of_te
     case = decide.make_case()
     assert len(case.record.gates) == 50
     assert [each.kind for each in case.decide()] == ["Frozen", *["Promote"] * 3] * 2 + ["Frozen", "Promote"]
+
+
+UPGRADE = Installed(
+    kind="Deployed",
+    reason="",
+    ms=410.0,
+    helm_ms=390.0,
+    import_ms=230.0,
+    ready_ms=280.0,
+    since_start_ms=690.0,
+    helms={"helm history": 90.0, "helm upgrade": 300.0},
+    peak_kb=54 * 1024,
+    helm_peak_kb=99 * 1024,
+)
+
+
+def test_an_install_is_compared_with_the_bare_command_and_with_what_the_original_took() -> None:
+    figures = {each.name: each for each in installer.figures("real", [UPGRADE], [500.0], [UPGRADE])}
+    assert {name: (figure.value, figure.floor) for name, figure in figures.items()} == {
+        "installer_warm_ms.real": (20.0, 1.0),
+        "installer_cold_ms.real": (300.0, 1.0),
+        "helm.real": (300.0, 500.0),
+    }
+    assert [line for figure in figures.values() for line in figure.details] == [
+        "a first install on the real cluster: 690 ms with Helm; import 230, clients and tracing 50, install() 20 ms",
+        "an install on the real cluster: 410 ms, 0.82 × the bare command, 42 times faster than the original's 17.4 s",
+        "its look-up of the release: 90 ms, 0.18 × the bare command",
+    ]
+
+
+def test_a_fleets_batches_are_told_by_the_release_and_by_the_minute() -> None:
+    hungry = replace(UPGRADE, helm_peak_kb=120 * 1024)
+    figure = fleet.figure("real", 100, [20.0, 40.0], [40.0, 80.0], [UPGRADE, hungry])
+    assert (figure.name, figure.samples, figure.floor_samples) == ("fleet.real", [200.0, 400.0], [400.0, 800.0])
+    assert figure.details == [
+        "200 releases on the real cluster: 200 a minute, 100 by xargs",
+        "memory of an installer, at most: 54 MB, and 120 MB of a Helm process",
+    ]
+
+
+def test_without_a_real_control_plane_its_figures_are_left_out_and_standard_error_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
+    assert clusters.names() == ["embedded"]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"figures of the real control plane are left out: KUBEBUILDER_ASSETS={tmp_path} has no etcd")
+
+
+def process(program: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", program]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def test_a_release_that_is_not_deployed_proves_nothing() -> None:
+    failed = json.dumps({**asdict(UPGRADE), "kind": "Failed", "reason": "chart not found"})
+    with process(f"input(); print({failed!r})") as asked, pytest.raises(ValueError, match="Failed: chart not found"):
+        Installer(asked).install("shop", "web", "4f2c9e")
+
+
+def test_an_installer_that_has_ended_is_not_waited_for() -> None:
+    with process("input(); raise SystemExit(3)") as asked, pytest.raises(ValueError, match="ended with code 3"):
+        Installer(asked).install("shop", "web", "4f2c9e")
