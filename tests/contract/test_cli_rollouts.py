@@ -15,6 +15,7 @@ from pipeline_state.cli.happenings import tell
 from pipeline_state.cli.steering import history_view, promotions
 from pipeline_state.cli.steering.places import find_place
 from pipeline_state.model.pipelines import Cluster, Environment, Verification
+from pipeline_state.model.times import from_epoch
 from tests.contract.shop import Shop
 from tests.contract.table_room import WEB, A, B, pipeline
 
@@ -142,3 +143,16 @@ def test_who_approved_what_is_told_with_it(shop: Shop) -> None:
     shop.functions.tables.edit(A, added={"status": "TRUE", "by": "ann", "at": "2026-07-01T12:00:00Z"})
     (past,) = history(shop)
     assert {gate["name"]: gate["by"] for gate in past["approvals"]} == {"build": "circleci", "added": "ann"}
+
+
+def test_a_newer_commit_says_until_when_it_waits_for_the_one_before(shop: Shop) -> None:
+    define(shop, "web", timeout=4 * HOUR)
+    shop.promote(A)
+    settle(shop)
+    shop.promote(B, A, 100)
+    settle(shop)
+    until = from_epoch(int(shop.functions.tables.environment()["lease_until:web"]))
+    told = f"not deployed yet: web: waits until what came before it is done, {until} at the latest"
+    assert why(shop, B).endswith(told)
+    (rollout,) = head(shop)["rollouts"]
+    assert (rollout["generation"], head(shop)["generation"], head(shop)["head"]) == (1, 2, B)
