@@ -15,6 +15,7 @@ from pipeline_state.faults import PermanentFault, TemporaryFault
 MAX_BYTES = 1024
 
 _NEXT = "\nNext: "
+_MOST_READ = 1 << 16
 
 _FINAL = re.compile(
     r"not ready\. status:(?! Unknown)|would exceed context deadline"  # a wait that ended, in Helm 4 and in Helm 3
@@ -61,7 +62,7 @@ _USERINFO = re.compile(r"://[^/\s:@]*:[^/\s@]*@")
 
 def fault_of(stderr: bytes, secrets: Iterable[str] = ()) -> PermanentFault | TemporaryFault:
     """The fault that Helm's stderr stands for. Its reason is `sentence`, and the next step, where one is known."""
-    said = sentence(stderr, secrets)
+    said = _told(stderr, secrets)
     reason = _advised(said)
     delay = next((delay for delay, words in _PASSING if words.search(said)), None)
     if delay is None or _FINAL.search(said):
@@ -69,18 +70,22 @@ def fault_of(stderr: bytes, secrets: Iterable[str] = ()) -> PermanentFault | Tem
     return TemporaryFault(reason, delay)
 
 
-def _advised(said: str) -> str:
-    step = advice.next_step(said)
-    room = MAX_BYTES - len(step.encode()) - len(_NEXT)
-    return f"{_cut(said, room)}{_NEXT}{step}" if step else said
-
-
 def sentence(stderr: bytes, secrets: Iterable[str] = ()) -> str:
     """Helm's last "Error: …" and what follows it, at most 1 KB, without log lines, warnings and secrets."""
-    lines = stderr.decode(errors="replace").splitlines()
+    return _cut(_told(stderr, secrets), MAX_BYTES)
+
+
+def _advised(said: str) -> str:
+    step = advice.next_step(said)
+    end = f"{_NEXT}{step}" if step else ""
+    return _cut(said, MAX_BYTES - len(end.encode())) + end
+
+
+def _told(stderr: bytes, secrets: Iterable[str]) -> str:
+    lines = stderr[-_MOST_READ:].decode(errors="replace").splitlines()
     told = "\n" + "\n".join(line.rstrip() for line in lines if line.strip() and not _NOISE.match(line))
     said = told.rpartition("\nError:")[2].strip() or "Helm ended without a word"
-    return _cut(_once(scrub(said, secrets)), MAX_BYTES)
+    return _once(scrub(said, secrets))
 
 
 def _once(said: str) -> str:

@@ -53,20 +53,11 @@ def _(room: Room) -> bytes:
     return room.upgrade(room.chart({"job": hook, "web": settings()}), timeout="3s")
 
 
-def _tested(room: Room, ready: str) -> bytes:
-    probe = pod(annotations=f'{{helm.sh/hook: test, cluster.gatestream.dev/ready: "{ready}"}}', name="probe")
-    room.prepared(room.chart({"probe": probe, "web": settings()}))
-    return room.run("test", "web", "--timeout", "2s")
-
-
-@case("test-fails")
-def _(room: Room) -> bytes:
-    return _tested(room, "fail")
-
-
 @case("test-never-ends")
 def _(room: Room) -> bytes:
-    return _tested(room, "never")
+    probe = pod(annotations='{helm.sh/hook: test, cluster.gatestream.dev/ready: "never"}', name="probe")
+    room.prepared(room.chart({"probe": probe, "web": settings()}))
+    return room.run("test", "web", "--timeout", "2s")
 
 
 @case("owned-by-another-release")
