@@ -30,6 +30,18 @@ test: setup  ## the whole suite, random order, with the network beyond loopback 
 cluster-assets: setup  ## a Kubernetes control plane, built with Go once into the cache directory: ten minutes on two cores
 	@$(BIN)/python -m infra.local.control_plane.assets
 
+# KUBECONFIG counts only where it is given to make itself: many a shell has one, of a cluster that matters.
+.PHONY: test-cluster
+ifeq ($(origin KUBECONFIG),command line)
+test-cluster: setup
+	@echo "==> The embedded cluster, and $(KUBECONFIG): in namespaces of their own, which go afterwards"
+	@GATESTREAM_CLUSTERS='embedded kubeconfig' $(BIN)/python -m pytest -n auto --dist worksteal -m cluster $(ARGS) tests/contract
+else
+test-cluster: cluster-assets  ## the installer's cases on the embedded cluster and a real control plane (KUBECONFIG=FILE: on that one)
+	@GATESTREAM_REQUIRE_CONTROL_PLANE=1 \
+		$(BIN)/python -m infra.local.loopback -- $(BIN)/python -m pytest -n auto --dist worksteal -m cluster $(ARGS) tests/contract
+endif
+
 .PHONY: fuzz
 fuzz: setup  ## the state machine of tests/property for hours, not minutes (ARGS='--examples 50000 --seed 1')
 	@$(BIN)/python -m tests.property.fuzz $(ARGS)

@@ -15,7 +15,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+import pytest
 
 from infra.local import cluster, control_plane
 from infra.local.control_plane import assets
@@ -25,6 +27,7 @@ from infra.local.control_plane.plane import STATE
 
 NAMES = os.environ.get("GATESTREAM_CLUSTERS", "embedded real").split()
 REQUIRED = "GATESTREAM_REQUIRE_CONTROL_PLANE"
+NONE = "no real control plane"
 _RUN = "GATESTREAM_TEST_RUN"
 _RBAC = "rbac.authorization.k8s.io"
 INSTALLERS = {"kind": "Group", "name": "gatestream-installers", "apiGroup": _RBAC}
@@ -103,13 +106,34 @@ def missing() -> str:
     return assets.find().missing
 
 
+def go_without(reason: str) -> NoReturn:
+    """Skip what needs a real control plane, unless whoever runs the tests insists on it."""
+    if os.environ.get(REQUIRED):
+        pytest.fail(reason)
+    pytest.skip(f"{NONE}: {reason}")
+
+
+def described() -> str:
+    """Which control plane there is, or why there is none."""
+    found = assets.find()
+    if found.missing or os.environ.get(assets.VARIABLE):
+        return found.missing or f"{assets.VARIABLE}={found.folder}"
+    known = assets.versions()
+    return f"Kubernetes {known['kube-apiserver']}, etcd {known['etcd']}, kwok {known['kwok']}"
+
+
 def embedded(running: cluster.Cluster, directory: Path) -> ClusterUnderTest:
     """The embedded cluster, whose user has a token although nobody asks for it."""
     kubeconfig = write_kubeconfig(directory / "kubeconfig", running.url, None, {"token": secrets.token_urlsafe(32)})
     return ClusterUnderTest("embedded", kubeconfig, running.kubeconfig)
 
 
-def real() -> ClusterUnderTest:
+def real(plane: control_plane.Plane) -> ClusterUnderTest:
+    """A control plane, whose users in the group gatestream-installers are the installer."""
+    return ClusterUnderTest("real", plane.kubeconfig, plane.admin_kubeconfig, plane, INSTALLERS)
+
+
+def shared_plane() -> control_plane.Plane:
     """The run's control plane; started by whoever asks first. Raises PlaneError."""
     owner, place = os.environ[_RUN].split(":", 1)
     directory = Path(place) / "plane"
@@ -118,8 +142,7 @@ def real() -> ClusterUnderTest:
         if not (directory / STATE).exists():
             shutil.rmtree(directory, ignore_errors=True)  # what somebody else has tried in vain
             control_plane.start(directory, owner=int(owner))
-    plane = control_plane.load(directory)
-    return ClusterUnderTest("real", plane.kubeconfig, plane.admin_kubeconfig, plane, INSTALLERS)
+    return control_plane.load(directory)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import pytest
 
 from functions.helm_installer import app as installer_app
 from functions.rollout_observer import app as observer_app
-from infra.local import cluster, process, tools
+from infra.local import cluster, control_plane, process, tools
 from infra.local import ministack as local
 from pipeline_state import tracing
 from pipeline_state.handlers import rollout_observer
@@ -20,11 +20,13 @@ from tests.contract.memory_local import MemoryLocalTables
 from tests.contract.shop import CHARTS, Shop
 from tests.contract.table_room import LocalTables, TableRoom
 
-NO_CLUSTER = "no real control plane"
+CLUSTER_FIXTURES = {"a_cluster", "plane", "own_plane"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "cluster: runs against the embedded cluster and against a real one")
+    config.addinivalue_line(
+        "markers", "cluster: the installer on the embedded cluster and on a real one, and these themselves"
+    )
     run = ExitStack()
     run.enter_context(clusters.run())
     config.add_cleanup(run.close)
@@ -32,17 +34,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "a_cluster" in getattr(item, "fixturenames", ()):
+        if CLUSTER_FIXTURES & {*getattr(item, "fixturenames", ())}:
             item.add_marker("cluster")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says how many cases the real control plane was not there for."""
-    skipped = [report for report in terminalreporter.stats.get("skipped", []) if NO_CLUSTER in str(report.longrepr)]
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if clusters.NONE in str(report.longrepr)]
     if skipped:
         terminalreporter.write_line(
             f"{len(skipped)} cases skipped for want of a real control plane: {clusters.missing()}"
         )
+
+
+def pytest_report_header() -> str:
+    return f"control plane: {clusters.described()}"
 
 
 @pytest.fixture(scope="session")
@@ -116,16 +122,15 @@ def a_cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     """The embedded cluster, and a real control plane where its programs have been built: `make cluster-assets`."""
     if request.param == "embedded":
         return clusters.embedded(request.getfixturevalue("embedded"), tmp_path_factory.mktemp("installer"))
+    return clusters.real(request.getfixturevalue("plane"))
+
+
+@pytest.fixture(scope="session")
+def plane() -> control_plane.Plane:
+    """A real control plane, which is shared by all workers: kill none of its programs."""
     if reason := clusters.missing():
-        _go_without_cluster(reason)
-    return clusters.real()
-
-
-def _go_without_cluster(reason: str) -> NoReturn:
-    """Skip what needs a real control plane, unless whoever runs the tests insists on it."""
-    if os.environ.get(clusters.REQUIRED):
-        pytest.fail(reason)
-    pytest.skip(f"{NO_CLUSTER}: {reason}")
+        clusters.go_without(reason)
+    return clusters.shared_plane()
 
 
 @pytest.fixture

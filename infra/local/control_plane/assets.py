@@ -43,7 +43,7 @@ def find() -> Assets:
     (kubernetes.io/releases/version-skew-policy).
     """
     given = os.environ.get(VARIABLE)
-    folder = Path(given) if given else _place()
+    folder = Path(given) if given else cache_dir() / build_name()
     lacking = [name for name in PROGRAMS if not os.access(folder / name, os.X_OK)]
     if not lacking:
         return Assets(folder, "")
@@ -59,7 +59,7 @@ def build() -> Path:
 
     Raises ToolError.
     """
-    return once(_place(), _build)
+    return once(cache_dir() / build_name(), _build)
 
 
 def versions() -> dict[str, str]:
@@ -69,12 +69,12 @@ def versions() -> dict[str, str]:
     return {name: {"etcd": etcd, "kwok": kwok}.get(name, kubernetes) for name in PROGRAMS}
 
 
-def _place() -> Path:
-    """A folder whose name changes with every pinned version and checksum."""
+def build_name() -> str:
+    """The name of the folder in the cache; it changes with every pinned version and checksum."""
     digest = hashlib.sha256()
     for path in sorted(MODULES.glob("*/go.*")):
         digest.update(path.read_bytes())
-    return cache_dir() / f"control-plane-{digest.hexdigest()[:12]}"
+    return f"control-plane-{digest.hexdigest()[:12]}"
 
 
 def _required(module: str, path: str) -> str:
