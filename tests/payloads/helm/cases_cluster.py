@@ -183,7 +183,9 @@ def _(room: Room) -> bytes:
 
 @case("token-missing", "real")
 def _(room: Room) -> bytes:
-    return room.upgrade(room.chart({"web": settings()}), kubeconfig=room.config("anonymous", user={}))
+    """Where a cluster lets in those who show nothing; others refuse them as they refuse a token."""
+    nobody = ["--kube-as-user", "system:anonymous", "--kube-as-group", "system:unauthenticated"]
+    return room.upgrade(room.chart({"web": settings()}), *nobody)
 
 
 @case("crash-loop", "real")

@@ -1,8 +1,10 @@
 """Records what Helm says of a failure: `python -m tests.payloads.helm.record [--real KUBECONFIG] [CASE …]`.
 
 Each case is made to happen, with Helm 4 and with Helm 3, and Helm's standard error is kept whole. Most happen on the
-embedded cluster, some only on a real control plane: any whose kubeconfig's user may do everything, with the roles of
-infra/cluster-access applied. A case that Helm does not fail in leaves no file.
+embedded cluster, some only on a real control plane: the one of infra.local.control_plane where it is built, or any
+whose kubeconfig's user may do everything, with the roles of infra/cluster-access applied. A case that Helm does not
+fail in leaves no file. What people are told of each is in expected.json, without what differs from one recording to the
+next; tests/unit/deploy/test_words_samples.py compares.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from infra.local import cluster, tools
+from infra.local import cluster, control_plane, tools
+from infra.local.control_plane import assets
 from tests.payloads.helm import cases_admission, cases_api, cases_charts, cases_cluster, cases_readiness
 from tests.payloads.helm.cases import CASES, Case
 from tests.payloads.helm.room import NothingSaidError, Room, emptied
@@ -29,7 +32,7 @@ MODULES = (cases_charts, cases_api, cases_readiness, cases_admission, cases_clus
 def main() -> None:
     """Records the cases named, all where none is."""
     parser = argparse.ArgumentParser(prog="tests.payloads.helm.record", description=__doc__)
-    parser.add_argument("--real", type=Path, metavar="KUBECONFIG", help="without it, its cases stay")
+    parser.add_argument("--real", type=Path, metavar="KUBECONFIG", help="instead of our own")
     parser.add_argument("names", nargs="*", metavar="CASE", help="all, if none is named")
     options = parser.parse_args()
     console = Console(highlight=False)
@@ -46,6 +49,8 @@ def clusters(real: Path | None) -> Iterator[dict[str, tuple[str, Path]]]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         embedded = stack.enter_context(cluster.start(folder / "kubeconfig", ready_after=0.05))
+        if real is None and not assets.find().missing:
+            real = stack.enter_context(control_plane.start(folder / "control-plane")).admin_kubeconfig
         yield {"embedded": (embedded.url, embedded.kubeconfig)} | ({"real": ("", real)} if real else {})
 
 
