@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 MAX_BYTES = 400
 """No piece of advice is longer, whatever the names in it."""
@@ -17,21 +16,13 @@ _ROLES = "infra/cluster-access/installer.yaml"
 _MOST_FIELDS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class _Advice:
-    """step: a text with the pattern's groups in it, and {namespace}; or what makes one of the sentence."""
-
-    when: re.Pattern[str]
-    step: str | Callable[[str], str]
-
-
 def next_step(sentence: str) -> str:
     """What to do about it, as a sentence of at most MAX_BYTES; empty where nothing beyond Helm's words is known."""
-    for advice in _ADVICE:
-        if match := advice.when.search(sentence):
+    for when, step in _TABLE:
+        if match := re.search(when, sentence, re.MULTILINE | re.IGNORECASE):  # compiled once something has failed
             known = {"namespace": _namespace(sentence), **match.groupdict(default="")}
-            step = advice.step(sentence) if callable(advice.step) else advice.step.format_map(known)
-            return step.encode()[:MAX_BYTES].decode(errors="ignore")
+            told = step(sentence) if callable(step) else step.format_map(known)
+            return told.encode()[:MAX_BYTES].decode(errors="ignore")
     return ""
 
 
@@ -76,7 +67,8 @@ _EVENTS = (
     "kubectl get events -n {namespace} tells for an hour: an image that cannot be pulled, a probe, no node with room"
 )
 
-# Helm's words and the step, the more special before the more general.
+# Helm's words, and the step: a text with the pattern's groups in it and {namespace}, or what makes one of the sentence.
+# The more special before the more general.
 _TABLE: tuple[tuple[str, str | Callable[[str], str]], ...] = (
     (r"Apply failed with \d+ conflict", _conflict),
     (
@@ -175,4 +167,3 @@ _TABLE: tuple[tuple[str, str | Callable[[str], str]], ...] = (
         "if it stays so, the function cannot reach the endpoint: a private one wants VpcSubnetIds in template.yaml.",
     ),
 )
-_ADVICE = tuple(_Advice(re.compile(when, re.MULTILINE | re.IGNORECASE), step) for when, step in _TABLE)

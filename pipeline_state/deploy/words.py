@@ -15,7 +15,8 @@ from pipeline_state.faults import PermanentFault, TemporaryFault
 MAX_BYTES = 1024
 
 _NEXT = "\nNext: "
-_MOST_READ = 1 << 16
+_MOST_WEIGHED = 1 << 13
+"""How much of a long sentence is looked at: patterns take their time."""
 
 _FINAL = re.compile(
     r"not ready\. status:(?! Unknown)|would exceed context deadline"  # a wait that ended, in Helm 4 and in Helm 3
@@ -82,10 +83,10 @@ def _advised(said: str) -> str:
 
 
 def _told(stderr: bytes, secrets: Iterable[str]) -> str:
-    lines = stderr[-_MOST_READ:].decode(errors="replace").splitlines()
+    lines = stderr.decode(errors="replace").splitlines()
     told = "\n" + "\n".join(line.rstrip() for line in lines if line.strip() and not _NOISE.match(line))
     said = told.rpartition("\nError:")[2].strip() or "Helm ended without a word"
-    return _once(scrub(said, secrets))
+    return _cut(_once(scrub(said, secrets)), _MOST_WEIGHED)
 
 
 def _once(said: str) -> str:
