@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import clusters, cold_import, decide, fleet, gate_to_ready, installer, stored
+from tests.bench import cluster_program, clusters, cold_import, decide, fleet, gate_to_ready, installer, stored
 from tests.bench.aws_calls import (
     APPROVED,
     MARKED,
@@ -191,6 +191,13 @@ def test_without_a_real_control_plane_its_figures_are_left_out_and_standard_erro
     assert clusters.names() == ["embedded"]
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"figures of the real control plane are left out: KUBEBUILDER_ASSETS={tmp_path} has no etcd")
+
+
+def test_api_documents_grow_to_a_real_api_servers_size_and_still_say_what_they_said() -> None:
+    small = {"openapi": "3.0.0", "paths": {"/apis/apps/v1": {"patch": {}}}, "components": {"schemas": {}}}
+    text = cluster_program.enlarged(small, 100_000)
+    assert 100_000 <= len(text) < 105_000
+    assert json.loads(text)["paths"] == small["paths"]
 
 
 def process(program: str) -> subprocess.Popen[str]:
