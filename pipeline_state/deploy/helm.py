@@ -12,7 +12,8 @@ import re
 import shlex
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ _RETRY_SECONDS = 10.0
 
 LOOK_UP_SECONDS = 30.0
 """How long a look-up may take; a cluster that has not answered by then is not going to."""
+
+_READS = ("history", "status", "get")
+"""The commands that only look something up."""
 
 
 Words = Callable[[Major, Wish], list[str]]
@@ -51,6 +55,7 @@ class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
         self._ends = time.monotonic() + budget_seconds
         self.seconds = 0.0
         self._flags: list[str] = []
+        self._read = b""
 
     async def revisions(self, release: Release) -> tuple[Revision, ...]:
         """The release's history, oldest first; empty when there is no such release."""
@@ -104,18 +109,14 @@ class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
         return await act()
 
     async def manifest(self, release: Release, revision: int) -> str:
-        """What a revision was rendered to, as YAML; empty where Helm does not say.
+        """What a revision was rendered to, as YAML; empty where Helm does not say. It may run beside another command.
 
-        It may run beside another command, so it has no span of its own and its time does not count.
+        pyhelm3 would make objects of it, once somebody asks for the first.
         """
-        ended = await process.run(
-            [self._executable, "get", "manifest", release.name, *_at(release, revision), *self._target],
-            stdin=None,
-            environment=self._environment,
-            seconds=min(LOOK_UP_SECONDS, self._left()),
-            grace=0.0,
-        )
-        return ended.stdout.decode(errors="replace") if ended.code == 0 else ""
+        self._read = b""
+        with suppress(errors.Error, TemporaryFault):
+            await self.get_resources(release.name, namespace=release.namespace, revision=revision)
+        return self._read.decode(errors="replace")
 
     async def test(self, release: Release) -> None:
         """`helm test`; raises pyhelm3's Error where it does not pass."""
@@ -137,9 +138,13 @@ class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
         """
         verb, *rest = [*map(str, command), *self._flags]
         self._flags = []
-        with tracing.span(f"helm {verb}", **{"helm.flags": _shown(rest)}):
+        if verb == "get":  # beside another command its span would hang in that one's, and its time would count twice
             ended = await self._run([verb, *rest, *self._target], input)
-            tracing.add_field("helm.exit_code", ended.code)
+            self._read = ended.stdout
+        else:
+            with tracing.span(f"helm {verb}", **{"helm.flags": _shown(rest)}), self._counted():
+                ended = await self._run([verb, *rest, *self._target], input)
+                tracing.add_field("helm.exit_code", ended.code)
         if ended.code:
             raise _error(ended)
         return ended.stdout
@@ -147,15 +152,19 @@ class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
     async def _run(self, arguments: list[str], stdin: bytes | None) -> process.Ended:
         grace = self._margin / 2
         left = self._left() - grace
+        return await process.run(
+            [self._executable, *arguments],
+            stdin=None if stdin is None else values.as_yaml(stdin),
+            environment=self._environment,
+            seconds=min(LOOK_UP_SECONDS, left) if arguments[0] in _READS else left,
+            grace=grace,
+        )
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
         started = time.monotonic()
         try:
-            return await process.run(
-                [self._executable, *arguments],
-                stdin=None if stdin is None else values.as_yaml(stdin),
-                environment=self._environment,
-                seconds=min(LOOK_UP_SECONDS, left) if arguments[0] == "history" else left,
-                grace=grace,
-            )
+            yield
         finally:
             self.seconds += time.monotonic() - started
 
@@ -185,10 +194,6 @@ def environment(workspace: Workspace, helm: str) -> dict[str, str]:
 def _shown(flags: list[str]) -> str:
     """Flags for a span. A fingerprint of values is left out: a short secret among them could be guessed by it."""
     return re.sub(r"values:[0-9a-f]{32}", "values:…", shlex.join(flags))
-
-
-def _at(release: Release, revision: int) -> list[str]:
-    return ["--namespace", release.namespace, "--revision", str(revision)]
 
 
 def _error(ended: process.Ended) -> Exception:

@@ -100,6 +100,12 @@ def _cut(text: str, size: int) -> str:
     return text.encode()[:size].decode(errors="ignore")
 
 
+def added(reason: str, more: str) -> str:
+    """A reason with something more to tell, before its next step if it has one."""
+    told, mark, step = reason.partition(_NEXT)
+    return f"{told}; {more}{mark}{step}"
+
+
 def scrub(text: str, secrets: Iterable[str] = ()) -> str:
     """The text with the given secrets, bearer tokens and passwords in URLs blotted out."""
     for secret in sorted(secrets, key=len, reverse=True):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from pipeline_state import deploy, tracing
 from pipeline_state.deploy import Workspace
 from pipeline_state.deploy.verification import answers
+from pipeline_state.deploy.words import added
 from pipeline_state.events import deployment
 from pipeline_state.events.codec import decode
 from pipeline_state.events.publish import Publisher, Queue
@@ -41,6 +42,7 @@ from pipeline_state.table import leases, rollouts
 from pipeline_state.table.lease import Ended
 from pipeline_state.table.models import connect, tables_of
 from pipeline_state.table.records import gate_of
+from pipeline_state.table.rollouts import Watching
 
 _LONGEST_DELAY = 120
 """Seconds between two attempts while the cluster cannot be reached."""
@@ -79,7 +81,7 @@ class RolloutObserver:
                 left = found.until - self._time()
                 raise TemporaryFault("another invocation sees to this rollout, or died with it", max(left, 1))
             ends = self._time() + seconds - RESERVE
-            turn = _Turn(self, promotion, found.rollout, found.verified, owner, ends)
+            turn = _Turn(self, promotion, found, found.rollout, owner, ends)
             is_last = int(message["attributes"]["ApproximateReceiveCount"]) >= self.attempts
             turn.run(is_last_attempt=is_last)
 
@@ -97,13 +99,13 @@ class RolloutObserver:
 class _Turn:
     """One look at one rollout, and what follows from it.
 
-    verified: as of `Watching`. ends: when the invocation's time is up, epoch seconds.
+    found: as it was when the turn began; rollout: as it is now. ends: when the invocation's time is up, epoch seconds.
     """
 
     observer: RolloutObserver
     promotion: Promotion
+    found: Watching
     rollout: Rollout
-    verified: int
     owner: str
     ends: float
 
@@ -116,7 +118,7 @@ class _Turn:
         if isinstance(step, LookAgain):
             watch(self.observer.rollouts, self.promotion, step.seconds)
             return
-        if not rollouts.take_over(self.promotion, self.owner, self._time(), self.ends + RESERVE):
+        if not rollouts.take_over(self.promotion, self.found, self.owner, self._time(), self.ends + RESERVE):
             return
         try:
             self._go_on(step or self._next())
@@ -124,7 +126,8 @@ class _Turn:
             if not is_last_attempt:
                 self._hand_over()
                 raise
-            self._end_badly(f"given up after {self.observer.attempts} attempts: {fault.reason}")
+            told = f"given up after {self.observer.attempts} attempts: {fault.reason}"
+            self._end_badly(f"{self.rollout.failed}; not rolled back, {told}" if self.rollout.failed else told)
 
     def _go_on(self, step: Step) -> None:
         while isinstance(step, Enter):
@@ -136,17 +139,29 @@ class _Turn:
                     watch(self.observer.rollouts, self.promotion, seconds)
             case Verified():
                 self._end({"kind": "deployed"}, verified=self.rollout.revision)
-            case GoBack(reason):
-                self._end_badly(f"{reason}; {self._roll_back()}")
+            case GoBack(reason) if self._settle_on(reason):
+                self._end_badly(added(reason, self._roll_back()))
+
+    def _settle_on(self, reason: str) -> bool:
+        """Write down that it has failed before anything goes back; False where the lease has passed to somebody else.
+
+        Whoever comes after one that dies in between would see what was gone back to, and might be content with that.
+        """
+        if self.rollout.failed:
+            return True
+        self.rollout = replace(self.rollout, failed=reason)
+        return rollouts.keep(self.promotion, self.owner, self.rollout)
 
     def _next(self) -> Step:
+        if self.rollout.failed:
+            return GoBack(self.rollout.failed)
         seen = self._see()
         tracing.add_field(f"rollout.{self.rollout.phase}", getattr(seen, "why", "done"))
         return next_step(self.rollout, self.promotion.release, seen, self._time())
 
     def _see(self) -> Seen:
         """What there is to see; who cannot be asked just now can be asked later, within the phase's time."""
-        request = wanted(self.promotion, self.verified)
+        request = wanted(self.promotion, self.found.verified)
         if self.rollout.phase is Phase.TEST:
             return deploy.test(request, **self._means())
         try:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline_state.deploy.advice import next_step
-from pipeline_state.deploy.words import MAX_BYTES, fault_of, scrub, sentence
+from pipeline_state.deploy.words import MAX_BYTES, added, fault_of, scrub, sentence
 from pipeline_state.faults import PermanentFault, TemporaryFault
 
 SAMPLES = json.loads(Path(__file__).with_name("helm_stderr.json").read_text(encoding="utf-8"))
@@ -65,3 +65,10 @@ def test_bytes_that_are_no_text_are_no_problem() -> None:
 )
 def test_secrets_are_blotted_out(text: str, expected: str) -> None:
     assert scrub(text, ["hush-hush", "hush"]) == expected
+
+
+def test_what_was_done_about_it_is_told_before_the_next_step() -> None:
+    assert added("helm test: no\nNext: look at the Pod", "rolled back") == (
+        "helm test: no; rolled back\nNext: look at the Pod"
+    )
+    assert added("not ready", "rolled back") == "not ready; rolled back"
