@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import Any
 
 from pipeline_state.model.promotion import Promotion
@@ -12,17 +13,24 @@ Outcomes = Mapping[str, Mapping[str, Any]]
 
 
 def next_release(promotion: Promotion, outcomes: Outcomes) -> str | None:
-    """The release that begins now that this one is deployed, where each waits for the one before it."""
-    after = _after(promotion)
-    begins = promotion.in_order and after and _is(outcomes, promotion.release.name, "deployed")
-    return after[0] if begins and after[0] not in outcomes else None
+    """The release that begins now that this one is deployed, where each waits for the one before it.
+
+    It need not be the next one: what follows from an outcome may be done again long after it, and be needed then.
+    """
+    if not promotion.in_order or not _is(outcomes, promotion.release.name, "deployed"):
+        return None
+    done = tuple(takewhile(lambda name: _is(outcomes, name, "deployed"), promotion.releases))
+    following = promotion.releases[len(done) :][:1]
+    return next((name for name in following if name not in outcomes), None)
 
 
 def never_begun(promotion: Promotion, outcomes: Outcomes) -> tuple[str, ...]:
-    """The releases that would have come after this one, which has failed."""
-    if not promotion.in_order or not _is(outcomes, promotion.release.name, "failed"):
+    """The releases that would have come after one that has failed."""
+    culprit = failed(promotion, outcomes)
+    if not promotion.in_order or culprit is None:
         return ()
-    return tuple(name for name in _after(promotion) if name not in outcomes)
+    after = promotion.releases[promotion.releases.index(culprit) + 1 :]
+    return tuple(name for name in after if name not in outcomes)
 
 
 def taken_back(promotion: Promotion, outcomes: Outcomes) -> tuple[str, ...]:
@@ -38,11 +46,6 @@ def taken_back(promotion: Promotion, outcomes: Outcomes) -> tuple[str, ...]:
 def failed(promotion: Promotion, outcomes: Outcomes) -> str | None:
     """The first release of the promotion that failed, if one did."""
     return next((name for name in promotion.releases if _is(outcomes, name, "failed")), None)
-
-
-def _after(promotion: Promotion) -> tuple[str, ...]:
-    names = promotion.releases
-    return names[names.index(promotion.release.name) + 1 :]
 
 
 def _is(outcomes: Outcomes, release: str, kind: str) -> bool:

@@ -33,7 +33,8 @@ class Rollout:
 
     revision, chart, digest, action, healed, helm_seconds: as of `deploy.Deployed`. previous: the revision to go back
     to; 0 when there was none that was ever verified. begun: when the installation was; since, until: when its phase
-    began and has to end; all in epoch seconds.
+    began and has to end; all in epoch seconds. failed: why it has to go back; once it says so, nothing else counts,
+    since going back may be what mends the site that it is verified by.
     """
 
     revision: int
@@ -47,6 +48,7 @@ class Rollout:
     phase: Phase = Phase.READY
     healed: str = ""
     helm_seconds: float = 0.0
+    failed: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""

@@ -51,7 +51,10 @@ class Busy:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """The promotion has been applied itself, and whether it works is being watched, until a time (epoch seconds)."""
+    """The promotion has been applied itself, and whether it works is being watched, until a time (epoch seconds).
+
+    Where that is past, nobody may be watching any more.
+    """
 
     until: int
 

@@ -69,7 +69,8 @@ def _attempt(promotion: Promotion, owner: str, now: float, until: float) -> Leas
         return refused
     held = {LEASE + release: owner, HOLDER + release: promotion.generation, LEASED_UNTIL + release: int(until)}
     unchanged = [as_read(raw, name) for name in ("generation", *CLOSING, DONE + release, LEASE + release)]
-    taken = update(promotion, set_all(held), all_of(unchanged))
+    begun = [*set_all(held), at(ROLLOUT + release).remove()]  # what is left of one whose lease is over
+    taken = update(promotion, begun, all_of(unchanged))
     return None if taken is None else Taken(verified_revision(taken, release))
 
 
@@ -78,13 +79,17 @@ def finish(promotion: Promotion, owner: str, outcome: Mapping[str, Any], verifie
 
     outcome: plain JSON data, kept so that a repeated delivery can tell the same again. verified: the revision that is
     known to have become ready, from now on; None where that has not changed. A lease that has passed to somebody else
-    by its deadline is left to them, with what is parked; then the answer is None.
+    by its deadline is left to them, with what is parked; then the answer is None. Where a newer promotion was called
+    off meanwhile, its outcome stays.
     """
-    release = promotion.release.name
-    done = {DONE + release: promotion.generation, OUTCOME + release: json.dumps(outcome)}
-    if verified is not None:
-        done[_VERIFIED + release] = verified
-    after = update_unopposed(promotion, [*set_all(done), *_freed(release)], at(LEASE + release) == to_raw(owner))
+    release, mine = promotion.release.name, to_raw(promotion.generation)
+    known = {} if verified is None else {_VERIFIED + release: verified}
+    done = {DONE + release: promotion.generation, OUTCOME + release: json.dumps(outcome), **known}
+    is_ours, is_newer = at(LEASE + release) == to_raw(owner), at(DONE + release) > mine
+    is_last = at(DONE + release).does_not_exist() | (at(DONE + release) <= mine)
+    after = update_unopposed(promotion, [*set_all(done), *_freed(release)], is_ours & is_last)
+    if after is None:
+        after = update_unopposed(promotion, [*set_all(known), *_freed(release)], is_ours & is_newer)
     if after is None:  # lost, or done already by a call whose answer got lost
         after = read(promotion)
         if any(after.get(name) != to_raw(value) for name, value in done.items()):
@@ -174,8 +179,11 @@ def _refusal(promotion: Promotion, raw: Raw, stop: Raw, owner: str, now: float) 
         return Watched(until)
     if int(item.get("generation", 0)) != mine:
         return Overtaken(int(item.get("generation", 0)), parked)
+    is_same = int(item.get(HOLDER + release, 0)) == mine
     if is_held and item[LEASE + release] != owner:
-        return Busy(until, same=int(item.get(HOLDER + release, 0)) == mine)
+        return Busy(until, same=is_same)
+    if is_same and ROLLOUT + release in item:
+        return Watched(until)
     return bar(promotion, raw, stop, datetime.fromtimestamp(now, UTC))
 
 

@@ -19,13 +19,14 @@ from pipeline_state.table.snapshot import HOLDER, LEASED_UNTIL, ROLLOUT
 class Watching:
     """A rollout as it stands. is_idle: whether nobody works on it. until: of whoever does, epoch seconds.
 
-    verified: the last revision known to have become ready; 0 if none is.
+    verified: the last revision known to have become ready; 0 if none is. text: the rollout as it is kept.
     """
 
     rollout: Rollout
     is_idle: bool
     until: int
     verified: int
+    text: str
 
 
 def hand_over(promotion: Promotion, owner: str, rollout: Rollout, until: float) -> bool:
@@ -37,6 +38,16 @@ def hand_over(promotion: Promotion, owner: str, rollout: Rollout, until: float) 
     kept = {LEASE + release: watch(promotion), LEASED_UNTIL + release: int(until), ROLLOUT + release: _text(rollout)}
     done = update_unopposed(promotion, set_all(kept), at(LEASE + release) == to_raw(owner))
     return done is not None or all(read(promotion).get(name) == to_raw(value) for name, value in kept.items())
+
+
+def keep(promotion: Promotion, owner: str, rollout: Rollout) -> bool:
+    """Write down how a rollout stands, under its lease; False where that has passed to somebody else.
+
+    Raises TemporaryFault.
+    """
+    release = promotion.release.name
+    kept = set_all({ROLLOUT + release: _text(rollout)})
+    return update_unopposed(promotion, kept, at(LEASE + release) == to_raw(owner)) is not None
 
 
 def find(promotion: Promotion, now: float) -> Watching | None:
@@ -54,22 +65,22 @@ def find(promotion: Promotion, now: float) -> Watching | None:
     ):
         return None
     is_idle = item[LEASE + release] == watch(promotion) or until < int(now)
-    return Watching(
-        Rollout.from_dict(json.loads(item[ROLLOUT + release])), is_idle, until, verified_revision(raw, release)
-    )
+    text = item[ROLLOUT + release]
+    return Watching(Rollout.from_dict(json.loads(text)), is_idle, until, verified_revision(raw, release), text)
 
 
-def take_over(promotion: Promotion, owner: str, now: float, until: float) -> bool:
-    """Take the lease to act on what was seen; False where somebody else does. Times in epoch seconds.
+def take_over(promotion: Promotion, found: Watching, owner: str, now: float, until: float) -> bool:
+    """Take the lease to act on what was seen; False where somebody else does, or has done so since it was found.
 
-    Raises TemporaryFault.
+    Times in epoch seconds. Raises TemporaryFault.
     """
     release = promotion.release.name
     lease, ends = at(LEASE + release), at(LEASED_UNTIL + release)
     is_ours = at(HOLDER + release) == to_raw(promotion.generation)
     is_free = (lease == to_raw(watch(promotion))) | (lease == to_raw(owner)) | (ends < to_raw(int(now)))
     taken = set_all({LEASE + release: owner, LEASED_UNTIL + release: int(until)})
-    return update_unopposed(promotion, taken, is_ours & at(ROLLOUT + release).exists() & is_free) is not None
+    is_same = at(ROLLOUT + release) == to_raw(found.text)
+    return update_unopposed(promotion, taken, is_ours & is_same & is_free) is not None
 
 
 def _text(rollout: Rollout) -> str:

@@ -16,11 +16,12 @@ from pipeline_state.table.snapshot import DONE, HOLDER, LEASED_UNTIL
 def skip(promotion: Promotion, outcome: Mapping[str, Any]) -> bool:
     """Write down how a promotion went that never begins. False where it has an outcome, or has begun after all.
 
-    outcome: as of `finish`. Raises TemporaryFault.
+    Whoever has the release's lease for an older promotion keeps it. outcome: as of `finish`. Raises TemporaryFault.
     """
     release, mine = promotion.release.name, to_raw(promotion.generation)
     done = {DONE + release: promotion.generation, OUTCOME + release: json.dumps(outcome)}
-    is_open = (at("generation") == mine) & at(LEASE + release).does_not_exist() & (at(DONE + release) != mine)
+    is_ahead = at(LEASE + release).does_not_exist() | (at(HOLDER + release) != mine)
+    is_open = (at("generation") == mine) & is_ahead & (at(DONE + release) != mine)
     return update_unopposed(promotion, set_all(done), is_open) is not None
 
 
