@@ -33,9 +33,10 @@ cluster-assets: setup  ## a Kubernetes control plane, built with Go once into th
 # KUBECONFIG counts only where it is given to make itself: many a shell has one, of a cluster that matters.
 .PHONY: test-cluster
 ifeq ($(origin KUBECONFIG),command line)
-test-cluster: setup
+test-cluster: cluster-assets
 	@echo "==> The embedded cluster, and $(KUBECONFIG): in namespaces of their own, which go afterwards"
-	@GATESTREAM_CLUSTERS='embedded kubeconfig' $(BIN)/python -m pytest -n auto --dist worksteal -m cluster $(ARGS) tests/contract
+	@GATESTREAM_REQUIRE_CONTROL_PLANE=1 GATESTREAM_CLUSTERS='embedded kubeconfig' \
+		$(BIN)/python -m pytest -n auto --dist worksteal -m cluster $(ARGS) tests/contract
 else
 test-cluster: cluster-assets  ## the installer's cases on the embedded cluster and a real control plane (KUBECONFIG=FILE: on that one)
 	@GATESTREAM_REQUIRE_CONTROL_PLANE=1 \

@@ -13,7 +13,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -39,7 +39,8 @@ class ClusterUnderTest:
 
     kubeconfig: the installer's, whose user has a token, and the rights of infra/cluster-access in the namespaces that
     `new_namespace` makes. admin_kubeconfig: of whoever may do everything. plane: the real one's processes. installer:
-    who is bound to the installer's role; the embedded cluster knows no rights.
+    who is bound to the installer's role; the embedded cluster knows no rights. role: that role's name. labels: those of
+    the namespaces.
     """
 
     name: str
@@ -47,6 +48,8 @@ class ClusterUnderTest:
     admin_kubeconfig: Path
     plane: control_plane.Plane | None = None
     installer: Mapping[str, str] | None = None
+    role: str = "gatestream-installer"
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -77,10 +80,10 @@ class ClusterUnderTest:
     def new_namespace(self) -> str:
         """A namespace in which the installer may install."""
         name = f"shop-{uuid.uuid4().hex[:12]}"
-        self.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+        self.request("POST", "/api/v1/namespaces", {"metadata": {"name": name, "labels": dict(self.labels)}})
         if self.installer:
             path = f"/apis/{_RBAC}/v1/namespaces/{name}/rolebindings"
-            self.request("POST", path, role_binding("gatestream-installer", self.installer))
+            self.request("POST", path, role_binding(self.role, self.installer))
             until(lambda: self._may_install(name), "the role binding's effect", lambda: None)
         return name
 

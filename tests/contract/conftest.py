@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -15,6 +16,7 @@ from pipeline_state import tracing
 from pipeline_state.handlers import rollout_observer
 from tests.contract import clusters
 from tests.contract import dynamodb_local as dynamodb_local_process
+from tests.contract.borrowed_cluster import borrowed
 from tests.contract.function_room import FunctionRoom
 from tests.contract.memory_local import MemoryLocalTables
 from tests.contract.shop import CHARTS, Shop
@@ -118,11 +120,20 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[cluster.Clust
 
 
 @pytest.fixture(scope="session", params=clusters.NAMES)
-def a_cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> clusters.ClusterUnderTest:
+def a_cluster(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[clusters.ClusterUnderTest]:
     """The embedded cluster, and a real control plane where its programs have been built: `make cluster-assets`."""
+    directory = tmp_path_factory.mktemp("installer")
     if request.param == "embedded":
-        return clusters.embedded(request.getfixturevalue("embedded"), tmp_path_factory.mktemp("installer"))
-    return clusters.real(request.getfixturevalue("plane"))
+        yield clusters.embedded(request.getfixturevalue("embedded"), directory)
+    elif request.param == "real":
+        yield clusters.real(request.getfixturevalue("plane"))
+    else:
+        if reason := clusters.missing():
+            clusters.go_without(reason)  # kwok, that is
+        with borrowed(Path(os.environ["KUBECONFIG"]).absolute(), directory) as cluster:
+            yield cluster
 
 
 @pytest.fixture(scope="session")

@@ -38,12 +38,17 @@ def write_kubeconfig(path: Path, url: str, authority: Path | None, user: Mapping
 
     authority: the PEM file that vouches for the server; None where it is plain HTTP.
     """
-    cluster = {"server": url, **({"certificate-authority-data": _encoded(authority)} if authority else {})}
+    vouched = {"certificate-authority-data": _encoded(authority)} if authority else {}
+    return write_config(path, {"server": url, **vouched}, user)
+
+
+def write_config(path: Path, cluster: Mapping[str, Any], user: Mapping[str, str]) -> Path:
+    """The same, of a kubeconfig's own `cluster` and `user`."""
     config = {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": NAME,
-        "clusters": [{"name": NAME, "cluster": cluster}],
+        "clusters": [{"name": NAME, "cluster": dict(cluster)}],
         "contexts": [{"name": NAME, "context": {"cluster": NAME, "user": NAME}}],
         "users": [{"name": NAME, "user": dict(user)}],
     }
@@ -93,9 +98,10 @@ class Client:
 
 
 def _tls(cluster: Mapping[str, str], user: Mapping[str, str]) -> ssl.SSLContext | None:
-    if "certificate-authority-data" not in cluster:
+    if urlsplit(cluster["server"]).scheme == "http":
         return None
-    context = ssl.create_default_context(cadata=_decoded(cluster["certificate-authority-data"]).decode())
+    authority = cluster.get("certificate-authority-data")
+    context = ssl.create_default_context(cadata=_decoded(authority).decode() if authority else None)
     if "client-key-data" in user:  # which Python takes from a file only
         with tempfile.NamedTemporaryFile() as file:
             file.write(_decoded(user["client-key-data"]) + _decoded(user["client-certificate-data"]))
