@@ -76,17 +76,14 @@ class Installer:
 
 @contextmanager
 def installer(runtime: LambdaRuntime, cluster: ClusterUnderTest, folder: Path) -> Iterator[Installer]:
-    """An installer with a new folder for all it writes; it ends with the block."""
+    """An installer with a new folder for all it writes; it ends with the block, having done what it was asked to."""
     folder.mkdir()
     environment = {"TMPDIR": str(folder), "TRACE_FILE": str(folder / "traces.jsonl"), "CHARTS_DIR": str(CHARTS)}
     path = os.pathsep.join([str(tools.helm_and_kubectl()), os.defpath])
     code = PROGRAM.read_text(encoding="utf-8")
     arguments = ("helm_installer", str(cluster.kubeconfig))
     with runtime.start(code, *arguments, **{**SETTINGS, **environment, "PATH": path}) as process:
-        try:
-            yield Installer(process)
-        finally:
-            process.terminate()
+        yield Installer(process)
 
 
 def bare_command(cluster: ClusterUnderTest, namespace: str, name: str, tag: str) -> list[str]:
