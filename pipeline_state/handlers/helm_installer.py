@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pipeline_state import tracing
@@ -20,8 +20,8 @@ from pipeline_state.handlers.verdicts import Verdicts
 from pipeline_state.handlers.watching import GRACE, RESERVE, begun, still_to_come, wanted, watch
 from pipeline_state.handlers.workspace import workspace_of
 from pipeline_state.model.promotion import Promotion
-from pipeline_state.model.rollout import SOONEST
-from pipeline_state.model.times import format_time
+from pipeline_state.model.rollout import SOONEST, Rollout
+from pipeline_state.model.times import format_time, parse_time
 from pipeline_state.settings import read_settings
 from pipeline_state.startup import Clients, start_tracing, utc_now
 from pipeline_state.table import leases, rollouts, withdrawals
@@ -89,8 +89,10 @@ class HelmInstaller:
             case Barred(why):
                 tracing.add_field("parked", why)
                 leases.park(promotion, encode(event).body)
-            case Watched(until):  # it died between handing over and saying so
+            case Watched(until):  # whoever handed it over, or watched it, may have died before saying so
                 tracing.add_field("watched_until", until)
+                if found := rollouts.find(promotion, self.now().timestamp()):
+                    self._say_applied(promotion, found.rollout, Course(healed=found.rollout.healed))
                 watch(self.rollouts, promotion, seconds=1)
             case Taken(verified):
                 self._carry_out(promotion, owner, seconds, verified, is_last_attempt=is_last_attempt)
@@ -117,10 +119,16 @@ class HelmInstaller:
                 leases.give_back(promotion, owner)
                 raise
             done = f"not rolled back, given up after {self.attempts} attempts: {fault.reason}"
-        outcome = {**lease.outcome, "kind": "failed", "at": format_time(self.now()), "reason": f"{reason}; {done}"}
+        at = format_time(self._after(lease.outcome))
+        outcome = {**lease.outcome, "kind": "failed", "at": at, "reason": f"{reason}; {done}"}
         ended = leases.finish(promotion, owner, outcome, previous)
         if ended:
             self.verdicts.settle(promotion, outcome, ended)
+
+    def _after(self, outcome: Mapping[str, Any]) -> datetime:
+        """Now, and later than an outcome whatever the clocks say: told in any order, this one then counts."""
+        before = parse_time(outcome["at"])
+        return max(self.now(), before + timedelta(milliseconds=1)) if before else self.now()
 
     def _roll_back(self, promotion: Promotion, revision: int, previous: int, seconds: float) -> str:
         if revision == previous:
@@ -183,11 +191,13 @@ class HelmInstaller:
         with tracing.span("hand lease over", phase=rollout.phase):
             if not rollouts.hand_over(promotion, owner, rollout, rollout.until + GRACE):
                 raise PermanentFault("the release's lease had passed to another invocation; see its result")
-        course = Course(healed=applied.healed, changes=applied.changes)
-        # Said as of the hand-over, so that no verdict is ever older, however late this comes.
+        self._say_applied(promotion, rollout, Course(healed=applied.healed, changes=applied.changes))
+        watch(self.rollouts, promotion, seconds=1 if applied.is_ready else SOONEST)
+
+    def _say_applied(self, promotion: Promotion, rollout: Rollout, course: Course) -> None:
+        """As of the beginning of its phase, so that no verdict is ever older, however late this comes."""
         at = datetime.fromtimestamp(rollout.since, UTC)
         self.verdicts.say(deployment.applied(promotion, at=at, reason=still_to_come(rollout), course=course))
-        watch(self.rollouts, promotion, seconds=1 if applied.is_ready else SOONEST)
 
 
 Answer = Callable[[Sequence[Record], str, float], Failures]

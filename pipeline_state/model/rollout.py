@@ -66,6 +66,8 @@ class Rollout:
         verified = f"to be verified by {by}" if by else "to be verified"
         doing = {Phase.READY: "becoming ready", Phase.TEST: "being tested", Phase.VERIFY: verified}[self.phase]
         else_ = f"rolled back to revision {self.previous}" if self.previous else "uninstalled"
+        if self.failed:
+            return f"applied as revision {self.revision}, and being {else_}: {self.failed}"
         until = from_epoch(int(self.until))
         return f"applied as revision {self.revision}, {doing} until {until} at the latest, or else {else_}"
 
