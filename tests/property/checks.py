@@ -1,13 +1,11 @@
-"""What always holds, looked at with every change of the tables and every call of Helm: I1, I2, I3, I6 and I7."""
+"""What always holds, looked at with every change of the tables: I1, I2, I3, I6 and I7."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from pipeline_state.deploy import Install
-from pipeline_state.model.pipelines import Environment, Pipeline, Policy, Release
+from pipeline_state.model.pipelines import Environment, Pipeline, Policy
 from tests.property import reading
 from tests.property.memory_tables import Item, Written
 from tests.property.workers import Calls, Worker
@@ -30,7 +28,8 @@ class Kept:
 class Checks:
     """broken: what did not hold, one sentence each. promotions: by id, as claimed.
 
-    meddled: commits of which somebody has written over what we tell of their deployments.
+    meddled: commits of which somebody has written over what we tell of their deployments. lapsed: promotions whose
+    lease was over before they had a verdict.
     """
 
     pipelines: tuple[Pipeline, ...]
@@ -44,10 +43,9 @@ class Checks:
     meddled: set[tuple[str, str]] = field(default_factory=set)
     promotions: dict[str, dict[str, Any]] = field(default_factory=dict)
     announced: set[str] = field(default_factory=set)
-    installed: dict[tuple[str, str], list[tuple[int, str]]] = field(default_factory=dict)
+    lapsed: set[str] = field(default_factory=set)
     stop: Item = field(default_factory=dict)
     stopped: int = 0
-    _running: dict[tuple[str, str], str] = field(default_factory=dict)
     _before: dict[Place, Item] = field(default_factory=dict)
 
     def see(self, written: list[Written], worker: Worker | None) -> None:
@@ -62,7 +60,7 @@ class Checks:
             if each.table == "gates":
                 self._see_record(each, worker)
 
-    def _require(self, holds: bool, told: str) -> None:  # noqa: FBT001
+    def require(self, holds: bool, told: str) -> None:  # noqa: FBT001
         if not holds:
             self.broken.append(told)
 
@@ -95,7 +93,7 @@ class Checks:
                     self._check_gates(written.old, pipeline, environment, worker)
                     where = f"{commit[:1]} to {pipeline.name}/{environment.name}"
                     place = reading.place(written.old, pipeline)
-                    self._require(place is not None, f"I1: {where} is no candidate")
+                    self.require(place is not None, f"I1: {where} is no candidate")
                     self._check_turn((repo, commit), place or 0, pipeline, environment, worker)
 
     def _check_gates(self, record: Item, pipeline: Pipeline, environment: Environment, worker: Worker) -> None:
@@ -105,10 +103,10 @@ class Checks:
         for name in reading.required(record, pipeline, environment, self.of(pipeline.repo)):
             if kept.added.get(name, 0) <= worker.looked:
                 found = reading.verdict(record.get(name), worker.decided_at)
-                self._require(found == "passed", f"I1: {where} although {name} is {found}: {record.get(name)}")
+                self.require(found == "passed", f"I1: {where} although {name} is {found}: {record.get(name)}")
         if environment.soak and self._is_automatic(pipeline, environment):
             ready = reading.soaked(record, pipeline, environment, worker.decided_at)
-            self._require(ready, f"I1: {where} before its soak time")
+            self.require(ready, f"I1: {where} before its soak time")
 
     def _is_automatic(self, pipeline: Pipeline, environment: Environment) -> bool:
         return bool(self._last(pipeline.name, environment.name)["by"] == "gatestream")
@@ -117,11 +115,12 @@ class Checks:
         generation = reading.number(self.environments[pipeline, environment], "generation", 0)
         return self._claimed(pipeline, environment, generation)
 
-    def _claimed(self, pipeline: str, environment: str, generation: int) -> dict[str, Any]:
+    def _claimed(self, pipeline: str, environment: str, generation: int, release: str = "") -> dict[str, Any]:
         return next(
             each
             for each in self.promotions.values()
             if (each["pipeline"], each["environment"], each["generation"]) == (pipeline, environment, generation)
+            and release in {"", each["release"]["name"]}
         )
 
     def _check_turn(
@@ -134,7 +133,7 @@ class Checks:
         done = reading.releases(state, "done:")
         last = reading.number(state, "generation", 0)
         finished = all(done.get(each["S"], 0) >= last for each in state.get("releases", {}).get("L", []))
-        self._require(finished, f"turns: {who[1][:1]} while the one before it is under way to {environment.name}")
+        self.require(finished, f"turns: {who[1][:1]} while the one before it is under way to {environment.name}")
         for (repo, commit), kept in self.records.items():
             other = reading.place(kept.item, pipeline) if repo == who[0] and commit != who[1] else None
             if other is None or kept.changed > worker.looked:
@@ -174,12 +173,12 @@ class Checks:
     def _see_deployment(self, written: Written) -> None:
         for each in json.loads(written.new["promotions"]["S"]):
             known = self.promotions.setdefault(each["id"], each)
-            self._require(known == each, f"I2: two promotions with the id {each['id']}")
+            self.require(known == each, f"I2: two promotions with the id {each['id']}")
         named = {
             (each["pipeline"], each["commit"], each["environment"], each["release"]["name"], each["generation"])
             for each in self.promotions.values()
         }
-        self._require(len(named) == len(self.promotions), "I2: one promotion has two ids")
+        self.require(len(named) == len(self.promotions), "I2: one promotion has two ids")
 
     def _see_environment(self, written: Written, worker: Worker | None) -> None:
         place = (written.keys["pipeline"]["S"], written.keys["environment"]["S"])
@@ -191,29 +190,29 @@ class Checks:
         elif "#" not in place[1]:
             self.environments[place], self._before[place] = written.new, written.old
             self._check_generation(place, written, worker)
-            for name in (name for name in written.new if name.startswith("lease:")):
-                if written.old.get(name) != written.new[name]:
+            for name in sorted(name for name in {**written.old, **written.new} if name.startswith("lease:")):
+                if written.old.get(name) != written.new.get(name):
                     self._check_lease(place, name.removeprefix("lease:"), written, worker)
 
     def _check_generation(self, place: Place, written: Written, worker: Worker | None) -> None:
         """I3, and each generation is claimed once."""
         old, new = reading.number(written.old, "generation", 0), reading.number(written.new, "generation", 0)
         before, after = reading.number(written.old, "sequence", -1), reading.number(written.new, "sequence", -1)
-        self._require(after >= before, f"I3: the latest place of {place} goes back")
+        self.require(after >= before, f"I3: the latest place of {place} goes back")
         if old == new:
             same = written.old.get("head") == written.new.get("head")
-            self._require(same, f"I3: the head of {place} moves without a claim")
+            self.require(same, f"I3: the head of {place} moves without a claim")
             return
-        self._require(new == old + 1, f"I3: generation {new} of {place} after {old}")
+        self.require(new == old + 1, f"I3: generation {new} of {place} after {old}")
         promotion, who = self._claimed(*place, new), worker or Worker("nobody", lambda: None, 0)
-        self._require(promotion["commit"] == reading.text(written.new, "head"), f"I3: another head of {place}")
+        self.require(promotion["commit"] == reading.text(written.new, "head"), f"I3: another head of {place}")
         if promotion["by"] != "gatestream":
             named = promotion["reason"] and promotion["action"] in {"rollback", "redeploy", "override"}
-            self._require(bool(named), f"I3: {place} by nobody, for nothing: {promotion}")
+            self.require(bool(named), f"I3: {place} by nobody, for nothing: {promotion}")
             return
-        self._require(promotion["sequence"] == after > before, f"I3: {place} goes back to {promotion['commit'][:1]}")
-        self._require(not reading.text(written.old, "held_by"), f"{place} is held, and moves all the same")
-        self._require(not self._is_closed(place, written.old, who), f"{place} is frozen, and moves all the same")
+        self.require(promotion["sequence"] == after > before, f"I3: {place} goes back to {promotion['commit'][:1]}")
+        self.require(not reading.text(written.old, "held_by"), f"{place} is held, and moves all the same")
+        self.require(not self._is_closed(place, written.old, who), f"{place} is frozen, and moves all the same")
 
     def _is_closed(self, place: Place, item: Item, worker: Worker) -> bool:
         """To whoever looked when this worker did."""
@@ -226,69 +225,79 @@ class Checks:
         (found,) = [each for each in pipeline.environments if each.name == place[1]]
         return found
 
-    # leases and Helm
+    # leases
 
     def _check_lease(self, place: Place, release: str, written: Written, worker: Worker | None) -> None:
-        """I6, and whatever closes an environment keeps closed what has not begun."""
+        """I6: who has a lease keeps it until it is given back, or over; and what may be done with it."""
         assert worker, "only workers take leases"
-        old, name = written.old, "/".join((*place, release))
-        generation = reading.number(written.new, f"lease_generation:{release}", 0)
-        self._require(generation == reading.number(old, "generation", 0), f"I3: {name} for an overtaken promotion")
-        done = reading.number(old, f"done:{release}", 0)
-        self._require(done < generation, f"I2: {name} once more, although it is done")
-        until = reading.number(old, f"lease_until:{release}", 0)
-        self._require(
-            until < worker.decided_at or f"lease:{release}" not in old, f"I6: {name} is taken from its holder"
+        old, new, name = written.old, written.new, "/".join((*place, release))
+        owner, until = reading.text(old, f"lease:{release}"), reading.number(old, f"lease_until:{release}", 0)
+        is_over = not owner or until < worker.decided_at
+        if owner:
+            self._note_lapse(place, release, written)
+        taker, generation = (
+            reading.text(new, f"lease:{release}"),
+            reading.number(new, f"lease_generation:{release}", 0),
         )
-        promotion = self._claimed(*place, generation)
+        same = generation == reading.number(old, f"lease_generation:{release}", 0)
+        if not taker or taker.startswith("watch of"):
+            given = owner == worker.id or (not taker and is_over and not same)
+            self.require(given, f"I6: {worker.id} gives away the lease of {name}, which {owner} has")
+        elif worker.kind == "observer":
+            is_watched = owner.startswith("watch of") and same
+            self.require(is_watched or (is_over and same), f"I6: the observer takes {name} from {owner}")
+        else:
+            self.require(is_over, f"I6: {name} is taken from its holder")
+            self._check_beginning(place, release, old, generation, worker)
+
+    def _note_lapse(self, place: Place, release: str, written: Written) -> None:
+        """Who had a lease without a verdict, and is followed by another, or by nobody."""
+        generation = reading.number(written.old, f"lease_generation:{release}", 0)
+        same = reading.number(written.new, f"lease_generation:{release}", 0) == generation
+        if not same and reading.number(written.new, f"done:{release}", 0) != generation:
+            self.lapsed.add(self._claimed(*place, generation, release)["id"])
+
+    def _check_beginning(self, place: Place, release: str, item: Item, generation: int, worker: Worker) -> None:
+        """I2, I3, the order of releases, and that what closes an environment keeps closed what has not begun."""
+        name, promotion = "/".join((*place, release)), self._claimed(*place, generation, release)
+        self.require(generation == reading.number(item, "generation", 0), f"I3: {name} for an overtaken promotion")
+        outcomes = reading.outcomes(item, generation)
+        if release in outcomes:
+            failed = any(each["kind"] == "failed" for each in outcomes.values())
+            is_taken_back = promotion["rollback_together"] and outcomes[release]["kind"] == "deployed" and failed
+            self.require(is_taken_back, f"I2: {name} once more, although it is done")
+            return
+        before = promotion["releases"][: promotion["releases"].index(release)] if promotion["in_order"] else []
+        in_order = all(outcomes.get(each, {}).get("kind") == "deployed" for each in before)
+        self.require(in_order, f"order: {name} begins before what comes first is deployed")
         if promotion["by"] == "gatestream":
-            self._require(not reading.text(old, "held_by"), f"{name} begins although it is held")
+            self.require(not reading.text(item, "held_by"), f"{name} begins although it is held")
         if not promotion["override"]:
-            self._require(not self._is_closed(place, old, worker), f"{name} begins although it is frozen")
+            self.require(not self._is_closed(place, item, worker), f"{name} begins although it is frozen")
 
-    @contextmanager
-    def helm(self, request: Install, worker: Worker) -> Iterator[None]:
-        """I6: while Helm runs."""
-        place = (request.release.namespace, request.release.name)
-        self._require(place not in self._running, f"I6: two Helms on {place}")
-        promotion = self.promotions[request.promotion_id]
-        item = self.environments[promotion["pipeline"], promotion["environment"]]
-        held = reading.text(item, f"lease:{request.release.name}") == worker.id
-        self._require(held, f"I6: Helm without the lease of {place}")
-        self._running[place] = worker.id
-        try:
-            yield
-        finally:
-            self._running.pop(place, None)  # where there were two, both are over
-
-    def applied(self, request: Install) -> Literal["deployed", "upgraded", "unchanged"]:
-        """What Helm does, which knows a promotion again that it has finished; I2 and I3 of what it installs."""
-        history = self.installed.setdefault((request.release.namespace, request.release.name), [])
-        generation, id_ = self.promotions[request.promotion_id]["generation"], request.promotion_id
-        if history and history[-1] == (generation, id_):
-            return "unchanged"
-        self._require(all(each < generation for each, _ in history), f"I3: Helm goes back to generation {generation}")
-        history.append((generation, id_))
-        return "upgraded" if len(history) > 1 else "deployed"
-
-    def revision(self, release: Release) -> int:
-        return len(self.installed[release.namespace, release.name])
-
-    def published(self, promotion: Mapping[str, Any]) -> None:
+    def published(self, promotion: Mapping[str, Any], is_withdrawn: bool) -> None:  # noqa: FBT001
         """I2: what is published was claimed, and is the same each time."""
         known = self.promotions.get(promotion["id"])
-        self._require(known is not None, f"I1: published without a claim: {promotion['id']}")
-        self._require(known is None or known == promotion, f"I2: {promotion['id']} was published as something else")
-        self.announced.add(promotion["id"])
+        self.require(known is not None, f"I1: published without a claim: {promotion['id']}")
+        self.require(known is None or known == promotion, f"I2: {promotion['id']} was published as something else")
+        if not is_withdrawn:
+            self.announced.add(promotion["id"])
 
     # after each step
 
     def look(self) -> None:
-        """I7: whoever holds a lease works, or was disturbed at work, and died, or could not give it back."""
+        """I7: whoever holds a lease works, or was disturbed at work, and died, or could not give it back.
+
+        Or else it is kept for a rollout.
+        """
         for place, item in self.environments.items():
             for release, owner in reading.releases(item, "lease:").items():
+                if owner.startswith("watch of"):
+                    self.require(f"rollout:{release}" in item, f"I7: {place}/{release} is kept for nothing")
+                    continue
                 worker = self.workers[owner]
                 works = not worker.is_over or worker.has_died or worker.is_disturbed
-                self._require(works, f"I7: the lease of {place}/{release} is held by nobody at work")
-        assert not self.bugs, self.bugs
+                self.require(works, f"I7: the lease of {place}/{release} is held by nobody at work")
+        if self.bugs:
+            raise self.bugs[0]
         assert not self.broken, self.broken

@@ -9,7 +9,7 @@ from pipeline_state.table.journal import Happening
 from pipeline_state.table.transaction import RefusedError
 from tests.property import reading
 from tests.property.checks import Kept
-from tests.property.memory_queues import EVENTS, INSTALLS
+from tests.property.memory_queues import EVENTS, INSTALLS, ROLLOUTS
 from tests.property.memory_tables import Item
 from tests.property.workers import Worker
 from tests.property.world import World
@@ -64,6 +64,8 @@ def _workers(world: World) -> Iterator[Callable[[], Worker]]:
         yield partial(world.promote, lane, 100)
     for message in world.queues.visible(INSTALLS):
         yield partial(world.install_one, message)
+    for message in world.queues.visible(ROLLOUTS):
+        yield partial(world.observe_one, message)
     for message in world.queues.visible(EVENTS):
         yield partial(world.record, message)
 
@@ -94,10 +96,13 @@ def check(world: World) -> None:
         where = f"{pipeline.name}/{environment.name}"
         _check_newest(world, pipeline, environment, item, where)
         _check_finished(item, where)
+        _check_together(item, environment, where)
+        _check_verified(world, item, environment, where)
         _check_head(world, pipeline, environment, item)
     assert world.checks.announced >= set(_ids(world)), "I5: a claim was never published"
     waits, noted = set(_really_waiting(world)), world.checks.waiting
-    assert noted >= waits, f"I5: not noted as waiting: {waits - noted}"
+    unnoted = waits - noted - set(_left_behind(world))
+    assert not unnoted, f"I5: not noted as waiting: {unnoted}"
     for_nothing = noted - waits - world.checks.meddled
     assert not for_nothing, f"noted as waiting, but for nothing: {for_nothing}"
     assert not world.checks.broken, world.checks.broken
@@ -143,12 +148,38 @@ def _check_finished(item: Item, where: str) -> None:
         assert finished, f"I5: {release['S']} was promoted to {where} and never installed"
 
 
+def _check_together(item: Item, environment: Environment, where: str) -> None:
+    """Releases that stand or fall together are all deployed, or all failed; in order, none comes after a failure."""
+    outcomes = reading.outcomes(item, reading.number(item, "generation", 0))
+    kinds = [outcomes[name]["kind"] for name in (each["S"] for each in item.get("releases", {}).get("L", []))]
+    if environment.rollback_together:
+        assert len({*kinds}) < 2, f"together: {outcomes} at {where}"
+    if environment.in_order:
+        assert kinds == sorted(kinds), f"order: {outcomes} at {where}"
+
+
+def _check_verified(world: World, item: Item, environment: Environment, where: str) -> None:
+    """The revision that counts as verified is the one that runs, where Helm could go back to it."""
+    outcomes = reading.outcomes(item, reading.number(item, "generation", 0))
+    for release in environment.releases:
+        verified, site = reading.number(item, f"verified:{release.name}", 0), (release.namespace, release.name)
+        is_left = "given up" in outcomes.get(release.name, {}).get("reason", "")
+        if verified and not is_left:
+            runs = world.helm.runs(site)
+            assert world.helm.same(site, runs, verified), f"{release.name} at {where} runs {runs}, not {verified}"
+
+
 def _check_head(world: World, pipeline: Pipeline, environment: Environment, item: Item) -> None:
     """The record of the head tells how its promotion went, unless somebody has written something else there."""
     head = (pipeline.repo, reading.text(item, "head"))
     if head in world.checks.records and head not in world.checks.meddled:
         told = world.checks.records[head].item.get(reading.gate_of(pipeline, environment.name), {}).get("M", {})
-        assert reading.text(told, "status"), f"I5: no result of {pipeline.name}/{environment.name}"
+        where, generation = f"{pipeline.name}/{environment.name}", reading.number(item, "generation", 0)
+        assert reading.text(told, "status"), f"I5: no result of {where}"
+        for name, outcome in reading.outcomes(item, generation).items():
+            said = reading.text(told.get("releases", {}).get("M", {}).get(name, {}).get("M", {}), "status")
+            expected = "TRUE" if outcome["kind"] == "deployed" else "FALSE"
+            assert said in {expected, ""}, f"I4: {name} at {where} is {outcome['kind']}, and its gate says {said}"
 
 
 def _really_waiting(world: World) -> Iterator[tuple[str, str]]:
@@ -170,16 +201,30 @@ def _waits(world: World, pipeline: Pipeline, environment: Environment, commit: s
     return is_newer and not world.checks.is_cut_off(kept.item, pipeline, environment)
 
 
+def _left_behind(world: World) -> Iterator[tuple[str, str]]:
+    """What failed only after another had followed: it was superseded until then, and somebody's edit notes it again."""
+    for (repo, commit), kept in world.checks.records.items():
+        for pipeline, environment in _places(world):
+            claim = kept.item.get(f"_claim_{reading.key_of(pipeline, environment.name)}", {}).get("M", {})
+            told = kept.item.get(reading.gate_of(pipeline, environment.name))
+            last = reading.number(_item(world, pipeline, environment), "generation", 0)
+            is_overtaken = pipeline.repo == repo and 0 < reading.number(claim, "generation", 0) < last
+            if is_overtaken and reading.verdict(told, world.moment()) == "failed":
+                yield repo, commit
+
+
 def _item(world: World, pipeline: Pipeline, environment: Environment) -> Item:
     return world.checks.environments.get((pipeline.name, environment.name), {})
 
 
 def _ids(world: World) -> Iterator[str]:
-    """Of promotions that nobody has overtaken."""
+    """Of promotions that nobody has overtaken, and that were to begin."""
     for id_, promotion in world.checks.promotions.items():
         item = world.checks.environments[promotion["pipeline"], promotion["environment"]]
         if promotion["generation"] == reading.number(item, "generation", 0):
-            yield id_
+            outcome = reading.outcomes(item, promotion["generation"]).get(promotion["release"]["name"], {})
+            if not outcome.get("reason", "").startswith("not begun"):
+                yield id_
 
 
 def _places(world: World) -> list[tuple[Pipeline, Environment]]:

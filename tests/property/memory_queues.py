@@ -8,11 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline_state.events.deployment import WITHDRAWN
 from tests.property.workers import Calls
 
-EVENTS, INSTALLS, RESULTS, PROMOTIONS = "events", "installs.fifo", "results", "promotions.fifo"
-DEAD = {EVENTS: "events-dead", INSTALLS: "installs-dead.fifo", "changes": "changes-dead"}
-VISIBILITY = {EVENTS: 180, INSTALLS: 960}
+EVENTS, INSTALLS, ROLLOUTS, RESULTS, PROMOTIONS = "events", "installs.fifo", "rollouts", "results", "promotions.fifo"
+DEAD = {
+    EVENTS: "events-dead",
+    INSTALLS: "installs-dead.fifo",
+    ROLLOUTS: "rollouts-dead",
+    "changes": "changes-dead",
+}
+VISIBILITY = {EVENTS: 180, INSTALLS: 960, ROLLOUTS: 960}
 DEDUPLICATION = 300
 
 
@@ -36,22 +42,31 @@ class Message:
 
 @dataclass
 class MemoryQueues:
-    """SNS and SQS, as far as functions use them. published: sees what goes to the promotions' topic."""
+    """SNS and SQS, as far as functions use them.
+
+    published: sees what goes to the promotions' topic: a promotion, and whether it is withdrawn.
+    """
 
     calls: Calls
-    published: Callable[[Mapping[str, Any]], None]
-    queues: dict[str, list[Message]] = field(default_factory=lambda: {EVENTS: [], INSTALLS: []})
+    published: Callable[[Mapping[str, Any], bool], None]
+    queues: dict[str, list[Message]] = field(default_factory=lambda: {name: [] for name in VISIBILITY})
     dead: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in DEAD.values()})
     count: int = 0
     _taken: dict[str, float] = field(default_factory=dict)
 
-    def send(self, queue: str, body: str) -> None:
+    def send(self, queue: str, body: str, delay: float = 0) -> None:
         self.count += 1
-        self.queues[queue].append(Message(f"m{self.count}", body, self.calls.moment()))
+        now = self.calls.moment()
+        self.queues[queue].append(Message(f"m{self.count}", body, now, now + delay))
 
     def visible(self, queue: str) -> list[Message]:
         now = self.calls.moment()
         return [each for each in self.queues[queue] if each.hidden_until <= now]
+
+    def at_hand(self, queue: str) -> list[Message]:
+        """What can be received, and what somebody has received: it can come again."""
+        now = self.calls.moment()
+        return [each for each in self.queues[queue] if each.received or each.hidden_until <= now]
 
     def receive(self, queue: str, message: Message) -> dict[str, Any]:
         message.received += 1
@@ -64,7 +79,7 @@ class MemoryQueues:
 
     def redrive(self) -> None:
         """What lies in dead-letter queues is sent once more."""
-        bodies = [(queue, body) for queue in (EVENTS, INSTALLS) for body in self.dead[DEAD[queue]]]
+        bodies = [(queue, body) for queue in VISIBILITY for body in self.dead[DEAD[queue]]]
         for queue, body in bodies:
             self.send(queue, body)
             self.dead[DEAD[queue]].remove(body)
@@ -75,7 +90,7 @@ class MemoryQueues:
         self.calls.make("Publish", lambda: self._published(request))
 
     def send_message(self, **request: Any) -> None:
-        self.calls.make("SendMessage", lambda: self.dead[request["QueueUrl"]].append(request["MessageBody"]))
+        self.calls.make("SendMessage", lambda: self._sent(request))
 
     def change_message_visibility(self, **request: Any) -> None:
         self.calls.make("ChangeMessageVisibility", lambda: self._hide(request))
@@ -84,11 +99,19 @@ class MemoryQueues:
         if request["TopicArn"] == RESULTS:
             self.send(EVENTS, request["Message"])
             return
-        self.published(json.loads(request["Message"])["data"]["subject"]["content"]["promotion"])
+        event = json.loads(request["Message"])
+        self.published(event["data"]["subject"]["content"]["promotion"], event["type"] == WITHDRAWN)
         once, now = request["MessageDeduplicationId"], self.calls.moment()
         if now - self._taken.get(once, -DEDUPLICATION) >= DEDUPLICATION:
             self._taken[once] = now
             self.send(INSTALLS, request["Message"])
+
+    def _sent(self, request: Mapping[str, Any]) -> None:
+        queue, body = request["QueueUrl"], request["MessageBody"]
+        if queue in self.dead:
+            self.dead[queue].append(body)
+        else:
+            self.send(queue, body, request.get("DelaySeconds", 0))
 
     def _hide(self, request: Mapping[str, Any]) -> None:
         for message in self.queues[request["QueueUrl"]]:

@@ -3,9 +3,11 @@
 So everything above runs as it is: transactions, leases, streams. The twin over real tables keeps this honest.
 """
 
+import operator as operator_of
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -183,7 +185,7 @@ def _assign(item: Item, path: list[str], value: Any) -> None:
         item[name] = value
 
 
-_TOKENS = re.compile(r"\s*(#\d+(?:\.#\d+)*|:\d+|[A-Za-z_]+|<>|[(),=])")
+_TOKENS = re.compile(r"\s*(#\d+(?:\.#\d+)*|:\d+|[A-Za-z_]+|<>|[<>]=?|[(),=])")
 
 
 @cache
@@ -224,10 +226,7 @@ class _Parser:
         if token == "begins_with":
             path, prefix = self._arguments(2)
             return lambda *given: path(*given)["S"].startswith(prefix(*given)["S"])
-        first = _operand(token)
-        self._take("=")
-        second = _operand(self._next())
-        return lambda *given: (found := first(*given)) is not None and found == second(*given)
+        return _compared(_operand(token), self._next(), _operand(self._next()))
 
     def update(self) -> Iterable[tuple[list[str], Read | None]]:
         while self._left:
@@ -268,6 +267,20 @@ class _Parser:
 
     def _take(self, token: str) -> None:
         assert self._next() == token
+
+
+def _compared(first: Read, operator: str, second: Read) -> Read:
+    """What is not there is unequal to everything, and neither smaller nor greater."""
+    if operator == "<>":
+        return lambda *given: first(*given) != second(*given)
+    if operator == "=":
+        return lambda *given: (found := first(*given)) is not None and found == second(*given)
+    is_so = {"<": operator_of.lt, "<=": operator_of.le, ">": operator_of.gt}[operator]
+    return lambda *given: (found := first(*given)) is not None and is_so(*map(_number, (found, second(*given))))
+
+
+def _number(value: Item) -> Decimal:
+    return Decimal(value["N"])
 
 
 def _both(first: Read, second: Read) -> Read:

@@ -27,9 +27,9 @@ from pipeline_state.table.deployments import deployments
 from pipeline_state.table.journal import Happening
 from pipeline_state.table.snapshot import Reader
 from tests.property import liveness
-from tests.property.memory_queues import EVENTS, INSTALLS, Message
+from tests.property.memory_queues import EVENTS, INSTALLS, ROLLOUTS, Message
 from tests.property.memory_tables import Item
-from tests.property.topologies import TOPOLOGIES
+from tests.property.topologies import TOPOLOGIES, standing
 from tests.property.workers import WHAT, Worker
 from tests.property.world import Store, World
 
@@ -42,7 +42,8 @@ MOST_AT_HAND = 12
 any_of_it = st.integers(0, 7)
 at_call = st.sampled_from([1, 2, 3, 4, 6, -1, -1, -2, -2, -3, -4, -5])
 happens = st.sampled_from([*WHAT, "pause", "pause", ""])
-how_helm_ends = st.sampled_from(["deployed"] * 6 + ["failed", "broken"])
+how_helm_ends = st.sampled_from(["deployed"] * 5 + ["slow", "slow", "never", "failed", "broken"])
+what_is_seen = st.sampled_from(["deployed"] * 4 + ["slow", "failed", "failed", "broken"])
 
 
 Job = Callable[[str, int], Worker]
@@ -58,9 +59,15 @@ class PromotionMachine(RuleBasedStateMachine):
     def new_store(cls) -> Store:
         raise NotImplementedError
 
-    @initialize(kind=st.sampled_from(sorted(TOPOLOGIES)), shipped=st.integers(0, 2), is_swept=st.booleans())
-    def begin(self, kind: str, shipped: int, is_swept: bool) -> None:  # noqa: FBT001
-        self.world = World(self.new_store(), TOPOLOGIES[kind], is_swept)
+    @initialize(
+        kind=st.sampled_from(sorted(TOPOLOGIES)),
+        shipped=st.integers(0, 2),
+        is_swept=st.booleans(),
+        in_order=st.booleans(),
+        together=st.booleans(),
+    )
+    def begin(self, kind: str, shipped: int, is_swept: bool, in_order: bool, together: bool) -> None:  # noqa: FBT001
+        self.world = World(self.new_store(), standing(TOPOLOGIES[kind], in_order, together), is_swept)
         self.tips: dict[tuple[str, str], str] = {}
         self.count = 0
         self.checked = 0
@@ -76,7 +83,7 @@ class PromotionMachine(RuleBasedStateMachine):
         self.push(number, elsewhere, paths, is_told=True)
         commit = self.tips[repo, branch]
         self._built(repo, commit, "success")
-        self.world.edit(repo, commit, legal="TRUE")
+        self.world.edit(repo, commit, legal="TRUE", smoke="TRUE")
         self._get_done(number, most)
 
     @rule(number=any_of_it, elsewhere=any_of_it, paths=any_of_it, is_told=st.sampled_from([True, True, True, False]))
@@ -125,7 +132,7 @@ class PromotionMachine(RuleBasedStateMachine):
     @rule(
         number=any_of_it,
         elsewhere=any_of_it,
-        column=st.sampled_from(["build", "scan", "legal", "deployed_to_staging"]),
+        column=st.sampled_from(["build", "scan", "legal", "smoke", "deployed_to_staging"]),
         value=st.sampled_from(["TRUE", "TRUE", "FALSE", "", "nonsense", None, None]),
     )
     def edit(self, number: int, elsewhere: int, column: str, value: str | None) -> None:
@@ -233,6 +240,12 @@ class PromotionMachine(RuleBasedStateMachine):
         message = self._pick(self.world.queues.queues[INSTALLS], number)
         self._work(self.world.install_one(message, helm), at, happens)
 
+    @precondition(lambda self: self.world.queues.at_hand(ROLLOUTS))
+    @rule(number=any_of_it, helm=what_is_seen, at=at_call, happens=happens)
+    def observe(self, number: int, helm: str, at: int, happens: str) -> None:
+        message = self._pick(self.world.queues.at_hand(ROLLOUTS), number)
+        self._work(self.world.observe_one(message, helm), at, happens)
+
     @precondition(lambda self: self.world.queues.visible(EVENTS))
     @rule(number=any_of_it, at=at_call, happens=happens)
     def record(self, number: int, at: int, happens: str) -> None:
@@ -249,7 +262,8 @@ class PromotionMachine(RuleBasedStateMachine):
             jobs = self._jobs()
             if not jobs:
                 return
-            self._work(self._pick(jobs, number)("deployed", 10), at, happens if count == which else "")
+            helm = "slow" if number >= 6 else "deployed"
+            self._work(self._pick(jobs, number)(helm, 10), at, happens if count == which else "")
 
     @precondition(lambda self: self._jobs())
     @rule(
@@ -299,13 +313,16 @@ class PromotionMachine(RuleBasedStateMachine):
         self._work(self.world.promote(lane, 4, again=True), at, happens)
 
     def _jobs(self) -> list[Job]:
-        return [*self._changes(), *self._installs(), *self._events()]
+        return [*self._changes(), *self._installs(), *self._rollouts(), *self._events()]
 
     def _changes(self) -> list[Job]:
         return [partial(_promote, self.world, lane) for lane, left in self.world.lanes.items() if left]
 
     def _installs(self) -> list[Job]:
         return [partial(_install, self.world, message) for message in self.world.queues.visible(INSTALLS)]
+
+    def _rollouts(self) -> list[Job]:
+        return [partial(_observe, self.world, message) for message in self.world.queues.visible(ROLLOUTS)]
 
     def _events(self) -> list[Job]:
         return [partial(_record, self.world, each) for each in self.world.queues.visible(EVENTS)[:MOST_AT_HAND]]
@@ -388,6 +405,10 @@ def _promote(world: World, lane: tuple[str, str], _helm: str, most: int) -> Work
 
 def _install(world: World, message: Message, helm: str, _most: int) -> Worker:
     return world.install_one(message, helm)
+
+
+def _observe(world: World, message: Message, helm: str, _most: int) -> Worker:
+    return world.observe_one(message, helm)
 
 
 def _record(world: World, message: Message, _helm: str, _most: int) -> Worker:

@@ -1,5 +1,6 @@
 """What a record and an environment say, read by DESIGN's words and not by the code's: the oracle of the machine."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -115,6 +116,12 @@ def is_frozen(item: Item, now: float) -> bool:
 
 def in_window(environment: Environment, now: float) -> bool:
     return WINDOW in environment.freezes and now % 600 < WINDOW.minutes * 60
+
+
+def outcomes(item: Item, generation: int) -> dict[str, Any]:
+    """By release, how the promotion of a generation went."""
+    done = releases(item, "done:")
+    return {name: json.loads(item[f"outcome:{name}"]["S"]) for name, of in done.items() if of == generation}
 
 
 def releases(item: Item, prefix: str) -> dict[str, Any]:

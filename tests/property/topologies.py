@@ -12,24 +12,44 @@ from pipeline_state.model.pipelines import (
     Policy,
     Release,
     SourceKind,
+    Verification,
 )
 
 SHOP, BLOG = "myOrg/shop", "myOrg/blog"
 SOAK = 120
 BUILD = GateDefinition("build", GateSource(SourceKind.CIRCLECI_WORKFLOW, "build-test"))
-LEGAL = GateDefinition("legal")
+LEGAL, SMOKE = GateDefinition("legal"), GateDefinition("smoke")
 WINDOW = FreezeWindow("*/10 * * * *", 3, reason="backup")
 """The first three minutes of every ten."""
 
 
 def environment(name: str, *releases: str, gates: tuple[str, ...] = ("build",), **more: object) -> Environment:
-    installed = tuple(Release(each, f"{name}-of-all", f"charts/{each}") for each in releases)
+    installed = tuple(_release(each, f"{name}-of-all") for each in releases)
     made = Environment(name, gates, (), installed, Cluster(context="local"))
     return replace(made, **more)  # type: ignore[arg-type]
 
 
+def _release(told: str, namespace: str) -> Release:
+    """By its name, and what its deployment takes beyond being ready: "web test verify"."""
+    name, *more = told.split()
+    verify = Verification(gate=SMOKE.name, within=100) if "verify" in more else None
+    return Release(name, namespace, f"charts/{name}", test="test" in more, verify=verify)
+
+
 def pipeline(name: str, repo: str, *environments: Environment, **more: object) -> Pipeline:
-    return replace(Pipeline(name, repo, ("main",), (), (BUILD, LEGAL), environments), **more)  # type: ignore[arg-type]
+    gates = (BUILD, LEGAL, SMOKE)
+    return replace(Pipeline(name, repo, ("main",), (), gates, environments), **more)  # type: ignore[arg-type]
+
+
+def standing(pipelines: tuple[Pipeline, ...], in_order: bool, together: bool) -> tuple[Pipeline, ...]:  # noqa: FBT001
+    """The same, where the releases of each environment go in order or at once, and stand together or alone."""
+    return tuple(
+        replace(
+            each,
+            environments=tuple(replace(it, in_order=in_order, rollback_together=together) for it in each.environments),
+        )
+        for each in pipelines
+    )
 
 
 CHAIN = (
@@ -37,7 +57,7 @@ CHAIN = (
         "shop",
         SHOP,
         environment("staging", "web", "worker"),
-        environment("production", "shop", gates=("legal",), after=("staging",)),
+        environment("production", "shop verify", gates=("legal",), after=("staging",)),
     ),
     pipeline("blog", BLOG, environment("live", "blog", policy=Policy.EVERY)),
 )
@@ -45,8 +65,8 @@ GRAPH = (
     pipeline(
         "shop",
         SHOP,
-        environment("dev", "web"),
-        environment("qa", "tests", gates=()),
+        environment("dev", "web", "api", "db test"),
+        environment("qa", "tests test verify", gates=()),
         environment("production", "shop", gates=("legal",), after=("dev", "qa"), soak=SOAK),
         branches=("main", "release/*"),
     ),
@@ -55,7 +75,7 @@ MONOREPO = (
     pipeline(
         "front",
         SHOP,
-        environment("live", "front"),
+        environment("live", "front verify", "files"),
         environment("far", "front-far", gates=(), after=("live",), policy=Policy.EVERY),
         paths=("front/*",),
         shared=True,
@@ -66,7 +86,7 @@ TURNS = (
     pipeline(
         "shop",
         SHOP,
-        environment("staging", "web", policy=Policy.EVERY, freezes=(WINDOW,)),
+        environment("staging", "web", "api", policy=Policy.EVERY, freezes=(WINDOW,)),
         environment("production", "shop", gates=("legal",), after=("staging",), policy=Policy.EVERY),
     ),
     pipeline("blog", BLOG, environment("live", "blog", freezes=(WINDOW,), soak=0)),

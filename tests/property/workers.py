@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from pipeline_state.faults import TemporaryFault
 from tests.property.memory_tables import refusal
 
-READS = {"GetItem", "TransactGetItems", "BatchGetItem", "Query"}
-HELM = "helm"
+HELM, LOOK = "helm", "helm status"
+READS = {"GetItem", "TransactGetItems", "BatchGetItem", "Query", LOOK}
 WHAT = ("pause", "die before", "die after", "fail", "conflict", "answer lost", "twice")
 MOST_CALLS = 1_000
 
@@ -162,7 +162,7 @@ def _thread(worker: Worker) -> None:
 
 def _trouble(name: str, what: str) -> Exception:
     """How a call fails that came to nothing, or whose answer did."""
-    if name == HELM:
+    if name in {HELM, LOOK}:
         return TemporaryFault("the cluster did not answer", 30)
     if what == "answer lost":
         return ReadTimeoutError(endpoint_url="memory")

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 from unittest import mock
 
-from pipeline_state.deploy import Deployed, Failed, Install, Workspace
+from pipeline_state import deploy
+from pipeline_state.deploy import Workspace
 from pipeline_state.events.publish import Publisher, Queue
 from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.handlers import helm_installer
@@ -20,6 +21,7 @@ from pipeline_state.handlers.gate_recorder import GateRecorder
 from pipeline_state.handlers.helm_installer import HelmInstaller
 from pipeline_state.handlers.promoter import Promoter
 from pipeline_state.handlers.promotion import Promotions
+from pipeline_state.handlers.rollout_observer import RolloutObserver
 from pipeline_state.handlers.sweeper import Sweeper
 from pipeline_state.handlers.verdicts import Verdicts
 from pipeline_state.model.pipelines import Pipeline
@@ -30,16 +32,15 @@ from pipeline_state.table.snapshot import Definitions, Reader
 from pipeline_state.table.transaction import RefusedError
 from tests.contract.table_room import START
 from tests.property.checks import Checks
-from tests.property.memory_queues import DEAD, EVENTS, INSTALLS, PROMOTIONS, RESULTS, MemoryQueues, Message
+from tests.property.memory_queues import DEAD, EVENTS, INSTALLS, PROMOTIONS, RESULTS, ROLLOUTS, MemoryQueues, Message
 from tests.property.memory_tables import Item, Written
-from tests.property.workers import HELM, Calls, Worker
+from tests.property.played_helm import PlayedHelm
+from tests.property.workers import Calls, Worker
 
-SECONDS = {"recorder": 30, "promoter": 60, "installer": 900, "sweeper": 300, "person": 60}
+SECONDS = {"recorder": 30, "promoter": 60, "installer": 900, "observer": 900, "sweeper": 300, "person": 60}
 """That each may work, by template.yaml."""
 
-Ended = Literal["deployed", "upgraded", "unchanged", "failed"]
-
-ATTEMPTS = {EVENTS: 12, INSTALLS: 6}
+ATTEMPTS = {EVENTS: 12, INSTALLS: 6, ROLLOUTS: 6}
 INSTALL_ATTEMPTS = 5
 
 
@@ -86,7 +87,10 @@ class World:
         self.checks = Checks(self.pipelines, self.calls, self.workers)
         self.queues = MemoryQueues(self.calls, self.checks.published)
         self.patches = ExitStack()
-        self.patches.enter_context(mock.patch.object(helm_installer, "install", self.install))
+        self.helm = PlayedHelm(self.checks, self.calls)
+        for room, names in ((helm_installer, ("install", "roll_back")), (deploy, ("look", "test", "roll_back"))):
+            for name in names:
+                self.patches.enter_context(mock.patch.object(room, name, getattr(self.helm, name)))
         self.patches.enter_context(mock.patch.object(retry, "time", SimpleNamespace(sleep=lambda _: None)))
         logging.getLogger("pipeline_state").setLevel(logging.CRITICAL + 1)
         self.store.connect(self.calls)
@@ -161,6 +165,16 @@ class World:
         worker = self.worker("installer", work, helm)  # which `work` names as the owner
         return worker
 
+    def observe_one(self, message: Message, helm: str = "deployed") -> Worker:
+        shown = self.queues.receive(ROLLOUTS, message)
+
+        def work() -> None:
+            if not self._observer(worker.id)([shown])["batchItemFailures"]:
+                self.queues.acknowledge(ROLLOUTS, message)
+
+        worker = self.worker("observer", work, helm)
+        return worker
+
     def promote(self, lane: tuple[str, str], most: int, *, again: bool = False) -> Worker:
         """The next changes of a stream; again: they are shown once more afterwards, as if nobody had had them."""
         batch = self.lanes[lane][:most]
@@ -207,24 +221,6 @@ class World:
         self.workers[id_] = Worker(kind, work, self.moment() + SECONDS[kind], id_, helm)
         return self.workers[id_]
 
-    # Helm
-
-    def install(self, request: Install, *, workspace: Workspace, budget_seconds: float) -> Deployed | Failed:  # noqa: ARG002
-        worker = self.calls.current
-        assert worker
-        with self.checks.helm(request, worker):
-            outcome: Ended = self.calls.make(HELM, lambda: self._applied(request, worker))
-        if outcome == "failed":
-            return Failed("the chart does not render", 1.0)
-        return Deployed(outcome, self.checks.revision(request.release), f"{request.release.name}-1.0.0", 1.0)
-
-    def _applied(self, request: Install, worker: Worker) -> Ended:
-        if worker.helm == "broken":
-            raise TemporaryFault("the cluster cannot be reached", 30)
-        if worker.helm == "failed":
-            return "failed"
-        return self.checks.applied(request)
-
     # how it is made
 
     def _make_functions(self) -> None:
@@ -238,21 +234,30 @@ class World:
         promoter = Promoter(self.promotions, self.time).consider
         self.promoter: Handle = Batch(self._loud(promoter), queue("changes")).changes
         self.sweeper = Sweeper(Promotions(Reader(), self.publisher, PROMOTIONS, self.time), self.time)
-        self.installer = HelmInstaller(
+        verdicts, workspace = (
             Verdicts(self.publisher, RESULTS, PROMOTIONS, self.time),
-            Queue("rollouts", lambda: self.queues),  # type: ignore[arg-type, return-value]
             Workspace(Path("/nowhere"), Path("charts")),
-            INSTALL_ATTEMPTS,
-            self.time,
         )
-        self._dead_installs = queue(INSTALLS)
+        rollouts = Queue(ROLLOUTS, lambda: self.queues)  # type: ignore[arg-type, return-value]
+        self.installer = HelmInstaller(verdicts, rollouts, workspace, INSTALL_ATTEMPTS, self.time)
+        self.observer = RolloutObserver(verdicts, rollouts, workspace, INSTALL_ATTEMPTS, self.time)
+        self._dead = {name: queue(name) for name in (INSTALLS, ROLLOUTS)}
 
     def _installer(self, owner: str) -> Handle:
         def work(message: Record) -> None:
             self.installer.install(message, owner=owner, seconds=SECONDS["installer"])
 
-        patient = backing_off(self._loud(work), lambda: self.queues, INSTALLS)  # type: ignore[arg-type, return-value]
-        return Batch(patient, self._dead_installs, ATTEMPTS[INSTALLS]).messages
+        return self._patient(work, INSTALLS)
+
+    def _observer(self, owner: str) -> Handle:
+        def work(message: Record) -> None:
+            self.observer.observe(message, owner=owner, seconds=SECONDS["observer"])
+
+        return self._patient(work, ROLLOUTS)
+
+    def _patient(self, work: Callable[[Record], None], queue: str) -> Handle:
+        patient = backing_off(self._loud(work), lambda: self.queues, queue)  # type: ignore[arg-type, return-value]
+        return Batch(patient, self._dead[queue], ATTEMPTS[queue]).messages
 
     def _loud(self, work: Callable[[Record], None]) -> Callable[[Record], None]:
         """Bugs, which a batch would log and try again."""
