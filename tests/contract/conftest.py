@@ -145,6 +145,15 @@ def plane() -> control_plane.Plane:
 
 
 @pytest.fixture
+def own_plane(tmp_path: Path) -> Iterator[control_plane.Plane]:
+    """One for a single test, which may kill its programs; it takes some seconds to start."""
+    if reason := clusters.missing():
+        clusters.go_without(reason)
+    with control_plane.start(tmp_path / "plane") as started:
+        yield started
+
+
+@pytest.fixture
 def installing(functions: FunctionRoom, embedded: cluster.Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What template.yaml gives the installer."""
     more = {

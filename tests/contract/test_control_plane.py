@@ -6,7 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -26,15 +26,6 @@ _ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def cluster(plane: control_plane.Plane) -> ClusterUnderTest:
     return real(plane)
-
-
-@pytest.fixture
-def own_plane(tmp_path: Path) -> Iterator[control_plane.Plane]:
-    """One whose programs may be killed."""
-    if reason := missing():
-        go_without(reason)
-    with control_plane.start(tmp_path / "plane") as started:
-        yield started
 
 
 def pod(annotations: dict[str, str], **spec: Any) -> dict[str, Any]:
