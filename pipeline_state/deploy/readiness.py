@@ -67,7 +67,7 @@ def _by_conditions(item: Object) -> Seen:
 def _deployment(item: Object) -> Seen:
     progressing = _condition(item, "Progressing")
     if progressing.get("reason") == "ProgressDeadlineExceeded":
-        return Broken(_said(progressing))
+        return Broken(f"{_said(progressing)}{_refused(item)}")
     wanted = _wanted(item)
     if missing := _missing(item, wanted, ("updatedReplicas", "readyReplicas", "availableReplicas")):
         return missing
@@ -156,8 +156,14 @@ def _missing(item: Object, wanted: int, counts: Iterable[str]) -> Pending | None
     """What falls short of the wanted number first."""
     for name in counts:
         if _count(item, name) < wanted:
-            return Pending(f"{_count(item, name)} of {wanted} replicas are {_COUNTED[name]}")
+            return Pending(f"{_count(item, name)} of {wanted} replicas are {_COUNTED[name]}{_refused(item)}")
     return None
+
+
+def _refused(item: Object) -> str:
+    """Why no more Pods are made (a quota, say), as a sentence's end; empty where they are."""
+    failure = _condition(item, "ReplicaFailure")
+    return f"; {_said(failure)}" if failure.get("status") == "True" else ""
 
 
 def _wanted(item: Object) -> int:

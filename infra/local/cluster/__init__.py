@@ -9,7 +9,7 @@ delay, never, or fails, as annotations of the Deployment or its Pod template (or
 
 What it has not: authentication (it serves plain HTTP on 127.0.0.1 only), schemas (fields are not validated), protobuf
 beyond a few kinds, JSON patch (so that a release once applied by the client stays so), set-based selectors, finalizers,
-custom resources, schedulers, logs, exec, and any state on disk.
+schedulers, logs, exec, and any state on disk.
 """
 
 from infra.local.cluster.process import Cluster, start

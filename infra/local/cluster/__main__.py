@@ -15,8 +15,10 @@ from pathlib import Path
 
 from infra.local.cluster.api import Api
 from infra.local.cluster.controller import Controller
+from infra.local.cluster.definitions import Definitions
 from infra.local.cluster.http import serve_connection
 from infra.local.cluster.kinds import NAMESPACE
+from infra.local.cluster.quotas import Quotas
 from infra.local.cluster.store import Store
 
 _HOST = "127.0.0.1"
@@ -41,6 +43,8 @@ async def _serve(options: argparse.Namespace) -> None:
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}, "status": {"phase": "Active"}},
         )
     Controller(store, options.ready_after)
+    Quotas(store)
+    Definitions(store)
     stop = _stop_signal()
     server = await asyncio.start_server(partial(serve_connection, handle=Api(store).handle), _HOST, options.port)
     url = f"http://{_HOST}:{server.sockets[0].getsockname()[1]}"

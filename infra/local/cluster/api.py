@@ -35,9 +35,9 @@ class Api:
 
         :raises ApiError: what the client is to be told instead.
         """
-        if described := describe(request.path):
+        if described := describe(request.path, self.store.custom):
             return described
-        where = route(request.path)
+        where = route(request.path, self.store.custom)
         if where.subresource:
             return self._subresource(request, where)
         if request.method == "GET":

@@ -9,6 +9,7 @@ import json
 
 from infra.local.cluster import states
 from infra.local.cluster.behaviour import Behaviour, behaviour
+from infra.local.cluster.errors import ApiError
 from infra.local.cluster.kinds import DEPLOYMENT, JOB, POD, REPLICA_SET, Kind, Object
 from infra.local.cluster.store import Change, Store
 
@@ -83,14 +84,23 @@ class Controller:
         pods = sorted(self._owned(POD, replica_set), key=lambda pod: not states.is_ready(pod))
         for pod in pods[replicas:]:
             self.store.delete(POD, pod)
-        asked = behaviour(deployment, self.ready_after)
-        for _ in range(replicas - len(pods)):
-            pod = self.store.create(POD, states.pod(replica_set, self.store.new_id()[:5]))
-            self._settle_later(POD, pod, asked, deployment["spec"]["progressDeadlineSeconds"])
+        refusal = self._fill(deployment, replica_set, replicas - len(pods))
         spec = {**replica_set["spec"], "replicas": replicas}
-        status = states.replica_set_status(self._owned(POD, replica_set), replica_set["metadata"]["generation"])
         live = self.store.get(REPLICA_SET, *_place(replica_set))
+        failure = states.replica_failure(live, refusal, self.store.now())
+        status = states.replica_set_status(self._owned(POD, replica_set), live["metadata"]["generation"], failure)
         self.store.replace(REPLICA_SET, {**live, "spec": spec, "status": status})
+
+    def _fill(self, deployment: Object, replica_set: Object, missing: int) -> str:
+        """Makes so many Pods; why no more of them, when they are refused."""
+        asked = behaviour(deployment, self.ready_after)
+        for _ in range(missing):
+            try:
+                pod = self.store.create(POD, states.pod(replica_set, self.store.new_id()[:5]))
+            except ApiError as error:
+                return error.message
+            self._settle_later(POD, pod, asked, deployment["spec"]["progressDeadlineSeconds"])
+        return ""
 
     def _forget(self, replica_sets: list[Object], kept: int) -> None:
         oldest_first = sorted(replica_sets, key=lambda old: int(old["metadata"]["resourceVersion"]))
@@ -100,7 +110,8 @@ class Controller:
     def _report(self, deployment: Object, current: Object) -> None:
         new = self._owned(POD, current)
         pods = [pod for owned in self._owned(REPLICA_SET, deployment) for pod in self._owned(POD, owned)]
-        status = states.deployment_status(deployment, pods, new, self.store.now())
+        made = self.store.get(REPLICA_SET, *_place(current))
+        status = states.deployment_status(deployment, pods, new, self.store.now(), states.failures_of(made))
         live = self.store.get(DEPLOYMENT, *_place(deployment))
         self.store.replace(DEPLOYMENT, {**live, "status": status})
 

@@ -4,7 +4,7 @@ Shapes: k8s.io/api ``apidiscovery/v2``, and ``APIResourceList`` of apimachinery.
 documents only for a PATCH that takes ``fieldValidation``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -17,16 +17,18 @@ _VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
 _VERSION = {"major": "1", "minor": "37", "gitVersion": "v1.37.1+embedded", "platform": "linux/amd64"}
 
 
-def describe(path: str) -> Response | None:
-    """The answer to a discovery path, or None when the path is another."""
+def describe(path: str, more: Sequence[Kind] = ()) -> Response | None:
+    """The answer to a discovery path, or None when the path is another; ``more``: kinds served beside KINDS."""
     if path in {"/api", "/apis"}:
-        return Response(_groups(core=path == "/api"), content_type=_DISCOVERY)
-    answer = _DOCUMENTS.get(path)
+        return Response(_groups([*KINDS, *more], core=path == "/api"), content_type=_DISCOVERY)
+    if path == "/openapi/v3":
+        return Response(_openapi_index([*KINDS, *more]))
+    answer = {**_documents(more), **_DOCUMENTS}.get(path)
     return Response(answer()) if answer else None
 
 
-def _groups(*, core: bool) -> dict[str, Any]:
-    kinds = [kind for kind in KINDS if (not kind.group) == core]
+def _groups(served: Sequence[Kind], *, core: bool) -> dict[str, Any]:
+    kinds = [kind for kind in served if (not kind.group) == core]
     items = [_group(group, list(members)) for group, members in groupby(kinds, key=lambda kind: kind.group)]
     return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
 
@@ -54,9 +56,8 @@ def _resource(kind: Kind) -> dict[str, Any]:
     }
 
 
-def _resources(root: str) -> dict[str, Any]:
+def _resources(kinds: Sequence[Kind]) -> dict[str, Any]:
     """The older list of one group and version, which Helm still asks for before it watches."""
-    kinds = [kind for kind in KINDS if kind.root == root]
     resources = [
         {
             "name": kind.plural,
@@ -74,8 +75,7 @@ def _gvk(kind: Kind) -> dict[str, str]:
     return {"group": kind.group, "version": kind.version, "kind": kind.name}
 
 
-def _openapi(root: str) -> dict[str, Any]:
-    kinds = [kind for kind in KINDS if kind.root == root]
+def _openapi(kinds: Sequence[Kind]) -> dict[str, Any]:
     parameters = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ("dryRun", "fieldValidation")]
     paths = {
         f"{kind.root}/{'namespaces/{namespace}/' * kind.namespaced}{kind.plural}/{{name}}": {
@@ -87,15 +87,21 @@ def _openapi(root: str) -> dict[str, Any]:
     return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": {}}}
 
 
-def _openapi_index() -> dict[str, Any]:
-    return {"paths": {root[1:]: {"serverRelativeURL": f"/openapi/v3{root}"} for root in _ROOTS}}
+def _openapi_index(kinds: Sequence[Kind]) -> dict[str, Any]:
+    return {"paths": {kind.root[1:]: {"serverRelativeURL": f"/openapi/v3{kind.root}"} for kind in kinds}}
 
 
-_ROOTS = tuple(dict.fromkeys(kind.root for kind in KINDS))
+def _documents(kinds: Sequence[Kind]) -> dict[str, Callable[[], Any]]:
+    """What is told of these kinds, by path."""
+    by_root: dict[str, list[Kind]] = {}
+    for kind in kinds:
+        by_root.setdefault(kind.root, []).append(kind)
+    resources = {root: partial(_resources, found) for root, found in by_root.items()}
+    return {**resources, **{f"/openapi/v3{root}": partial(_openapi, found) for root, found in by_root.items()}}
+
+
 _DOCUMENTS: dict[str, Callable[[], Any]] = {
     "/version": lambda: _VERSION,
     "/readyz": lambda: "ok",
-    "/openapi/v3": _openapi_index,
-    **{root: partial(_resources, root) for root in _ROOTS},
-    **{f"/openapi/v3{root}": partial(_openapi, root) for root in _ROOTS},
+    **_documents(KINDS),
 }

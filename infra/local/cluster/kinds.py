@@ -1,6 +1,6 @@
 """The kinds that the embedded cluster serves, and the API paths that lead to them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,15 @@ POD = Kind("", "v1", "Pod", "pods", ("po",), in_all=True)
 DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments", ("deploy",), in_all=True, scalable=True)
 REPLICA_SET = Kind("apps", "v1", "ReplicaSet", "replicasets", ("rs",), in_all=True)
 JOB = Kind("batch", "v1", "Job", "jobs", in_all=True)
+RESOURCE_QUOTA = Kind("", "v1", "ResourceQuota", "resourcequotas", ("quota",))
+DEFINITION = Kind(
+    "apiextensions.k8s.io",
+    "v1",
+    "CustomResourceDefinition",
+    "customresourcedefinitions",
+    ("crd", "crds"),
+    namespaced=False,
+)
 
 KINDS = (
     NAMESPACE,
@@ -53,8 +62,10 @@ KINDS = (
     Kind("", "v1", "ConfigMap", "configmaps", ("cm",)),
     Kind("", "v1", "Event", "events", ("ev",)),
     Kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", ("pvc",)),
+    RESOURCE_QUOTA,
     Kind("", "v1", "Service", "services", ("svc",), in_all=True),
     Kind("", "v1", "ServiceAccount", "serviceaccounts", ("sa",)),
+    DEFINITION,
     DEPLOYMENT,
     REPLICA_SET,
     Kind("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", ("hpa",), in_all=True),
@@ -79,8 +90,8 @@ class Route:
     subresource: str = ""
 
 
-def route(path: str) -> Route:
-    """Read an API path.
+def route(path: str, more: Iterable[Kind] = ()) -> Route:
+    """Read an API path; ``more``: the kinds that are served beside KINDS.
 
     :raises ApiError: 404 when no kind is served there.
     """
@@ -90,10 +101,15 @@ def route(path: str) -> Route:
     namespace = ""
     if rest[:1] == ["namespaces"] and len(rest) > 2:  # noqa: PLR2004 - namespaces/NAME/PLURAL
         namespace, rest = rest[1], rest[2:]
-    kind = _BY_ROUTE.get((root, rest[0])) if rest else None
+    kind = _found(root, rest[0], more) if rest else None
     if kind is None or len(rest) > 3:  # noqa: PLR2004 - PLURAL/NAME/SUBRESOURCE
         raise ApiError(404, "NotFound", "the server could not find the requested resource")
     return Route(kind, namespace, _at(rest, 1), _at(rest, 2))
+
+
+def _found(root: str, plural: str, more: Iterable[Kind]) -> Kind | None:
+    own = (kind for kind in more if (kind.root, kind.plural) == (root, plural))
+    return _BY_ROUTE.get((root, plural)) or next(own, None)
 
 
 def _at(parts: Sequence[str], index: int) -> str:

@@ -59,15 +59,33 @@ def settled_job(_: Object, ready: str, now: str) -> Object:
     return {"failed": 1, "startTime": now, "conditions": _conditions({"Failed": "True"}, now, "BackoffLimitExceeded")}
 
 
-def replica_set_status(pods: list[Object], generation: int) -> Object:
+def replica_failure(replica_set: Object, refusal: str, now: str) -> list[Object]:
+    """The condition of a ReplicaSet whose Pods are refused; one that it has stays, since each Pod has a new name."""
+    if not refusal:
+        return []
+    condition = _condition("ReplicaFailure", "True", now, "FailedCreate", None)
+    return failures_of(replica_set) or [{**condition, "message": refusal}]
+
+
+def failures_of(replica_set: Object) -> list[Object]:
+    """The conditions of a ReplicaSet, all of which say what went wrong."""
+    return list(replica_set["status"].get("conditions", ()))
+
+
+def replica_set_status(pods: list[Object], generation: int, conditions: list[Object]) -> Object:
     """The status of a ReplicaSet with these Pods."""
     ready = sum(is_ready(pod) for pod in pods)
     counts = {"replicas": len(pods), "readyReplicas": ready, "availableReplicas": ready}
-    return {**counts, "observedGeneration": generation}
+    return {**counts, "observedGeneration": generation, **({"conditions": conditions} if conditions else {})}
 
 
-def deployment_status(deployment: Object, pods: list[Object], new: list[Object], now: str) -> Object:
-    """The status of a Deployment with these Pods, of which ``new`` are of its present template."""
+def deployment_status(
+    deployment: Object, pods: list[Object], new: list[Object], now: str, failures: list[Object]
+) -> Object:
+    """The status of a Deployment with these Pods, of which ``new`` are of its present template.
+
+    :param failures: the conditions of its ReplicaSet.
+    """
     wanted = deployment["spec"]["replicas"]
     ready, new_ready = sum(is_ready(pod) for pod in pods), sum(is_ready(pod) for pod in new)
     progressing = ("True", "ReplicaSetUpdated")
@@ -82,7 +100,8 @@ def deployment_status(deployment: Object, pods: list[Object], new: list[Object],
         _condition(type_, status, now, reason, old.get(type_))
         for type_, (status, reason) in (("Available", available), ("Progressing", progressing))
     ]
-    observed = {"observedGeneration": deployment["metadata"]["generation"], "conditions": conditions}
+    generation = deployment["metadata"]["generation"]
+    observed = {"observedGeneration": generation, "conditions": [*conditions, *failures]}
     unavailable = max(wanted - ready, 0)
     return {**observed, **counts, **({"unavailableReplicas": unavailable} if unavailable else {})}
 

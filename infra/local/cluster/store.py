@@ -46,9 +46,29 @@ class Store:
         self.new_id = new_id
         self.revision = 1
         self.listeners: list[Callable[[Change], None]] = []
+        self.admissions: list[Callable[[Kind, Object], None]] = []
+        """Each is asked before an object is added; raises ApiError where it may not be."""
         self._objects: dict[Kind, dict[tuple[str, str], Object]] = {kind: {} for kind in KINDS}
         self._changes: deque[Change] = deque(maxlen=_KEPT_CHANGES)
         self._watches: set[asyncio.Queue[Change]] = set()
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """All that are served."""
+        return list(self._objects)
+
+    @property
+    def custom(self) -> list[Kind]:
+        """Those that are served because of a definition."""
+        return self.kinds[len(KINDS) :]
+
+    def serve(self, kind: Kind) -> None:
+        """Have one kind more."""
+        self._objects.setdefault(kind, {})
+
+    def withdraw(self, kind: Kind) -> None:
+        """Have a kind, and its objects, no longer."""
+        self._objects.pop(kind, None)
 
     def find(self, kind: Kind, namespace: str, name: str) -> Object | None:
         """The object, or None."""
@@ -72,7 +92,7 @@ class Store:
     def create(self, kind: Kind, thing: Object) -> Object:
         """Add an object, with what the server stamps on its metadata.
 
-        :raises ApiError: 404 when its namespace is missing, 409 when it exists.
+        :raises ApiError: 404 when its namespace is missing, 409 when it exists; what an admission raises.
         """
         metadata = thing["metadata"]
         namespace, name = metadata.get("namespace", ""), metadata["name"]
@@ -80,6 +100,8 @@ class Store:
             raise ApiError(404, "NotFound", f'namespaces "{namespace}" not found')
         if self.find(kind, namespace, name) is not None:
             raise ApiError(409, "AlreadyExists", f'{kind.qualified} "{name}" already exists')
+        for admit in self.admissions:
+            admit(kind, thing)
         stamps = {"uid": self.new_id(), "creationTimestamp": self.now(), "generation": 1}
         return self._write(kind, None, {**thing, "metadata": {**metadata, **stamps}})
 

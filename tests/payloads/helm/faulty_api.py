@@ -1,4 +1,4 @@
-"""An API server with a fault: everything is passed on to the embedded cluster, but for what a fault is for."""
+"""An API server with a fault: everything is passed on to the cluster, but for what a fault is for."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     upstream = ""
+    tls: ssl.SSLContext | None = None
     api: FaultyApi
 
     def _any(self) -> None:
@@ -62,7 +63,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def pass_on(self) -> int:
         """The cluster's own answer; its status."""
-        connection = http.client.HTTPConnection(self.upstream)
+        connection = self.connected()
         headers = {name: text for name, text in self.headers.items() if name.lower() not in {"host", "accept-encoding"}}
         connection.request(self.command, self.path, self.body, headers)
         response = connection.getresponse()
@@ -77,6 +78,12 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
         connection.close()
         return response.status
+
+    def connected(self) -> http.client.HTTPConnection:
+        """To the cluster, once a request is made."""
+        if self.tls:
+            return http.client.HTTPSConnection(self.upstream, context=self.tls)
+        return http.client.HTTPConnection(self.upstream)
 
     def log_message(self, *_: object) -> None:
         """Nothing on standard error."""
@@ -142,7 +149,7 @@ def hang(handler: Handler) -> None:
 
 def twice(handler: Handler) -> None:
     """What another client's same request, just before this one, makes of it."""
-    connection = http.client.HTTPConnection(handler.upstream)
+    connection = handler.connected()
     connection.request(handler.command, handler.path, handler.body, dict(handler.headers.items()))
     connection.getresponse().read()
     connection.close()
@@ -150,9 +157,11 @@ def twice(handler: Handler) -> None:
 
 
 @contextmanager
-def serving(upstream: str, *faults: Fault, certificate: Path | None = None) -> Iterator[FaultyApi]:
-    """On a free port of 127.0.0.1, with TLS where there is a certificate."""
-    handler = type("_Handler", (Handler,), {"upstream": urlsplit(upstream).netloc})
+def serving(
+    upstream: str, *faults: Fault, certificate: Path | None = None, tls: ssl.SSLContext | None = None
+) -> Iterator[FaultyApi]:
+    """On a free port of 127.0.0.1, with TLS where there is a certificate. tls: what the upstream's is trusted by."""
+    handler = type("_Handler", (Handler,), {"upstream": urlsplit(upstream).netloc, "tls": tls})
     with _Server(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
         server.block_on_close = False

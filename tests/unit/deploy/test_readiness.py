@@ -19,6 +19,7 @@ def condition(name: str, status: str, reason: str = "", message: str = "") -> di
     return {"type": name, "status": status, "reason": reason, "message": message}
 
 
+REFUSED = condition("ReplicaFailure", "True", "FailedCreate", "exceeded quota: small")
 AVAILABLE = {"conditions": [condition("Available", "True", "MinimumReplicasAvailable")]}
 THREE = {"replicas": 3, "updatedReplicas": 3, "readyReplicas": 3, "availableReplicas": 3}
 SETS = {"replicas": 2, "readyReplicas": 2, "updatedReplicas": 2, "currentRevision": "b", "updateRevision": "b"}
@@ -55,6 +56,32 @@ SLOW = condition("Progressing", "False", "ProgressDeadlineExceeded", "has timed 
             THREE | {"conditions": [condition("Available", "False", "MinimumReplicasUnavailable")]},
             {"replicas": 3},
             Pending("MinimumReplicasUnavailable"),
+        ),
+        (
+            "Deployment",
+            THREE | {"updatedReplicas": 2, "conditions": [REFUSED]},
+            {"replicas": 3},
+            Pending("2 of 3 replicas are updated; FailedCreate: exceeded quota: small"),
+        ),
+        (
+            "Deployment",
+            THREE | {"updatedReplicas": 2, "conditions": [REFUSED | {"status": "False"}]},
+            {"replicas": 3},
+            Pending("2 of 3 replicas are updated"),
+        ),
+        (
+            "Deployment",
+            {"conditions": [SLOW, REFUSED]},
+            {"replicas": 3},
+            Broken(
+                "ProgressDeadlineExceeded: has timed out progressing; FailedCreate: exceeded quota: small",
+            ),
+        ),
+        (
+            "ReplicaSet",
+            {"replicas": 1, "conditions": [REFUSED]},
+            {"replicas": 2},
+            Pending("1 of 2 replicas are there; FailedCreate: exceeded quota: small"),
         ),
         ("StatefulSet", SETS, {"replicas": 2}, Done()),
         ("StatefulSet", {}, {"updateStrategy": {"type": "OnDelete"}}, Done()),
