@@ -59,8 +59,9 @@ class Verdicts:
         if begins:
             self._announce(deployment.promoted(by_name[begins], at=self.now()), by_name[begins])
         for name in never:
-            outcome = {"kind": "failed", "at": format_time(self.now()), "reason": f"not begun, since {culprit} failed"}
-            if withdrawals.skip(by_name[name], outcome):
+            told = {"kind": "failed", "at": format_time(self.now()), "reason": f"not begun, since {culprit} failed"}
+            outcome = outcomes.get(name, {**told, "begun": False})
+            if name in outcomes or withdrawals.skip(by_name[name], outcome):
                 self.tell(by_name[name], outcome)
         for name in back:
             reason = f"taken back, since {culprit} failed"

@@ -25,12 +25,15 @@ def next_release(promotion: Promotion, outcomes: Outcomes) -> str | None:
 
 
 def never_begun(promotion: Promotion, outcomes: Outcomes) -> tuple[str, ...]:
-    """The releases that would have come after one that has failed."""
+    """The releases that would have come after one that has failed; also those that are known by now to never begin.
+
+    Their outcome says so, with `begun`: whoever wrote it may have died before telling anybody.
+    """
     culprit = failed(promotion, outcomes)
     if not promotion.in_order or culprit is None:
         return ()
     after = promotion.releases[promotion.releases.index(culprit) + 1 :]
-    return tuple(name for name in after if name not in outcomes)
+    return tuple(name for name in after if name not in outcomes or outcomes[name].get("begun") is False)
 
 
 def taken_back(promotion: Promotion, outcomes: Outcomes) -> tuple[str, ...]:

@@ -21,3 +21,8 @@ def test_nothing_begins_behind_one_that_is_under_way_or_failed() -> None:
 def test_the_first_release_again_calls_off_what_comes_after_a_later_failure() -> None:
     assert never_begun(DATABASE, outcomes(database="deployed", api="failed")) == ("web",)
     assert never_begun(replace(API, in_order=False), outcomes(api="failed")) == ()
+
+
+def test_what_never_begins_is_told_again_but_not_what_failed_by_itself() -> None:
+    known = {**outcomes(database="failed", web="failed"), "api": {"kind": "failed", "begun": False}}
+    assert never_begun(DATABASE, known) == ("api",)
