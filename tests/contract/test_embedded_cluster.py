@@ -86,7 +86,7 @@ def test_an_install_waits_until_the_pods_are_ready_and_carries_the_image_tag(too
 def test_without_wait_helm_returns_before_the_pods_are_ready(tools: Tools) -> None:
     tools.run("helm", "install", "web", _WEB, "--create-namespace", "--set", f"{_READY_AFTER}=10m")
     status = tools.read("kubectl", "get", "deployment", "web")["status"]
-    assert (status["readyReplicas"], status["unavailableReplicas"]) == (0, 2)
+    assert ("readyReplicas" in status, status["unavailableReplicas"]) == (False, 2)
 
 
 def test_an_upgrade_replaces_the_pods_and_keeps_the_history(tools: Tools) -> None:
@@ -230,7 +230,7 @@ def test_a_deleted_pod_is_replaced(tools: Tools) -> None:
         ({"spec": {}}, "spec.selector: Required value"),
         (
             {"spec": {"selector": {"matchLabels": {"app": "x"}}, "template": {"spec": {}}, "replicas": "many"}},
-            "'many' is no number of replicas",
+            "cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32",
         ),
         (
             {"metadata": {"name": "x", "annotations": {"cluster.gatestream.dev/ready": "maybe"}}},

@@ -45,7 +45,7 @@ def _check(kind: Kind, thing: Object) -> None:
         raise _invalid(kind, thing, f"spec.{missing[0]}: Required value")
     replicas = thing.get("spec", {}).get("replicas", 0)
     if not isinstance(replicas, int):
-        raise _invalid(kind, thing, f"spec.replicas: {replicas!r} is no number of replicas")
+        raise _unreadable(kind, "replicas", replicas, "int32")
     if replicas < 0:
         raise _invalid(kind, thing, f"spec.replicas: Invalid value: {replicas}: must be greater than or equal to 0")
     if kind in {DEPLOYMENT, JOB, POD}:
@@ -56,6 +56,14 @@ def _invalid(kind: Kind, thing: Object, fault: str) -> ApiError:
     """In the API server's words, which clients and people know."""
     qualified = f"{kind.name}.{kind.group}" if kind.group else kind.name
     return ApiError(422, "Invalid", f'{qualified} "{thing["metadata"]["name"]}" is invalid: {fault}')
+
+
+def _unreadable(kind: Kind, field: str, value: object, wanted: str) -> ApiError:
+    """The same, for a value of another type than the field's."""
+    found = {str: "string", bool: "bool", dict: "object", list: "array"}.get(type(value), "number")
+    said = f"json: cannot unmarshal {found} into Go struct field {kind.name}Spec.spec.{field} of type {wanted}"
+    about = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}'
+    return ApiError(400, "BadRequest", f"{about}: {said}")
 
 
 def _metadata(where: Route, thing: Object, suffix: str) -> dict[str, Any]:

@@ -34,10 +34,10 @@ def pod(owner: Object, suffix: str) -> Object:
 
 def settled_pod(thing: Object, ready: str, now: str) -> Object:
     """The status of a Pod when its delay is over: running, or, when it is to run once only, succeeded."""
-    if ready != "yes":
-        reason = "CrashLoopBackOff" if ready == "fail" else "ImagePullBackOff"
+    if ready != "yes":  # what crashes has run; what has no image has not: kubernetes.io/docs, "Pod Lifecycle"
+        phase, reason = ("Running", "CrashLoopBackOff") if ready == "fail" else ("Pending", "ImagePullBackOff")
         return {
-            "phase": "Pending",
+            "phase": phase,
             "conditions": _conditions({"Ready": "False"}, now),
             **_containers(thing["spec"], reason),
         }
@@ -76,7 +76,8 @@ def replica_set_status(pods: list[Object], generation: int, conditions: list[Obj
     """The status of a ReplicaSet with these Pods."""
     ready = sum(is_ready(pod) for pod in pods)
     counts = {"replicas": len(pods), "readyReplicas": ready, "availableReplicas": ready}
-    return {**counts, "observedGeneration": generation, **({"conditions": conditions} if conditions else {})}
+    told = {**_told(counts), "replicas": len(pods), "observedGeneration": generation}
+    return {**told, **({"conditions": conditions} if conditions else {})}
 
 
 def deployment_status(
@@ -102,8 +103,12 @@ def deployment_status(
     ]
     generation = deployment["metadata"]["generation"]
     observed = {"observedGeneration": generation, "conditions": [*conditions, *failures]}
-    unavailable = max(wanted - ready, 0)
-    return {**observed, **counts, **({"unavailableReplicas": unavailable} if unavailable else {})}
+    return {**observed, **_told({**counts, "unavailableReplicas": max(wanted - ready, 0)})}
+
+
+def _told(counts: dict[str, int]) -> dict[str, int]:
+    """The counts as the API server tells them: none where there is none."""
+    return {name: count for name, count in counts.items() if count}
 
 
 def is_ready(pod: Object) -> bool:
