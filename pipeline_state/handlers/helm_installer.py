@@ -3,59 +3,38 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pipeline_state import tracing
-from pipeline_state.deploy import Applied, Deployed, Failed, Workspace, install, roll_back
+from pipeline_state.deploy import Applied, Deployed, Failed, install, roll_back
 from pipeline_state.events import deployment
 from pipeline_state.events.codec import decode, encode
 from pipeline_state.events.deployment import Course
-from pipeline_state.events.publish import Publisher, Queue
 from pipeline_state.faults import PermanentFault, TemporaryFault
-from pipeline_state.handlers.batch import Batch, Failures, Record, backing_off
-from pipeline_state.handlers.verdicts import Verdicts
+from pipeline_state.handlers.batch import Record
+from pipeline_state.handlers.helm_function import Answer, HelmWorker, helm_function
 from pipeline_state.handlers.watching import GRACE, RESERVE, begun, still_to_come, wanted, watch
-from pipeline_state.handlers.workspace import workspace_of
 from pipeline_state.model.promotion import Promotion
 from pipeline_state.model.rollout import SOONEST, Rollout
 from pipeline_state.model.times import format_time, parse_time
-from pipeline_state.settings import read_settings
-from pipeline_state.startup import Clients, start_tracing, utc_now
+from pipeline_state.startup import utc_now
 from pipeline_state.table import leases, rollouts, withdrawals
 from pipeline_state.table.lease import Barred, Busy, Ended, Finished, Lease, Overtaken, Taken, Watched
-from pipeline_state.table.models import connect, tables_of
 
 if TYPE_CHECKING:
     from cloudevents.core.v1.event import CloudEvent
 
 _log = logging.getLogger(__name__)
 
-_LONGEST_DELAY = 120
-"""Seconds between two attempts: a newer promotion of the release waits behind them, and is what counts by then."""
 
+class HelmInstaller(HelmWorker):
+    """Carries out promotions."""
 
-@dataclass(frozen=True, slots=True)
-class HelmInstaller:
-    """Carries out promotions.
-
-    rollouts: the queue of what is applied and has no verdict yet. attempts: how often a message is tried while the
-    machinery is broken, before the deployment counts as failed. now: the current time, aware.
-    """
-
-    verdicts: Verdicts
-    rollouts: Queue
-    workspace: Workspace
-    attempts: int
-    now: Callable[[], datetime]
-
-    def install(self, message: Mapping[str, Any], *, owner: str, seconds: float) -> None:
-        """One SQS message, its body a promotion. owner: unique to the invocation, which has so many seconds left.
-
-        Raises PermanentFault and TemporaryFault.
-        """
+    def receive(self, message: Record, *, owner: str, seconds: float) -> None:
+        """A promotion is installed; one that was withdrawn is rolled back."""
         event = decode(message["body"])
         promotion = deployment.read_promotion(event)
         parent = tracing.parse_traceparent(promotion.traceparent) or tracing.trace_of(promotion.repo, promotion.commit)
@@ -63,7 +42,7 @@ class HelmInstaller:
         with tracing.message_span("install", parent=parent, fields=fields):
             sent_at = int(message["attributes"]["SentTimestamp"])
             tracing.transit("SNS and SQS FIFO", sent_at_ms=sent_at, now=self.now(), parent=parent)
-            last = int(message["attributes"]["ApproximateReceiveCount"]) >= self.attempts
+            last = self.is_last_attempt(message)
             promotion = replace(promotion, traceparent=_here(promotion))
             reason = deployment.why_withdrawn(event)
             if reason is None:
@@ -200,43 +179,9 @@ class HelmInstaller:
         self.verdicts.say(deployment.applied(promotion, at=at, reason=still_to_come(rollout), course=course))
 
 
-Answer = Callable[[Sequence[Record], str, float], Failures]
-
-
 def handler() -> Answer:
-    """What answers a batch of the Installs queue, put together from the settings. Raises MissingSettingError.
-
-    The answer also takes the invocation's id and the seconds it has left.
-    """
-    settings = read_settings(
-        "environments_table",
-        "deployment_topic_arn",
-        "promotion_topic_arn",
-        "installs_queue_url",
-        "rollouts_queue_url",
-        "dead_letter_queue_url",
-    )
-    clients = Clients(settings)
-    start_tracing("helm_installer", settings, lambda: clients("secretsmanager"))
-    connect(tables_of(settings))
-    topics = settings.deployment_topic_arn, settings.promotion_topic_arn
-    installer = HelmInstaller(
-        verdicts=Verdicts(Publisher(clients("sns")), *topics, utc_now),
-        rollouts=Queue(settings.rollouts_queue_url, lambda: clients("sqs")),
-        workspace=workspace_of(settings, clients),
-        attempts=settings.install_attempts,
-        now=utc_now,
-    )
-    dead_letters = Queue(settings.dead_letter_queue_url, lambda: clients("sqs"))
-
-    def answer(records: Sequence[Record], owner: str, seconds: float) -> Failures:
-        def work(message: Record) -> None:
-            installer.install(message, owner=owner, seconds=seconds)
-
-        patient = backing_off(work, lambda: clients("sqs"), settings.installs_queue_url, _LONGEST_DELAY)
-        return Batch(patient, dead_letters, settings.receive_attempts).messages(records)
-
-    return answer
+    """What answers a batch of the Installs queue, put together from the settings. Raises MissingSettingError."""
+    return helm_function("helm_installer", "installs_queue_url", kind=HelmInstaller, now=utc_now)
 
 
 def _kind(result: Deployed | Failed) -> str:

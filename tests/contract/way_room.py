@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from infra.local import ministack
-from pipeline_state.deploy import Deployed, Failed, Install, Workspace
+from pipeline_state import deploy
+from pipeline_state.deploy import Applied, Deployed, Failed, Install, Workspace
 from pipeline_state.events.publish import Publisher, Queue
 from pipeline_state.faults import TemporaryFault
 from pipeline_state.handlers import helm_installer
@@ -23,6 +24,7 @@ from pipeline_state.handlers.gate_recorder import GateRecorder
 from pipeline_state.handlers.helm_installer import HelmInstaller
 from pipeline_state.handlers.promoter import Promoter
 from pipeline_state.handlers.promotion import Promotions
+from pipeline_state.handlers.rollout_observer import RolloutObserver
 from pipeline_state.handlers.sweeper import Sweeper
 from pipeline_state.handlers.verdicts import Verdicts
 from pipeline_state.model.decide import on_request
@@ -30,6 +32,7 @@ from pipeline_state.model.decision import Promote
 from pipeline_state.model.environments import Freeze
 from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.model.promotion import Action
+from pipeline_state.model.rollout import Broken, Done, Pending, Seen
 from pipeline_state.model.times import format_time
 from pipeline_state.table import holds, waiting
 from pipeline_state.table.claims import Order, claim
@@ -133,43 +136,72 @@ class Releases:
     """What Helm has installed: by namespace and release, each promotion's id and commit, oldest first.
 
     As the real one does, it recognises a promotion that it has carried out. runs: whenever Helm ran, which promotion it
-    was for. broken: charts that fail. away: how many times more the cluster cannot be reached. meanwhile: happens while
-    Helm runs.
+    was for. broken: charts that fail. long: charts that nobody waits for; is_late: whether those get ready, as whoever
+    looks finds it. away: how many times more the cluster cannot be reached. meanwhile: happens while Helm runs.
     """
 
     calls: Calls
     history: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict)
     runs: list[str] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
+    long: set[str] = field(default_factory=set)
+    is_late: Callable[[], bool] = lambda: False
     away: int = 0
     meanwhile: Callable[[Install], None] = lambda _: None
     _running: set[tuple[str, str]] = field(default_factory=set)
 
-    def install(self, request: Install, *, workspace: Workspace, budget_seconds: float) -> Deployed | Failed:  # noqa: ARG002 - the real one's
-        assert 0 < budget_seconds < LEASE
+    def install(self, request: Install, *, workspace: Workspace, budget_seconds: float) -> Deployed | Applied | Failed:
+        with self._alone(request, "helm.upgrade", workspace, budget_seconds) as place:
+            if self.away:
+                self.away -= 1
+                raise TemporaryFault("the cluster is away", delay_seconds=1)
+            self.meanwhile(request)
+            return self._upgrade(place, request)
+
+    def look(self, request: Install, revision: int, *, workspace: Workspace, budget_seconds: float) -> Seen:  # noqa: ARG002 - the real one's
+        with self.calls.one("helm.status"):
+            if request.release.chart in self.broken or len(self._done(request)) != revision:
+                return Broken(f"{request.release.chart} is broken")
+            return Pending("it starts") if self.is_late() else Done()
+
+    def roll_back(self, request: Install, revision: int, *, workspace: Workspace, budget_seconds: float) -> str:
+        with self._alone(request, "helm.rollback", workspace, budget_seconds):
+            done = self._done(request)
+            if len(done) == revision:
+                done.append(("", done[request.verified - 1][1] if request.verified else "-"))
+            return f"rolled back to {request.verified}"
+
+    @contextmanager
+    def _alone(
+        self, request: Install, call: str, workspace: Workspace, budget_seconds: float
+    ) -> Iterator[tuple[str, str]]:
+        assert 0 < budget_seconds < LEASE, workspace
         place = (request.release.namespace, request.release.name)
         assert place not in self._running, "two Helm operations at once on one release"
         self._running.add(place)
         try:
-            with self.calls.one("helm.upgrade"):
-                if self.away:
-                    self.away -= 1
-                    raise TemporaryFault("the cluster is away", delay_seconds=1)
-                self.meanwhile(request)
-                return self._upgrade(place, request)
+            with self.calls.one(call):
+                yield place
         finally:
             self._running.remove(place)
 
-    def _upgrade(self, place: tuple[str, str], request: Install) -> Deployed | Failed:
+    def _done(self, request: Install) -> list[tuple[str, str]]:
+        return self.history.setdefault((request.release.namespace, request.release.name), [])
+
+    def _upgrade(self, place: tuple[str, str], request: Install) -> Deployed | Applied | Failed:
         self.runs.append(request.promotion_id)
-        if request.release.chart in self.broken:
+        is_long = request.release.chart in self.long
+        if request.release.chart in self.broken and not is_long:
             return Failed(f"{request.release.chart} is broken", 0)
         done = self.history.setdefault(place, [])
         known = [number for number, (promotion, _) in enumerate(done, 1) if promotion == request.promotion_id]
-        if known:
-            return Deployed("unchanged", known[0], "web-1", 0)
-        done.append((request.promotion_id, request.commit))
-        return Deployed("upgraded" if done[1:] else "deployed", len(done), "web-1", 0)
+        if not known:
+            done.append((request.promotion_id, request.commit))
+        number = known[0] if known else len(done)
+        if is_long:
+            return Applied("upgraded", number, "web-1", 0, "", request.verified, is_ready=False)
+        action: Any = "unchanged" if known else "upgraded" if done[1:] else "deployed"
+        return Deployed(action, number, "web-1", 0, previous=request.verified)
 
     def commits(self, namespace: str, release: str = "web") -> str:
         """The first letters of what was installed, oldest first."""
@@ -189,6 +221,7 @@ class WayRoom(FunctionRoom):
         self.our_sns, self.our_sqs = ministack.client(endpoint, "sns"), ministack.client(endpoint, "sqs")
         for client in (self.our_sns, self.our_sqs, connection().client):
             self.calls.watch(client)
+        self.our_sqs.meta.events.register("provide-client-params.sqs.SendMessage", _at_once)
         self.given_up: list[Record] = []
         self._hidden: list[tuple[QueueMapping, Record]] = []
         self._invocations = self._commands = 0
@@ -197,13 +230,15 @@ class WayRoom(FunctionRoom):
             self.calls.watch(client)
         self._seen: dict[str, int] = {}
         self.installer = QueueMapping(self.sqs, self.installs, _nobody, batch_size=1)
+        self.observer = QueueMapping(self.sqs, self.rollouts, _nobody, batch_size=1)
         self.restart()
 
     def renew(self) -> None:
         """Another repository in the same tables, with nothing left of the one before; making a room is what costs."""
         for each in list(waiting.everywhere()):
             waiting.forget(each)
-        for url in (self.events, self.installs, self.dead_events, self.dead_installs, self.dead_changes):
+        dead = (self.dead_events, self.dead_installs, self.dead_rollouts, self.dead_changes)
+        for url in (self.events, self.installs, self.rollouts, *dead):
             self.sqs.purge_queue(QueueUrl=url)
         self.changes()
         self.tables = TableRoom(self.tables.tables)
@@ -211,6 +246,7 @@ class WayRoom(FunctionRoom):
         self.releases.history.clear()
         self.releases.runs.clear()
         self.releases.broken.clear()
+        self.releases.long.clear()
         self.given_up.clear()
         self._hidden.clear()
         self.calls.before = self.calls.after = nothing
@@ -224,6 +260,7 @@ class WayRoom(FunctionRoom):
         self.promoter = self._process(self.new_promoter)
         self.recorder.invoke = self._process(self.new_recorder, self.recorder)
         self.installer.invoke = self._process(self.new_installer, self.installer)
+        self.observer.invoke = self._process(self.new_observer, self.observer)
 
     def new_promoter(self) -> Handle:
         return Batch(Promoter(self.promotions_of(), self.clock).consider, self.dead(self.dead_changes)).changes
@@ -233,20 +270,22 @@ class WayRoom(FunctionRoom):
         return Batch(record, self.dead(self.dead_events), attempts=5).messages
 
     def new_installer(self) -> Handle:
-        installer = HelmInstaller(
-            verdicts=Verdicts(Publisher(self.our_sns), self.deployments, self.promotions, self.clock),
-            rollouts=Queue(self.rollouts, lambda: self.our_sqs),
-            workspace=Workspace(Path(), Path()),
-            attempts=5,
-            now=self.clock,
-        )
+        installer = HelmInstaller(*self._means())
+        return self._patient(installer.receive, self.installs, self.dead_installs)
 
+    def new_observer(self) -> Handle:
+        return self._patient(RolloutObserver(*self._means()).receive, self.rollouts, self.dead_rollouts)
+
+    def _means(self) -> tuple[Verdicts, Queue, Workspace, int, Clock]:
+        verdicts = Verdicts(Publisher(self.our_sns), self.deployments, self.promotions, self.clock)
+        return verdicts, Queue(self.rollouts, lambda: self.our_sqs), Workspace(Path(), Path()), 5, self.clock
+
+    def _patient(self, act: Callable[..., None], queue: str, dead: str) -> Handle:
         def work(message: Record) -> None:
             self._invocations += 1
-            installer.install(message, owner=f"invocation {self._invocations}", seconds=LEASE)
+            act(message, owner=f"invocation {self._invocations}", seconds=LEASE)
 
-        patient = backing_off(work, lambda: self.our_sqs, self.installs)
-        return Batch(patient, self.dead(self.dead_installs), attempts=5).messages
+        return Batch(backing_off(work, lambda: self.our_sqs, queue), self.dead(dead), attempts=5).messages
 
     def promotions_of(self) -> Promotions:
         return Promotions(Reader(), Publisher(self.our_sns), self.promotions, self.clock)
@@ -299,12 +338,23 @@ class WayRoom(FunctionRoom):
         """The installer's queue."""
         self.installer.drain()
 
+    def observe(self) -> None:
+        """The observer's queue."""
+        self.observer.drain()
+
     def install_one(self) -> None:
         """The first message of the installer's queue, until it is acknowledged."""
+        self._one(self.installer)
+
+    def observe_one(self) -> None:
+        """The same of the observer's."""
+        self._one(self.observer)
+
+    def _one(self, wanted: QueueMapping) -> None:
         for _ in range(_PATIENCE):
-            batch = self.installer.poll()
+            batch = wanted.poll()
             assert batch
-            if all(mapping is not self.installer for mapping, _ in self._hidden):
+            if all(mapping is not wanted for mapping, _ in self._hidden):
                 return
             self.show_again()
         raise AssertionError("it is never acknowledged")
@@ -312,9 +362,10 @@ class WayRoom(FunctionRoom):
     def settle(self, *, installing: bool = True) -> None:
         """Queues and streams until nothing moves, over the visibility timeout of what was not acknowledged.
 
-        installing: whether the installer's queue is one of them.
+        installing: whether the installer's queue is one of them, and the observer's.
         """
-        looks = {"record": _TELLS, "deliver": _WRITES} | ({"install": _TELLS} if installing else {})
+        looks = {"record": _TELLS, "deliver": _WRITES}
+        looks |= {"install": _TELLS, "observe": _TELLS} if installing else {}
         for _ in range(_PATIENCE):
             new = [name for name, causes in looks.items() if causes & {*self._since(name)}]
             for name in new:
@@ -446,7 +497,15 @@ def new_room(endpoint: str, patch: pytest.MonkeyPatch) -> WayRoom:
     """One with tables of its own. patch: puts the played Helm in its place."""
     room = WayRoom(TableRoom(LocalTables(endpoint)))
     patch.setattr(helm_installer, "install", room.releases.install)
+    patch.setattr(helm_installer, "roll_back", room.releases.roll_back)
+    patch.setattr(deploy, "look", room.releases.look)
+    patch.setattr(deploy, "roll_back", room.releases.roll_back)
     return room
+
+
+def _at_once(params: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """What is to be sent later is sent now: SQS has a clock of its own."""
+    return {name: value for name, value in params.items() if name != "DelaySeconds"}
 
 
 def _nobody(_: Sequence[Record]) -> Any:

@@ -245,13 +245,13 @@ class World:
 
     def _installer(self, owner: str) -> Handle:
         def work(message: Record) -> None:
-            self.installer.install(message, owner=owner, seconds=SECONDS["installer"])
+            self.installer.receive(message, owner=owner, seconds=SECONDS["installer"])
 
         return self._patient(work, INSTALLS)
 
     def _observer(self, owner: str) -> Handle:
         def work(message: Record) -> None:
-            self.observer.observe(message, owner=owner, seconds=SECONDS["observer"])
+            self.observer.receive(message, owner=owner, seconds=SECONDS["observer"])
 
         return self._patient(work, ROLLOUTS)
 

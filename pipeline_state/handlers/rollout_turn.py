@@ -1,0 +1,153 @@
+"""One look at one rollout, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pipeline_state import deploy, tracing
+from pipeline_state.deploy.verification import answers
+from pipeline_state.deploy.words import added
+from pipeline_state.faults import TemporaryFault
+from pipeline_state.handlers.helm_function import HelmWorker
+from pipeline_state.handlers.watching import GRACE, RESERVE, wanted, watch
+from pipeline_state.model.gates import GateStatus
+from pipeline_state.model.promotion import Promotion
+from pipeline_state.model.rollout import (
+    Broken,
+    Done,
+    Enter,
+    GoBack,
+    LookAgain,
+    Pending,
+    Phase,
+    Rollout,
+    Seen,
+    Step,
+    Verified,
+    next_step,
+)
+from pipeline_state.model.times import format_time
+from pipeline_state.table import leases, rollouts
+from pipeline_state.table.records import gate_of
+from pipeline_state.table.rollouts import Watching
+
+
+@dataclass
+class RolloutTurn:
+    """One look at one rollout, and what follows from it.
+
+    found: as it was when the turn began; rollout: as it is now. ends: when the invocation's time is up, epoch seconds.
+    """
+
+    observer: HelmWorker
+    promotion: Promotion
+    found: Watching
+    rollout: Rollout
+    owner: str
+    ends: float
+
+    def run(self, *, is_last_attempt: bool) -> None:
+        """Look; where there is something to do, take the lease and do it, up to a verdict or to the next wait.
+
+        A test is something to do, too: there are never two at once.
+        """
+        step = None if self.rollout.phase is Phase.TEST else self._next()
+        if isinstance(step, LookAgain):
+            watch(self.observer.rollouts, self.promotion, step.seconds)
+            return
+        if not rollouts.take_over(self.promotion, self.found, self.owner, self._time(), self.ends + RESERVE):
+            return
+        try:
+            self._go_on(step or self._next())
+        except TemporaryFault as fault:
+            if not is_last_attempt:
+                self._hand_over()
+                raise
+            told = f"given up after {self.observer.attempts} attempts: {fault.reason}"
+            self._end_badly(f"{self.rollout.failed}; not rolled back, {told}" if self.rollout.failed else told)
+
+    def _go_on(self, step: Step) -> None:
+        while isinstance(step, Enter):
+            self.rollout = step.rollout
+            step = self._next()
+        match step:
+            case LookAgain(seconds):
+                if self._hand_over():
+                    watch(self.observer.rollouts, self.promotion, seconds)
+            case Verified():
+                self._end({"kind": "deployed"}, verified=self.rollout.revision)
+            case GoBack(reason) if self._settle_on(reason):
+                self._end_badly(added(reason, self._roll_back()))
+
+    def _settle_on(self, reason: str) -> bool:
+        """Write down that it has failed before anything goes back; False where the lease has passed to somebody else.
+
+        Whoever comes after one that dies in between would see what was gone back to, and might be content with that.
+        """
+        if self.rollout.failed:
+            return True
+        self.rollout = replace(self.rollout, failed=reason)
+        return rollouts.keep(self.promotion, self.owner, self.rollout)
+
+    def _next(self) -> Step:
+        if self.rollout.failed:
+            return GoBack(self.rollout.failed)
+        seen = self._see()
+        tracing.add_field(f"rollout.{self.rollout.phase}", getattr(seen, "why", "done"))
+        return next_step(self.rollout, self.promotion.release, seen, self._time())
+
+    def _see(self) -> Seen:
+        """What there is to see; who cannot be asked just now can be asked later, within the phase's time."""
+        request = wanted(self.promotion, self.found.verified)
+        if self.rollout.phase is Phase.TEST:
+            return deploy.test(request, **self._means())
+        try:
+            if self.rollout.phase is Phase.VERIFY:
+                return self._verify()
+            return deploy.look(request, self.rollout.revision, **self._means())
+        except TemporaryFault as fault:
+            return Pending(fault.reason)
+
+    def _verify(self) -> Seen:
+        verify = self.promotion.release.verify
+        if verify is None:
+            return Done()
+        if verify.url:
+            return answers(verify.url)
+        gate = gate_of(self.promotion.repo, self.promotion.commit, verify.gate, self.observer.now())
+        if gate.status is GateStatus.PASSED:
+            return Done()
+        told = f"the gate {verify.gate} {'failed' if gate.status is GateStatus.FAILED else 'is pending'}"
+        told = f"{told}: {gate.reason}" if gate.reason else told
+        return Broken(told) if gate.status is GateStatus.FAILED else Pending(told)
+
+    def _hand_over(self) -> bool:
+        return rollouts.hand_over(self.promotion, self.owner, self.rollout, self.rollout.until + GRACE)
+
+    def _roll_back(self) -> str:
+        request = wanted(self.promotion, self.rollout.previous)
+        return deploy.roll_back(request, self.rollout.revision, **self._means())
+
+    def _end_badly(self, reason: str) -> None:
+        self._end({"kind": "failed", "reason": reason})
+
+    def _end(self, verdict: Mapping[str, Any], verified: int | None = None) -> None:
+        told = {name: value for name, value in self.rollout.to_dict().items() if name in _KEPT}
+        seconds = round(self._time() - self.rollout.begun, 1)
+        outcome = {"at": format_time(self.observer.now()), **told, **verdict, "seconds": seconds}
+        with tracing.span("give lease back"):
+            ended = leases.finish(self.promotion, self.owner, outcome, verified)
+        if ended:
+            self.observer.verdicts.settle(self.promotion, outcome, ended)
+
+    def _means(self) -> dict[str, Any]:
+        return {"workspace": self.observer.workspace, "budget_seconds": self.ends - self._time()}
+
+    def _time(self) -> float:
+        return self.observer.now().timestamp()
+
+
+_KEPT = ("revision", "chart", "digest", "action", "previous", "healed", "helm_seconds")
+"""What an outcome tells of its rollout."""
