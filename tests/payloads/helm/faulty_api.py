@@ -10,7 +10,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -63,10 +63,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def pass_on(self) -> int:
         """The cluster's own answer; its status."""
-        connection = self.connected()
         headers = {name: text for name, text in self.headers.items() if name.lower() not in {"host", "accept-encoding"}}
-        connection.request(self.command, self.path, self.body, headers)
-        response = connection.getresponse()
+        with closing(self.connected()) as connection:
+            connection.request(self.command, self.path, self.body, headers)
+            with connection.getresponse() as response:
+                self._answer_as(response)
+                return response.status
+
+    def _answer_as(self, response: http.client.HTTPResponse) -> None:
         self.send_response(response.status)
         for name, text in response.getheaders():
             if name.lower() not in {"connection", "transfer-encoding", "content-length", "date", "server"}:
@@ -76,8 +80,6 @@ class Handler(BaseHTTPRequestHandler):
         while part := response.read1(_AT_ONCE):
             self.wfile.write(part)
             self.wfile.flush()
-        connection.close()
-        return response.status
 
     def connected(self) -> http.client.HTTPConnection:
         """To the cluster, once a request is made."""
