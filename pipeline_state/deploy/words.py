@@ -26,6 +26,9 @@ _FINAL = re.compile(
     r"|status code:? 40[13](?!.*token has expired)",  # a registry's; that of the API server has words of its own
     re.IGNORECASE,
 )
+# An API server that has just begun knows nobody's rights yet, and refuses even what everybody may ask; one that does so
+# from the first request on does not know us. https://kubernetes.io/docs/reference/using-api/health-checks/
+_JUST_BEGUN = re.compile(r"original upgrade error: .*is forbidden: .*cluster unreachable: unknown", re.DOTALL)
 _PASSING: tuple[tuple[float, re.Pattern[str]], ...] = tuple(
     (delay, re.compile(words, re.IGNORECASE | re.MULTILINE))
     for delay, words in (
@@ -66,7 +69,7 @@ def fault_of(stderr: bytes, secrets: Iterable[str] = ()) -> PermanentFault | Tem
     said = _told(stderr, secrets)
     reason = _advised(said)
     delay = next((delay for delay, words in _PASSING if words.search(said)), None)
-    if delay is None or _FINAL.search(said):
+    if delay is None or (_FINAL.search(said) and not _JUST_BEGUN.search(said)):
         return PermanentFault(reason)
     return TemporaryFault(reason, delay)
 
