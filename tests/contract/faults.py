@@ -1,6 +1,7 @@
 """One run of the whole way, chapter by chapter, in which any single call can go wrong, and what is there in the end."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,15 +18,17 @@ from tests.contract.function_room import ALL, Crash
 from tests.contract.table_room import WEB, A, B, C, pipeline
 from tests.contract.way_room import LEASE, WayRoom, nothing
 
-D, E, F, G, H, K, L, M = (letter * 40 for letter in "def12345")
+D, E, F, G, H, K, L, M, N, P = (letter * 40 for letter in "def1234567")
 LOCAL = Cluster(context="local")
 LIVE = replace(WEB, namespace="live")
 WORKER = Release("worker", "live", "charts/worker")
 STAGING = Environment("staging", ("build",), (), (WEB,), LOCAL)
 PRODUCTION = Environment("production", ("legal",), ("staging",), (LIVE, WORKER), LOCAL)
+LONG = replace(WEB, chart="charts/long", timeout=4 * 3600)
+IN_ORDER = replace(STAGING, releases=(LONG, replace(WORKER, namespace="shop")), in_order=True, rollback_together=True)
 
 HELM = "helm.upgrade"
-READS = {"dynamodb.TransactGetItems", "dynamodb.GetItem", "dynamodb.BatchGetItem", "dynamodb.Query"}
+READS = {"helm.status", "dynamodb.TransactGetItems", "dynamodb.GetItem", "dynamodb.BatchGetItem", "dynamodb.Query"}
 
 UNSENT, UNANSWERED, DIES_BEFORE, DIES_AFTER = KINDS = ("unsent", "unanswered", "dies before", "dies after")
 """A call is not sent; it takes effect but its answer is lost; the process ends before it; the process ends after it."""
@@ -260,6 +263,38 @@ def _unreachable(room: WayRoom) -> None:
         room.show_again()
 
 
+def _beside_each_other(room: WayRoom) -> None:
+    """Staging has two releases now, one after the other, of which the first takes longer than an invocation."""
+    room.settle()
+    room.releases.broken |= {WORKER.chart}
+    room.releases.long |= {LONG.chart}
+    room.releases.is_late = lambda: True
+    room.tables.define(pipeline(IN_ORDER, PRODUCTION))
+    come(room, N, M, 900)
+    room.settle(installing=False)
+
+
+def _watched_once(room: WayRoom) -> None:
+    """Messages that came twice to the observer are one again."""
+    bodies = [body for body, _ in room.bodies(room.rollouts)]
+    room.sqs.send_message(QueueUrl=room.rollouts, MessageBody=bodies[0])
+
+
+def _ready(room: WayRoom) -> None:
+    _watched_once(room)
+    room.releases.is_late = lambda: False
+
+
+def _never_ready(room: WayRoom) -> None:
+    room.settle()
+    come(room, P, N, 1000)
+    room.settle(installing=False)
+    room.install_one()
+    room.releases.broken |= {LONG.chart}
+    room.settle(installing=False)
+    _watched_once(room)
+
+
 CHAPTERS = (
     Chapter("pushed", nothing, lambda room: room.send(room.push("", A, 0))),
     Chapter("built", nothing, lambda room: room.send(room.build(A, second=5))),
@@ -289,12 +324,20 @@ CHAPTERS = (
     Chapter("a poisoned record", nothing, _poisoned_record),
     Chapter("failed", _broken_chart, WayRoom.install_one),
     Chapter("unreachable", _mended_chart, _unreachable, ends_calmly=True, installing=True),
+    Chapter("applied", _beside_each_other, WayRoom.install_one),
+    Chapter("looked at", _watched_once, WayRoom.observe_one),
+    Chapter("verified", _ready, WayRoom.observe_one),
+    Chapter("failed beside it", nothing, WayRoom.install_one),
+    Chapter("withdrawn", nothing, WayRoom.install_one),
+    Chapter("rolled back", _never_ready, WayRoom.observe_one),
 )
 
 
 # What is there: without times, and without what is another in each room.
 
 _TIMES = {"at", "told_at", "written_at", "promoted_at", "time", "_last_write", "honeycomb_trace", "helm_seconds"}
+_TIMES |= {"seconds", "begun", "since", "until"}
+_TIME, _ANY_TIME = re.compile(r"20\d\d-\d\d-\d\dT[\d:.]+Z"), "2000-01-01T00:00:00Z"
 _ATTEMPTS = "gatestream-release.errored"
 """Of an attempt that came to nothing there is an entry in the journal, and so it should be."""
 
@@ -315,7 +358,7 @@ def state(room: WayRoom) -> dict[str, Any]:
 def queues(room: WayRoom) -> dict[str, Any]:
     """How many messages are there, visible or not, and why those are dead that are."""
     depths = {url.rpartition("/")[2]: _depth(room, url) for url in (room.events, room.installs)}
-    dead = (room.dead_events, room.dead_installs, room.dead_changes)
+    dead = (room.dead_events, room.dead_installs, room.dead_rollouts, room.dead_changes)
     reasons = {url.rpartition("/")[2]: _reasons(room, url) for url in dead}
     found: dict[str, Any] = {name.removeprefix(room.name): what for name, what in (depths | reasons).items()}
     return found
@@ -355,7 +398,7 @@ def _plain(value: Any, room: WayRoom, ids: Mapping[str, str]) -> Any:
         case str():
             for id_, name in ids.items():
                 value = value.replace(id_, name)
-            return value.replace(room.tables.unique, "")
+            return _TIME.sub(_ANY_TIME, value.replace(room.tables.unique, ""))
     return value
 
 
@@ -363,7 +406,7 @@ def _shortened(key: str, value: Any) -> Any:
     """How an installation went, as the environment keeps it for those who ask again; and what is parked there."""
     if key.startswith("parked:"):
         return decode(value).get_id()
-    if key.startswith("outcome:"):
+    if key.startswith(("outcome:", "rollout:")):
         return {name: told for name, told in json.loads(value).items() if name not in {*_TIMES, "action"}}
     return value
 

@@ -54,6 +54,7 @@ def test_what_is_left_in_the_queues_is_the_poison_with_its_reason(whole: Told) -
         "-installs.fifo": 0,
         "-events-dead": [no_event],
         "-installs-dead.fifo": [no_event],
+        "-rollouts-dead": [],
         "-changes-dead": [no_claim],
     }
 
@@ -80,4 +81,6 @@ def test_the_run_makes_every_kind_of_call_there_is(whole: Told) -> None:
         "sqs.SendMessage",
         "sqs.ChangeMessageVisibility",
         "helm.upgrade",
+        "helm.status",
+        "helm.rollback",
     }

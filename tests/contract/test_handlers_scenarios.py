@@ -20,7 +20,7 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from pipeline_state.handlers import promotion
 from pipeline_state.model.decision import Promote
-from pipeline_state.model.pipelines import Cluster, Environment, Pipeline, Policy
+from pipeline_state.model.pipelines import Cluster, Environment, Pipeline, Policy, Release
 from pipeline_state.model.promotion import Promotion
 from pipeline_state.model.times import format_time, parse_time
 from pipeline_state.table.claims import claim
@@ -38,10 +38,13 @@ COMMITS = (A, B, C, D)
 STORIES = 25
 LOCAL = Cluster(context="local")
 LIVE = replace(WEB, namespace="live")
+WORKER = Release("worker", "shop", "charts/worker")
 STAGING = Environment("staging", ("build",), (), (WEB,), LOCAL)
 PRODUCTION = Environment("production", ("legal",), ("staging",), (LIVE,), LOCAL)
 SHOP = pipeline(STAGING, PRODUCTION)
 DOCS = Environment("docs", ("build",), (), (replace(WEB, namespace="docs"),), LOCAL)
+
+LONG = replace(STAGING, releases=(replace(WEB, timeout=86_400), WORKER), in_order=True, rollback_together=True)
 
 KINDS: dict[str, tuple[Pipeline, ...]] = {
     "newest": (SHOP,),
@@ -51,6 +54,7 @@ KINDS: dict[str, tuple[Pipeline, ...]] = {
     "closing": (SHOP,),
     "back": (SHOP,),
     "poison": (SHOP,),
+    "long": (pipeline(LONG, replace(PRODUCTION, releases=(replace(LIVE, timeout=86_400),))),),
     "shared": (
         replace(pipeline(STAGING), shared=True),
         replace(pipeline(DOCS), name="docs", shared=True, paths=("docs/*",)),
@@ -88,6 +92,9 @@ class Story:
     # what happens
 
     def tell(self) -> None:
+        if self.kind == "long":
+            self.room.releases.long.add(WEB.chart)
+            self.room.releases.is_late = lambda: self.rng.random() < 0.5
         for act in self._plot():
             act()
             for _ in range(self.rng.choice([0, 1, 1, 2])):
@@ -167,10 +174,12 @@ class Story:
             act()
 
     def work(self) -> None:
-        """Recorder and installer, of which each may die or fail."""
+        """Recorder, installer and observer, of which each may die or fail."""
         with self._going_wrong():
             self.room.recorder.poll()
             self.room.installer.poll()
+            if self.kind == "long":
+                self.room.observer.poll()
         if self.rng.random() < 0.5:
             self.room.show_again()
 
@@ -231,7 +240,8 @@ class Story:
             raise self.rng.choice([error, Crash()])
 
     def calm_down(self) -> None:
-        """Nothing goes wrong, everything is opened, and hours pass."""
+        """Nothing goes wrong, everything is opened, all gets ready, and hours pass."""
+        self.room.releases.is_late = lambda: False
         for name in ("staging", "production"):
             self._person(lambda name=name: self.room.unfreeze(name))  # type: ignore[misc]
             self._person(lambda name=name: self.room.release(name))  # type: ignore[misc]
@@ -283,7 +293,8 @@ class Story:
         """I4: in the journal, or in a dead-letter queue with the reason; and nothing is left in between."""
         for commit in dict.fromkeys(commit for commit, _ in self.sent):
             assert {id_ for sha, id_ in self.sent if sha == commit} <= {*self.room.tables.told(commit)}
-        assert [self.room.bodies(url) for url in (self.room.events, self.room.installs)] == [[], []]
+        queues = (self.room.events, self.room.installs, self.room.rollouts, self.room.dead_rollouts)
+        assert [self.room.bodies(url) for url in queues] == [[], [], [], []]
         if self.kind == "poison":
             assert {body for body, _ in self.room.bodies(self.room.dead_events)} == {"no event"}
             reasons = [told["reason"] for _, told in self.room.bodies(self.room.dead_changes)]
