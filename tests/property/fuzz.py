@@ -15,7 +15,7 @@ from tests.property.memory_room import MemoryRoom
 from tests.property.promotion_machine import PromotionMachine
 
 CHUNK = 250
-STEPS = 50
+STEPS = 40
 
 
 class InMemory(PromotionMachine):

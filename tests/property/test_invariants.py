@@ -1,4 +1,4 @@
-"""The invariants I1 to I7, over tables in memory: 2,000 examples of 50 steps, in chunks that processes can share."""
+"""The invariants I1 to I7, over tables in memory: 2,000 examples of 40 steps, in chunks that processes can share."""
 
 import os
 

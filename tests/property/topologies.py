@@ -65,7 +65,7 @@ GRAPH = (
     pipeline(
         "shop",
         SHOP,
-        environment("dev", "web", "api", "db test"),
+        environment("dev", "web", "db test"),
         environment("qa", "tests test verify", gates=()),
         environment("production", "shop", gates=("legal",), after=("dev", "qa"), soak=SOAK),
         branches=("main", "release/*"),
@@ -75,7 +75,7 @@ MONOREPO = (
     pipeline(
         "front",
         SHOP,
-        environment("live", "front verify", "files"),
+        environment("live", "front verify"),
         environment("far", "front-far", gates=(), after=("live",), policy=Policy.EVERY),
         paths=("front/*",),
         shared=True,
