@@ -35,10 +35,10 @@ _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 def install(request: Install, *, workspace: Workspace, budget_seconds: float) -> Deployed | Applied | Failed:
     """Brings the release to the commit, within the budget, the rollback included.
 
-    Where the release may take longer to be ready than the budget lasts, it is applied only. Two Helm processes, a look-up
-    and an upgrade, with a look at what runs beside that one; one more where a killed Helm left the release stuck, and one
-    where Helm does not roll back by itself. Raises TemporaryFault when the machine broke: the same request may succeed
-    later.
+    Where the release may take longer to be ready than the budget lasts, it is applied only. Two Helm processes, a
+    look-up and an upgrade, with a look at what runs beside that one; one more where a killed Helm left the release
+    stuck, and one where Helm does not roll back by itself. Raises TemporaryFault when the machine broke: the same
+    request may succeed later.
     """
     work = None
     workspace.open()
