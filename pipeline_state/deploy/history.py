@@ -11,7 +11,7 @@ _SUCCEEDED = frozenset({"deployed", "superseded"})
 _STUCK = frozenset({"pending-install", "pending-upgrade", "pending-rollback", "uninstalling"})
 
 _OURS = re.compile(
-    r"gatestream (?P<promotion>.*?)(?P<unwatched> unwatched)?"
+    r"gatestream (?P<promotion>.*?)(?P<unverified> unverified)?"
     r"(?: (?P<digest>sha256:[0-9a-f]{64}))?(?: values:(?P<values>[0-9a-f]{32}))?",
     re.DOTALL,
 )
@@ -23,12 +23,12 @@ _ROLLED_BACK = re.compile(r"Rollback to (\d+)")
 class Marks:
     """What the description of one of our revisions says.
 
-    unwatched: whether Helm did not wait for it to be ready, so that its status tells nothing of that. digest: the
-    chart's; values: `values.fingerprint` of what it was given; each empty where it was not known beforehand.
+    unverified: whether more was to be seen than what Helm waited for, so that its status is not the last word.
+    digest: the chart's; values: `values.fingerprint` of what it was given; each empty where it was not known before.
     """
 
     promotion: str
-    unwatched: bool = False
+    unverified: bool = False
     digest: str = ""
     values: str = ""
 
@@ -51,7 +51,7 @@ class Revision:
         ours = _OURS.fullmatch(self.description)
         if ours is None:
             return None
-        return Marks(ours["promotion"], bool(ours["unwatched"]), ours["digest"] or "", ours["values"] or "")
+        return Marks(ours["promotion"], bool(ours["unverified"]), ours["digest"] or "", ours["values"] or "")
 
     @property
     def digest(self) -> str:
@@ -94,9 +94,9 @@ def read_history(lines: Iterable[Mapping[str, Any]]) -> tuple[Revision, ...]:
 
 def describe(marks: Marks) -> str:
     """The description of a promotion's revision."""
-    unwatched = " unwatched" if marks.unwatched else ""
+    unverified = " unverified" if marks.unverified else ""
     digest, values = f" {marks.digest}" if marks.digest else "", f" values:{marks.values}" if marks.values else ""
-    return f"gatestream {marks.promotion}{unwatched}{digest}{values}"
+    return f"gatestream {marks.promotion}{unverified}{digest}{values}"
 
 
 def finished(revisions: Sequence[Revision], promotion: str) -> Revision | None:
@@ -104,13 +104,13 @@ def finished(revisions: Sequence[Revision], promotion: str) -> Revision | None:
 
     Superseded counts: somebody went on from there, and a late second delivery must not undo that.
     """
-    mine = (each for each in revisions if _is_of(each, promotion, unwatched=False))
+    mine = (each for each in revisions if _is_of(each, promotion, unverified=False))
     return next((each for each in mine if each.has_succeeded), None)
 
 
 def applied(revisions: Sequence[Revision], promotion: str) -> Revision | None:
     """The revision of this promotion that Helm has applied without waiting, while it is the latest one."""
-    if revisions and _is_of(revisions[-1], promotion, unwatched=True) and revisions[-1].has_succeeded:
+    if revisions and _is_of(revisions[-1], promotion, unverified=True) and revisions[-1].has_succeeded:
         return revisions[-1]
     return None
 
@@ -170,8 +170,8 @@ def _is_good(revision: Revision, revisions: Sequence[Revision], verified: int) -
     if not revision.has_succeeded:
         return False
     origin = _origin(revision, revisions)
-    was_awaited = origin.marks is None or not origin.marks.unwatched
-    return was_awaited or (verified != 0 and verified in {revision.number, origin.number})
+    helm_knows = origin.marks is None or not origin.marks.unverified
+    return helm_knows or (verified != 0 and verified in {revision.number, origin.number})
 
 
 def _origin(revision: Revision, revisions: Sequence[Revision]) -> Revision:
@@ -180,6 +180,6 @@ def _origin(revision: Revision, revisions: Sequence[Revision]) -> Revision:
     return _origin(before, revisions) if before and before.number < revision.number else revision
 
 
-def _is_of(revision: Revision, promotion: str, *, unwatched: bool) -> bool:
+def _is_of(revision: Revision, promotion: str, *, unverified: bool) -> bool:
     marks = revision.marks
-    return marks is not None and (marks.promotion, marks.unwatched) == (promotion, unwatched)
+    return marks is not None and (marks.promotion, marks.unverified) == (promotion, unverified)

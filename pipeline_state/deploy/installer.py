@@ -89,29 +89,32 @@ class _Work:
         if done := self._done(revisions):
             return done
         await self._heal(revisions)
+        waits = self.helm.can_wait(release.timeout)
         marks = Marks(
             request.promotion_id,
-            unwatched=not self.helm.can_wait(release.timeout),
+            unverified=not waits or phases_of(release) != (Phase.READY,),
             digest=self.chart.digest,
             values=fingerprint(self.values),
         )
         if not request.anew and (same := self._same(revisions, marks)):
             return same
-        revision = await self._upgrade(revisions, marks)
+        revision = await self._upgrade(revisions, marks, waits=waits)
         metadata = revision["chart"]["metadata"]
-        return self._told(revisions, revision["version"], f"{metadata['name']}-{metadata['version']}", marks)
+        return self._told(
+            revisions, revision["version"], f"{metadata['name']}-{metadata['version']}", marks, is_ready=waits
+        )
 
     def _done(self, revisions: Sequence[Revision]) -> Deployed | Applied | None:
         """What an earlier delivery of this promotion has come to."""
-        promotion, release = self.request.promotion_id, self.request.release
-        if done := history.finished(revisions, promotion):
-            if phases_of(release) == (Phase.READY,):
-                previous = self._previous([each for each in revisions if each.number < done.number])
-                return Deployed("unchanged", done.number, done.chart, self.helm.seconds, done.digest, "", previous)
-        elif not (done := history.applied(revisions, promotion)):
+        promotion = self.request.promotion_id
+        done = history.finished(revisions, promotion) or history.applied(revisions, promotion)
+        if done is None or done.marks is None:
             return None
         before = [each for each in revisions if each.number < done.number]
-        return self._told(before, done.number, done.chart, done.marks or Marks(promotion))
+        if done.marks.unverified:
+            return self._told(before, done.number, done.chart, done.marks, is_ready=False)
+        previous = self._previous(before)
+        return Deployed("unchanged", done.number, done.chart, self.helm.seconds, done.digest, "", previous)
 
     async def _heal(self, revisions: Sequence[Revision]) -> None:
         """Free a release that a killed Helm left stuck; the upgrade that follows waits for it to be ready."""
@@ -128,11 +131,11 @@ class _Work:
         last = revisions[-1]
         return Deployed("unchanged", last.number, last.chart, self.helm.seconds, runs.digest, "", last.number)
 
-    async def _upgrade(self, revisions: Sequence[Revision], marks: Marks) -> dict[str, Any]:
+    async def _upgrade(self, revisions: Sequence[Revision], marks: Marks, *, waits: bool) -> dict[str, Any]:
         """The new revision as Helm prints it. Where Helm would go back to the wrong one, or not at all, we do."""
         verified = self.request.verified
-        goes_back = not marks.unwatched and history.helm_goes_back_well(revisions, verified)
-        wish = Wish(not marks.unwatched, goes_back, force_conflicts=self.request.force_conflicts)
+        goes_back = waits and history.helm_goes_back_well(revisions, verified)
+        wish = Wish(waits, goes_back, force_conflicts=self.request.force_conflicts)
         told, before = history.describe(marks), asyncio.ensure_future(self._manifest_of(revisions))
         try:
             revision = await self.helm.upgrade(self.request.release, self.chart.place, self.values, told, wish)
@@ -173,13 +176,14 @@ class _Work:
             done = "not rolled back, since that failed, too"
         error.stderr = error.stderr.rstrip() + f"; {done}".encode()
 
-    def _told(self, before: Sequence[Revision], revision: int, chart: str, marks: Marks) -> Deployed | Applied:
+    def _told(
+        self, before: Sequence[Revision], revision: int, chart: str, marks: Marks, *, is_ready: bool
+    ) -> Deployed | Applied:
         """What has come of it, as far as Helm has brought it. before: the revisions before it."""
         action: Action = "upgraded" if history.ever_ready(before) else "deployed"
         digest, previous = marks.digest, self._previous(before)
-        if not marks.unwatched and phases_of(self.request.release) == (Phase.READY,):
+        if not marks.unverified:
             return Deployed(action, revision, chart, self.helm.seconds, digest, self.healed, previous, self.changes)
-        is_ready = not marks.unwatched
         return Applied(
             action, revision, chart, self.helm.seconds, digest, previous, is_ready, self.healed, self.changes
         )

@@ -276,6 +276,18 @@ def test_a_release_counts_once_its_url_answers(shop: Shop) -> None:
         assert asked == ["/health", "/health"]
 
 
+def test_one_that_was_ready_and_never_verified_is_not_gone_back_to(shop: Shop) -> None:
+    begin(shop)
+    with site(500) as (url, _):
+        shop.define(verify=Verification(url=url, within=600))
+        begin(shop, B, A, 100)
+    end_of_lease(shop)  # whoever should have looked never did
+    shop.define(values=FAILS)
+    shop.promote("c" * 40, B, 200)
+    shop.install()
+    assert "; rolled back to revision 1" in shop.gate("c" * 40)["reason"]
+
+
 def test_one_whose_url_never_answers_goes_back(shop: Shop) -> None:
     with site(500) as (url, _):
         shop.define(verify=Verification(url=url, within=600))

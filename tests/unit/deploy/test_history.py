@@ -132,17 +132,17 @@ def told(*descriptions: str, last: str = "deployed") -> tuple[Revision, ...]:
     )
 
 
-WATCHED, UNWATCHED = "gatestream p1", "gatestream p2 unwatched"
+WATCHED, UNVERIFIED = "gatestream p1", "gatestream p2 unverified"
 
 
 @given(
-    promotion=st.text(min_size=1).filter(lambda text: not text.endswith(" unwatched") and "values:" not in text),
-    unwatched=st.booleans(),
+    promotion=st.text(min_size=1).filter(lambda text: not text.endswith(" unverified") and "values:" not in text),
+    unverified=st.booleans(),
     digest=st.sampled_from(["", DIGEST]),
     values=st.sampled_from(["", "0b" * 16]),
 )
-def test_what_is_described_is_read_again(promotion: str, unwatched: bool, digest: str, values: str) -> None:  # noqa: FBT001
-    marks = Marks(promotion.replace("sha256:", ""), unwatched, digest, values)
+def test_what_is_described_is_read_again(promotion: str, unverified: bool, digest: str, values: str) -> None:  # noqa: FBT001
+    marks = Marks(promotion.replace("sha256:", ""), unverified, digest, values)
     assert Revision(1, "deployed", "web-1.0.0", describe(marks)).marks == marks
 
 
@@ -150,16 +150,16 @@ def test_what_is_described_is_read_again(promotion: str, unwatched: bool, digest
     "descriptions,verified,expected",
     [
         ([WATCHED], 0, 1),
-        ([UNWATCHED], 0, None),
-        ([UNWATCHED], 1, 1),
-        ([WATCHED, UNWATCHED], 0, 1),
-        ([WATCHED, UNWATCHED], 2, 2),
-        ([WATCHED, UNWATCHED, "Rollback to 1"], 0, 3),
-        ([WATCHED, UNWATCHED, "Rollback to 2"], 0, 1),
-        ([WATCHED, UNWATCHED, "Rollback to 2"], 2, 3),
-        ([UNWATCHED, UNWATCHED, "Rollback to 1", "Rollback to 3"], 1, 4),
-        ([UNWATCHED, "Rollback to 9"], 0, 2),
-        (["Upgrade complete", UNWATCHED], 0, 1),
+        ([UNVERIFIED], 0, None),
+        ([UNVERIFIED], 1, 1),
+        ([WATCHED, UNVERIFIED], 0, 1),
+        ([WATCHED, UNVERIFIED], 2, 2),
+        ([WATCHED, UNVERIFIED, "Rollback to 1"], 0, 3),
+        ([WATCHED, UNVERIFIED, "Rollback to 2"], 0, 1),
+        ([WATCHED, UNVERIFIED, "Rollback to 2"], 2, 3),
+        ([UNVERIFIED, UNVERIFIED, "Rollback to 1", "Rollback to 3"], 1, 4),
+        ([UNVERIFIED, "Rollback to 9"], 0, 2),
+        (["Upgrade complete", UNVERIFIED], 0, 1),
         (["Rollback to 1"], 0, 1),
     ],
 )
@@ -173,9 +173,9 @@ def test_what_helm_did_not_wait_for_is_good_only_where_our_records_say_so(
 @pytest.mark.parametrize(
     "descriptions,left,expected",
     [
-        ([WATCHED, UNWATCHED], 2, RollBack(1)),
-        ([UNWATCHED], 1, Uninstall()),
-        ([UNWATCHED, UNWATCHED], 2, RollBack(1)),
+        ([WATCHED, UNVERIFIED], 2, RollBack(1)),
+        ([UNVERIFIED], 1, Uninstall()),
+        ([UNVERIFIED, UNVERIFIED], 2, RollBack(1)),
         ([], 0, Uninstall()),
     ],
 )
@@ -186,26 +186,26 @@ def test_the_way_back_leads_to_what_was_ready_and_to_nothing_only_where_there_wa
 
 
 def test_helm_itself_goes_back_well_unless_the_latest_that_it_calls_deployed_was_not_waited_for() -> None:
-    cases: tuple[list[str], ...] = ([], [WATCHED], [WATCHED, UNWATCHED], [UNWATCHED, WATCHED])
+    cases: tuple[list[str], ...] = ([], [WATCHED], [WATCHED, UNVERIFIED], [UNVERIFIED, WATCHED])
     assert [helm_goes_back_well(told(*each)) for each in cases] == [True, True, False, True]
-    assert helm_goes_back_well(told(WATCHED, UNWATCHED), verified=2)
+    assert helm_goes_back_well(told(WATCHED, UNVERIFIED), verified=2)
 
 
 def test_a_stuck_release_goes_back_past_what_never_got_ready() -> None:
-    assert remedy(told(WATCHED, UNWATCHED, "Preparing upgrade", last="pending-upgrade")) == RollBack(1)
+    assert remedy(told(WATCHED, UNVERIFIED, "Preparing upgrade", last="pending-upgrade")) == RollBack(1)
 
 
-def test_a_promotion_is_applied_while_its_unwatched_revision_is_the_latest() -> None:
+def test_a_promotion_is_applied_while_its_unverified_revision_is_the_latest() -> None:
     assert [
-        bool(applied(told(*each), "p2")) for each in ([UNWATCHED], [UNWATCHED, "Rollback to 1"], [WATCHED], [])
+        bool(applied(told(*each), "p2")) for each in ([UNVERIFIED], [UNVERIFIED, "Rollback to 1"], [WATCHED], [])
     ] == [
         True,
         False,
         False,
         False,
     ]
-    assert applied(told(UNWATCHED, last="failed"), "p2") is None
-    assert finished(told(UNWATCHED), "p2") is None
+    assert applied(told(UNVERIFIED, last="failed"), "p2") is None
+    assert finished(told(UNVERIFIED), "p2") is None
 
 
 FULL = f"gatestream p1 {DIGEST} values:{'0b' * 16}"
@@ -217,8 +217,8 @@ FULL = f"gatestream p1 {DIGEST} values:{'0b' * 16}"
         (told(FULL), 0, "p1"),
         (told(FULL, "gatestream p2", "Rollback to 1"), 0, "p1"),
         (told(FULL, last="failed"), 0, None),
-        (told(UNWATCHED), 0, None),
-        (told(UNWATCHED), 1, "p2"),
+        (told(UNVERIFIED), 0, None),
+        (told(UNVERIFIED), 1, "p2"),
         (told("Upgrade complete"), 0, None),
         ((), 0, None),
     ],
