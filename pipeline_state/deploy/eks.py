@@ -15,6 +15,7 @@ from typing import NoReturn
 from boto3 import Session
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
+from botocore.config import Config
 from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -22,6 +23,9 @@ from pipeline_state.faults import PermanentFault, TemporaryFault
 
 _KEEP_SECONDS = 600.0
 _RETRY_SECONDS = 30.0
+_BOUNDED = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
+"""boto3's own bounds are minutes, which Helm would lack in the end."""
+
 _PASSING = frozenset(
     {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded", "ExpiredToken"}
     | {"ExpiredTokenException", "ServerException", "ServiceUnavailableException", "InternalFailure", "RequestExpired"}
@@ -69,7 +73,7 @@ def token(cluster: str, region: str, credentials: ReadOnlyCredentials) -> str:
 
 def _knock(cluster: str, region: str | None, role: str | None) -> _Door:
     session = _session(region, role)
-    found = session.client("eks").describe_cluster(name=cluster)["cluster"]
+    found = session.client("eks", config=_BOUNDED).describe_cluster(name=cluster)["cluster"]
     credentials = session.get_credentials()
     if credentials is None or "endpoint" not in found:
         raise TemporaryFault(f"EKS cluster {cluster!r} has no address yet, or we no credentials", _RETRY_SECONDS)
@@ -86,7 +90,9 @@ def _session(region: str | None, role: str | None) -> Session:
     session = Session(region_name=region)
     if not role:
         return session
-    assumed = session.client("sts").assume_role(RoleArn=role, RoleSessionName="gatestream")["Credentials"]
+    assumed = session.client("sts", config=_BOUNDED).assume_role(RoleArn=role, RoleSessionName="gatestream")[
+        "Credentials"
+    ]
     return Session(
         aws_access_key_id=assumed["AccessKeyId"],
         aws_secret_access_key=assumed["SecretAccessKey"],

@@ -120,7 +120,9 @@ class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
 
     async def test(self, release: Release) -> None:
         """`helm test`; raises pyhelm3's Error where it does not pass."""
-        await self.run(["test", release.name, "--namespace", release.namespace, "--timeout", self.timeout()])
+        await self.run(
+            ["test", release.name, "--namespace", release.namespace, "--timeout", self.timeout(release.timeout)]
+        )
 
     def can_wait(self, seconds: float) -> bool:
         """Whether so long a wait, and a rollback after it, fit into the budget."""

@@ -109,7 +109,7 @@ def finished(revisions: Sequence[Revision], promotion: str) -> Revision | None:
 
 
 def applied(revisions: Sequence[Revision], promotion: str) -> Revision | None:
-    """The revision of this promotion that Helm has applied without waiting, while it is the latest one."""
+    """The revision of this promotion that Helm has applied and that has no verdict yet, while it is the latest one."""
     if revisions and _is_of(revisions[-1], promotion, unverified=True) and revisions[-1].has_succeeded:
         return revisions[-1]
     return None

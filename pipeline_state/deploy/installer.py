@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -40,12 +41,15 @@ def install(request: Install, *, workspace: Workspace, budget_seconds: float) ->
     stuck, and one where Helm does not roll back by itself. Raises TemporaryFault when the machine broke: the same
     request may succeed later.
     """
-    work = None
+    work, ends = None, time.monotonic() + budget_seconds
     workspace.open()
     try:
         ready = _prepare(request, workspace.remembering())
-        with session.helm(request.cluster, workspace, budget_seconds, ready.secrets) as helm:
-            work = _Work(helm, request, ready.chart, ready.values, ready.secrets)
+        left = ends - time.monotonic()
+        if left < budget_seconds / 2:
+            raise TemporaryFault("chart, image and secrets took so long that Helm would be cut short", _RETRY_SECONDS)
+        with session.helm(request.cluster, workspace, left, ready.secrets) as helm:
+            work = _Work(helm, request, ready)
             return asyncio.run(work.deploy())
     except PermanentFault as fault:
         return Failed(fault.reason, work.helm.seconds, work.healed) if work else Failed(fault.reason, 0.0)
@@ -53,11 +57,16 @@ def install(request: Install, *, workspace: Workspace, budget_seconds: float) ->
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """What is needed before Helm starts. secrets: the texts among the values that must never be shown."""
+    """What is needed before Helm starts.
+
+    secrets: the texts among the values that must never be shown. mark: tells values apart; empty where there are
+    secrets among them, of which a hash would tell too much.
+    """
 
     chart: Chart
     values: Mapping[str, Any]
     secrets: tuple[str, ...]
+    mark: str
 
 
 def _prepare(request: Install, workspace: Workspace) -> _Ready:
@@ -67,8 +76,9 @@ def _prepare(request: Install, workspace: Workspace) -> _Ready:
     find_image(release, request.commit, workspace)
     with tracing.span("chart", chart=charts.shown(release.chart)):
         chart = charts.find(release, workspace)
-    values, secrets = resolve(with_commit(release.values, release.image_tag, request.commit), workspace)
-    return _Ready(chart, values, secrets)
+    given = with_commit(release.values, release.image_tag, request.commit)
+    values, secrets = resolve(given, workspace)
+    return _Ready(chart, values, secrets, fingerprint(values) if values == given else "")
 
 
 @dataclass
@@ -77,24 +87,22 @@ class _Work:
 
     helm: Helm
     request: Install
-    chart: Chart
-    values: Mapping[str, Any]
-    secrets: tuple[str, ...]
+    ready: _Ready
     healed: str = ""
     changes: Mapping[str, Any] = field(default_factory=dict)
 
     async def deploy(self) -> Deployed | Applied:
         request, release = self.request, self.request.release
-        revisions = await _look_up(self.helm, release)
+        revisions: Sequence[Revision] = await _look_up(self.helm, release)
         if done := self._done(revisions):
             return done
-        await self._heal(revisions)
+        revisions = await self._heal(revisions)
         waits = self.helm.can_wait(release.timeout)
         marks = Marks(
             request.promotion_id,
             unverified=not waits or phases_of(release) != (Phase.READY,),
-            digest=self.chart.digest,
-            values=fingerprint(self.values),
+            digest=self.ready.chart.digest,
+            values=self.ready.mark,
         )
         if not request.anew and (same := self._same(revisions, marks)):
             return same
@@ -116,17 +124,23 @@ class _Work:
         previous = self._previous(before)
         return Deployed("unchanged", done.number, done.chart, self.helm.seconds, done.digest, "", previous)
 
-    async def _heal(self, revisions: Sequence[Revision]) -> None:
-        """Free a release that a killed Helm left stuck; the upgrade that follows waits for it to be ready."""
+    async def _heal(self, revisions: Sequence[Revision]) -> Sequence[Revision]:
+        """Free a release that a killed Helm left stuck, for the upgrade that follows; the revisions that are left."""
         way_out = history.remedy(revisions, self.request.verified)
-        if way_out:
-            done = await self.helm.go(way_out, self.request.release, force_conflicts=self.request.force_conflicts)
-            self.healed = f"it was left {revisions[-1].status} by a Helm that was killed; {done}"
+        if way_out is None:
+            return revisions
+        done = await self.helm.go(way_out, self.request.release, force_conflicts=self.request.force_conflicts)
+        self.healed = f"it was left {revisions[-1].status} by a Helm that was killed; {done}"
+        return revisions if isinstance(way_out, history.RollBack) else ()
 
     def _same(self, revisions: Sequence[Revision], wanted: Marks) -> Deployed | None:
-        """The release as it runs, where that is just what is wanted; its chart has to be told by a digest."""
+        """The release as it runs, where that is just what is wanted, as far as digest and values can be told."""
         runs = history.running(revisions, self.request.verified) if not self.healed else None
-        if runs is None or not wanted.digest or (runs.digest, runs.values) != (wanted.digest, wanted.values):
+        if (
+            runs is None
+            or not (wanted.digest and wanted.values)
+            or (runs.digest, runs.values) != (wanted.digest, wanted.values)
+        ):
             return None
         last = revisions[-1]
         return Deployed("unchanged", last.number, last.chart, self.helm.seconds, runs.digest, "", last.number)
@@ -138,10 +152,14 @@ class _Work:
         wish = Wish(waits, goes_back, force_conflicts=self.request.force_conflicts)
         told, before = history.describe(marks), asyncio.ensure_future(self._manifest_of(revisions))
         try:
-            revision = await self.helm.upgrade(self.request.release, self.chart.place, self.values, told, wish)
+            revision = await self.helm.upgrade(
+                self.request.release, self.ready.chart.place, self.ready.values, told, wish
+            )
         except errors.Error as error:
             if not goes_back:
                 await self._go_back(error, history.way_back(revisions, verified))
+            elif isinstance(error, errors.CommandCancelledError) and b"has been rolled back" not in error.stderr:
+                error.stderr = error.stderr.rstrip() + b"; not rolled back in time: the next deployment does that first"
             raise
         finally:
             was = await before
@@ -163,7 +181,7 @@ class _Work:
 
         with tracing.span("compare manifests"):
             try:
-                changes = compare(before, after, namespace=self.request.release.namespace, secrets=self.secrets)
+                changes = compare(before, after, namespace=self.request.release.namespace, secrets=self.ready.secrets)
             except PermanentFault:  # no YAML to Python, although it was to Helm
                 return {}
             return summary(changes)

@@ -49,7 +49,7 @@ def _seen(item: Object) -> Seen:
     if (item.get("metadata") or {}).get("deletionTimestamp"):
         return Pending("is being deleted")
     observed = _status(item).get("observedGeneration")
-    if observed is not None and observed != item["metadata"].get("generation", observed):
+    if observed is not None and observed != (item.get("metadata") or {}).get("generation", observed):
         return Pending("its controller has not seen the change yet")
     return _RULES.get(item.get("kind", ""), _by_conditions)(item)
 

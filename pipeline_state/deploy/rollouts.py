@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pipeline_state import tracing
 from pipeline_state.deploy import history, session
 from pipeline_state.deploy.helm import Helm
 from pipeline_state.deploy.readiness import readiness
+from pipeline_state.deploy.references import resolve
 from pipeline_state.deploy.terms import Install, Workspace
+from pipeline_state.deploy.words import scrub
 from pipeline_state.faults import PermanentFault
 from pipeline_state.model.rollout import Broken, Done, Seen
 
@@ -20,22 +23,24 @@ _RELATED = "(related)"
 
 def look(request: Install, revision: int, *, workspace: Workspace, budget_seconds: float) -> Seen:
     """Whether the release, as of a revision of it, is ready. Raises TemporaryFault where the cluster cannot say."""
-    with tracing.span("release look-up", release=request.release.name, namespace=request.release.namespace):
+    release, secrets = request.release, _secrets(request, workspace)
+    with tracing.span("release look-up", release=release.name, namespace=release.namespace):
         try:
-            with session.helm(request.cluster, workspace, budget_seconds) as helm:
-                status = asyncio.run(helm.status(request.release.name, namespace=request.release.namespace))
+            with session.helm(request.cluster, workspace, budget_seconds, secrets) as helm:
+                status = asyncio.run(helm.status(release.name, namespace=release.namespace))
         except PermanentFault as fault:
             return Broken(fault.reason)
     if status["version"] != revision:
         return Broken(f"revision {status['version']} was made meanwhile, by somebody else")
     resources = status["info"].get("resources") or {}
-    return readiness(_objects(resources, related=False), _objects(resources, related=True))
+    seen = readiness(_objects(resources, related=False), _objects(resources, related=True))
+    return seen if isinstance(seen, Done) else replace(seen, why=scrub(seen.why, secrets))
 
 
 def test(request: Install, *, workspace: Workspace, budget_seconds: float) -> Seen:
     """Whether `helm test` passes, within the budget. Raises TemporaryFault when the machine broke."""
     try:
-        with session.helm(request.cluster, workspace, budget_seconds) as helm:
+        with session.helm(request.cluster, workspace, budget_seconds, _secrets(request, workspace)) as helm:
             asyncio.run(helm.test(request.release))
     except PermanentFault as fault:
         return Broken(f"helm test: {fault.reason}")
@@ -48,10 +53,18 @@ def roll_back(request: Install, revision: int, *, workspace: Workspace, budget_s
     Where the release has gone on from that revision, nothing. Raises TemporaryFault when the machine broke.
     """
     try:
-        with session.helm(request.cluster, workspace, budget_seconds) as helm:
+        with session.helm(request.cluster, workspace, budget_seconds, _secrets(request, workspace)) as helm:
             return asyncio.run(_roll_back(helm, request, revision))
     except PermanentFault as fault:
         return f"not rolled back: {fault.reason}"
+
+
+def _secrets(request: Install, workspace: Workspace) -> tuple[str, ...]:
+    """The texts among the values that must not be shown, should the cluster quote them; as far as they can be read."""
+    try:
+        return resolve(request.release.values, workspace)[1]
+    except PermanentFault:
+        return ()  # removed since: nothing in the cluster is to wait for that
 
 
 async def _roll_back(helm: Helm, request: Install, revision: int) -> str:

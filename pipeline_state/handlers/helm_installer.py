@@ -16,7 +16,7 @@ from pipeline_state.events.deployment import Course
 from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.handlers.batch import Record
 from pipeline_state.handlers.helm_function import Answer, HelmWorker, helm_function
-from pipeline_state.handlers.watching import GRACE, RESERVE, begun, still_to_come, wanted, watch
+from pipeline_state.handlers.watching import GRACE, RESERVE, begun, wanted, watch
 from pipeline_state.model.promotion import Promotion
 from pipeline_state.model.rollout import SOONEST, Rollout
 from pipeline_state.model.times import format_time, parse_time
@@ -87,8 +87,11 @@ class HelmInstaller(HelmWorker):
                 "another invocation rolls this release back, or died with it", max(lease.until - now, 1)
             )
         if lease is None:
-            if known := leases.finished(promotion, now):
+            known = leases.finished(promotion, now)
+            if known and known.outcome["kind"] == "failed":
                 self.verdicts.settle(promotion, known.outcome, Ended(known.parked or "", known.outcomes))
+            elif known:  # a newer promotion has gone on from it
+                self.verdicts.resume(promotion, known.parked)
             return
         revision, previous = int(lease.outcome["revision"]), int(lease.outcome.get("previous", 0))
         try:
@@ -176,7 +179,7 @@ class HelmInstaller(HelmWorker):
     def _say_applied(self, promotion: Promotion, rollout: Rollout, course: Course) -> None:
         """As of the beginning of its phase, so that no verdict is ever older, however late this comes."""
         at = datetime.fromtimestamp(rollout.since, UTC)
-        self.verdicts.say(deployment.applied(promotion, at=at, reason=still_to_come(rollout), course=course))
+        self.verdicts.say(deployment.applied(promotion, at=at, reason=rollout.told(), course=course))
 
 
 def handler() -> Answer:

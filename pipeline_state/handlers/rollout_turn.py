@@ -33,6 +33,9 @@ from pipeline_state.table import leases, rollouts
 from pipeline_state.table.records import gate_of
 from pipeline_state.table.rollouts import Watching
 
+_ROLLBACK_SECONDS = 40.0
+"""What a rollback wants: after a test that took all the time there was, it is the next invocation's."""
+
 
 @dataclass
 class RolloutTurn:
@@ -61,12 +64,14 @@ class RolloutTurn:
             return
         try:
             self._go_on(step or self._next())
-        except TemporaryFault as fault:
+        except Exception as error:
+            reason = error.reason if isinstance(error, TemporaryFault) else f"unexpected {type(error).__name__}"
+            told = f"given up after {self.observer.attempts} attempts: {reason}"
             if not is_last_attempt:
                 self._hand_over()
                 raise
-            told = f"given up after {self.observer.attempts} attempts: {fault.reason}"
-            self._end_badly(f"{self.rollout.failed}; not rolled back, {told}" if self.rollout.failed else told)
+            if not self._end_badly(f"{self.rollout.failed}; not rolled back, {told}" if self.rollout.failed else told):
+                raise  # it has a verdict, or is watched: what failed is to say so
 
     def _go_on(self, step: Step) -> None:
         while isinstance(step, Enter):
@@ -74,12 +79,14 @@ class RolloutTurn:
             step = self._next()
         match step:
             case LookAgain(seconds):
-                if self._hand_over():
-                    watch(self.observer.rollouts, self.promotion, seconds)
+                self._leave_to_next(seconds)
             case Verified():
                 self._end({"kind": "deployed"}, verified=self.rollout.revision)
             case GoBack(reason) if self._settle_on(reason):
-                self._end_badly(added(reason, self._roll_back()))
+                if self._time() > self.ends - _ROLLBACK_SECONDS and not self.found.rollout.failed:
+                    self._leave_to_next(seconds=1)
+                else:
+                    self._end_badly(added(reason, self._roll_back()))
 
     def _settle_on(self, reason: str) -> bool:
         """Write down that it has failed before anything goes back; False where the lease has passed to somebody else.
@@ -115,13 +122,17 @@ class RolloutTurn:
         if verify is None:
             return Done()
         if verify.url:
-            return answers(verify.url)
+            return answers(verify)
         gate = gate_of(self.promotion.repo, self.promotion.commit, verify.gate, self.observer.now())
         if gate.status is GateStatus.PASSED:
             return Done()
         told = f"the gate {verify.gate} {'failed' if gate.status is GateStatus.FAILED else 'is pending'}"
         told = f"{told}: {gate.reason}" if gate.reason else told
         return Broken(told) if gate.status is GateStatus.FAILED else Pending(told)
+
+    def _leave_to_next(self, seconds: int) -> None:
+        if self._hand_over():
+            watch(self.observer.rollouts, self.promotion, seconds)
 
     def _hand_over(self) -> bool:
         return rollouts.hand_over(self.promotion, self.owner, self.rollout, self.rollout.until + GRACE)
@@ -130,10 +141,11 @@ class RolloutTurn:
         request = wanted(self.promotion, self.rollout.previous)
         return deploy.roll_back(request, self.rollout.revision, **self._means())
 
-    def _end_badly(self, reason: str) -> None:
-        self._end({"kind": "failed", "reason": reason})
+    def _end_badly(self, reason: str) -> bool:
+        return self._end({"kind": "failed", "reason": reason})
 
-    def _end(self, verdict: Mapping[str, Any], verified: int | None = None) -> None:
+    def _end(self, verdict: Mapping[str, Any], verified: int | None = None) -> bool:
+        """False where the lease is not ours any more, and so neither the verdict."""
         told = {name: value for name, value in self.rollout.to_dict().items() if name in _KEPT}
         seconds = round(self._time() - self.rollout.begun, 1)
         outcome = {"at": format_time(self.observer.now()), **told, **verdict, "seconds": seconds}
@@ -141,6 +153,7 @@ class RolloutTurn:
             ended = leases.finish(self.promotion, self.owner, outcome, verified)
         if ended:
             self.observer.verdicts.settle(self.promotion, outcome, ended)
+        return ended is not None
 
     def _means(self) -> dict[str, Any]:
         return {"workspace": self.observer.workspace, "budget_seconds": self.ends - self._time()}

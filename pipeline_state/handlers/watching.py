@@ -51,11 +51,6 @@ def begun(applied: Applied, release: Release, since: float, now: float) -> Rollo
     return rollout.entering(phase, release, now)
 
 
-def still_to_come(rollout: Rollout) -> str:
-    """What an applied release waits for, as a sentence's end."""
-    return rollout.told()
-
-
 def watch(rollouts: Queue, promotion: Promotion, seconds: int) -> None:
     """Have the release looked at after so many seconds, 900 at most. Raises TemporaryFault."""
     with tracing.span("look again later", seconds=seconds):

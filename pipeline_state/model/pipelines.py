@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 DEPLOYED_TO = "deployed_to_"
 """Gates with this prefix are written by the pipeline itself when an environment has a commit."""
@@ -85,6 +86,14 @@ class Verification:
     url: str = ""
     gate: str = ""
     within: int = 300
+
+    @property
+    def name(self) -> str:
+        """What to call it: of a URL neither user and password nor the query, where secrets may be."""
+        if not self.url:
+            return f"the gate {self.gate}"
+        place = urlsplit(self.url)
+        return urlunsplit((place.scheme, place.netloc.rpartition("@")[2], place.path, "", ""))
 
 
 @dataclass(frozen=True, slots=True)

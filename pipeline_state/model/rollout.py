@@ -62,8 +62,7 @@ class Rollout:
 
     def told(self, verify: Verification | None = None) -> str:
         """What it waits for, until when, and what else becomes of it. verify: what it is to be verified by."""
-        by = (verify.url or f"the gate {verify.gate}") if verify else ""
-        verified = f"to be verified by {by}" if by else "to be verified"
+        verified = f"to be verified by {verify.name}" if verify else "to be verified"
         doing = {Phase.READY: "becoming ready", Phase.TEST: "being tested", Phase.VERIFY: verified}[self.phase]
         else_ = f"rolled back to revision {self.previous}" if self.previous else "uninstalled"
         if self.failed:
