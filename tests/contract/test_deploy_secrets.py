@@ -114,8 +114,7 @@ def test_what_the_cluster_says_of_a_text_is_told_without_it(shop: Shop, text: st
     assert TOKEN not in verdict.reason + shop.left_behind()
 
 
-def test_a_text_that_has_changed_is_another_deployment_and_the_same_one_is_not(shop: Shop) -> None:
-    SECRETS["turns"] = "one-and-only"
+def test_with_secrets_among_its_values_a_release_is_installed_anew_and_no_hash_of_them_is_told(shop: Shop) -> None:
     values = {"turns": {"from_secret": "turns"}}
     actions = []
     for promotion, text in [("p1", "one-and-only"), ("p2", "one-and-only"), ("p3", "the-next-one")]:
@@ -123,7 +122,11 @@ def test_a_text_that_has_changed_is_another_deployment_and_the_same_one_is_not(s
         verdict = shop.install(values, promotion)
         assert isinstance(verdict, Deployed), verdict
         actions.append(verdict.action)
-    assert actions == ["deployed", "unchanged", "upgraded"]
+    assert actions == ["deployed", "upgraded", "upgraded"]
+    assert "values:" not in shop.log.read_text()
+    plain = [shop.install({}, promotion) for promotion in ("p4", "p5")]
+    assert [getattr(verdict, "action", verdict) for verdict in plain] == ["upgraded", "unchanged"]
+    assert "values:" in shop.log.read_text()
 
 
 def test_what_is_missing_is_said_before_helm_is_started(shop: Shop) -> None:
