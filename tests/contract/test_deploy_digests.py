@@ -122,7 +122,7 @@ def test_an_archive_is_told_and_installed_again_until_its_url_leads_elsewhere(sh
 @pytest.mark.parametrize(
     "ending,version",
     [(":1.0.0", None), ("", "1.0.0")],
-    ids=["tag", "version", "range", "newest"],
+    ids=["tag", "version"],
 )
 def test_a_registrys_chart_is_told_and_installed_again_also_when_its_tag_has_moved_on(
     ending: str, version: str | None, shop: Shop, server: ChartServer
