@@ -39,6 +39,6 @@ def test_pods_run_on_a_node_of_ours_under_the_role_that_is_shipped_and_nothing_s
         installer = Client.of(cluster.kubeconfig)
         assert [pod["metadata"]["name"] for pod in installer.get(pods)["items"]] == ["web"]
         with pytest.raises(ApiError, match=f"system:serviceaccount:{run}:installer.*cannot delete"):
-            installer.request("DELETE", f"{pods}/web")
+            installer.request("DELETE", f"/api/v1/namespaces/{namespace}")
         assert len(labelled(plane.admin, run)) == 2 + 1 + 2 + 1 + 1 + 1
     assert labelled(plane.admin, run) == []
