@@ -43,7 +43,7 @@ def find(release: Release, workspace: Workspace) -> Chart:
     place = locate(release.chart, workspace)
     found = digests.of_chart(place)
     if wanted and found != wanted and release.chart.startswith("https://"):
-        found = _refetched(place, release.chart, workspace)
+        found = _refetched(release.chart, workspace)
     if wanted:
         digests.check(shown(release.chart), wanted, found)
     return Chart(place, found)
@@ -108,9 +108,9 @@ def _name(key: str) -> str:
     return f"{hashlib.sha256(key.encode(errors='surrogatepass')).hexdigest()}.tgz"
 
 
-def _refetched(place: str, url: str, workspace: Workspace) -> str:
-    """The digest of what the URL leads to today; the archive at the place may be from before it led there."""
-    Path(place).unlink(missing_ok=True)
+def _refetched(url: str, workspace: Workspace) -> str:
+    """The digest of what the URL leads to today; the archive that is kept may be from before it led there."""
+    _cache(workspace).drop(_name(url))
     return digests.of_chart(locate(url, workspace))
 
 
