@@ -12,6 +12,7 @@ from pipeline_state.model.rollout import Phase, Rollout
 from pipeline_state.table import leases, rollouts, withdrawals
 from pipeline_state.table.lease import Busy, Ended, Finished, Taken, Watched
 from pipeline_state.table.rollouts import Watching
+from tests.contract.function_room import before_each_write
 from tests.contract.table_room import WEB, A, B, TableRoom, pipeline
 
 NOW, UNTIL, LATER = 1000.0, 1900.0, 1901.0
@@ -120,3 +121,29 @@ def test_what_has_begun_or_is_done_is_not_called_off(promotion: Promotion) -> No
 def test_what_has_been_overtaken_is_not_called_off(room: TableRoom, promotion: Promotion) -> None:
     newer(room)
     assert not withdrawals.skip(promotion, BAD)
+
+
+def test_what_is_deployed_is_taken_back_once(promotion: Promotion) -> None:
+    begin(promotion)
+    leases.finish(promotion, leases.watch(promotion), GOOD, 2)
+    assert withdrawals.take_back(promotion, "me", NOW, UNTIL) == Finished(GOOD, None)
+    assert withdrawals.take_back(promotion, "you", NOW, UNTIL) == Busy(int(UNTIL), same=True)
+    assert leases.finish(promotion, "me", BAD, 1) == Ended("")
+    assert withdrawals.take_back(promotion, "you", NOW, UNTIL) is None
+
+
+def test_what_another_takes_back_between_look_and_write_is_not_taken_back_again(promotion: Promotion) -> None:
+    begin(promotion)
+    leases.finish(promotion, leases.watch(promotion), GOOD, 2)
+    come: list[str] = []
+
+    def meanwhile(*_: object) -> None:
+        if not come:
+            come.append("another")
+            assert withdrawals.take_back(promotion, "another", NOW, UNTIL) == Finished(GOOD, None)
+            assert leases.finish(promotion, "another", BAD, 1) == Ended("")
+
+    with before_each_write(meanwhile):
+        assert withdrawals.take_back(promotion, "me", NOW, UNTIL) == Busy(int(NOW) + 1, same=True)
+    assert come
+    assert leases.finished(promotion, NOW) == Finished(BAD, None)
