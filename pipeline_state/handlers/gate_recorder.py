@@ -15,7 +15,7 @@ from pipeline_state.faults import PermanentFault
 from pipeline_state.handlers.batch import Batch, Handle, backing_off
 from pipeline_state.model.order import NO_COMMIT, Push
 from pipeline_state.model.pipelines import DEPLOYED_TO, SourceKind
-from pipeline_state.model.results import ReleaseResult, Result
+from pipeline_state.model.results import OUTCOMES, ReleaseResult, Result, source_kind
 from pipeline_state.model.times import format_time
 from pipeline_state.settings import read_settings
 from pipeline_state.startup import Clients, start_tracing, utc_now
@@ -29,20 +29,8 @@ from pipeline_state.table.snapshot import Reader, Snapshot
 if TYPE_CHECKING:
     from cloudevents.core.v1.event import CloudEvent
 
-KINDS = {
-    "com.circleci.workflow-completed": SourceKind.CIRCLECI_WORKFLOW,
-    "com.circleci.job-completed": SourceKind.CIRCLECI_JOB,
-    "com.github.check_run.completed": SourceKind.GITHUB_CHECK,
-    "com.github.check_suite.completed": SourceKind.GITHUB_CHECK_SUITE,
-    "com.github.workflow_run.completed": SourceKind.GITHUB_WORKFLOW,
-}
-"""Which kind of gate source an event type is; every com.github.status.<state> is a check too."""
-
 MOST_PATHS, LONGEST_PATHS = 200, 8192
 """How many of a push's paths the journal keeps, and how many bytes of them: what has more is not wholly known there."""
-
-OUTCOMES = {"deployed": "TRUE", "failed": "FALSE", "errored": "", "applied": ""}
-"""What the deployed gate says after each kind of result; an error leaves it pending, with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +194,6 @@ def _commit_of(event: CloudEvent) -> tuple[str, str] | None:
     if not repo or not commit or (type_ == "com.github.push" and not data.get("branch")):
         return None
     return str(repo), str(commit)
-
-
-def source_kind(type_: str) -> SourceKind | None:
-    """Which kind of gate source an event's type is; None for what is no result."""
-    return SourceKind.GITHUB_CHECK if type_.startswith("com.github.status") else KINDS.get(type_)
 
 
 def _paths(push: Push) -> dict[str, Any]:

@@ -18,6 +18,18 @@ _STAYS_PENDING = frozenset(
 _RANKS = {"": 0, "TRUE": 1, "FALSE": 2}
 """Of two results of one second: a verdict counts over none, and the worse verdict over the better."""
 
+KINDS = {
+    "com.circleci.workflow-completed": SourceKind.CIRCLECI_WORKFLOW,
+    "com.circleci.job-completed": SourceKind.CIRCLECI_JOB,
+    "com.github.check_run.completed": SourceKind.GITHUB_CHECK,
+    "com.github.check_suite.completed": SourceKind.GITHUB_CHECK_SUITE,
+    "com.github.workflow_run.completed": SourceKind.GITHUB_WORKFLOW,
+}
+"""Which kind of gate source an event type is; every com.github.status.<state> is a check too."""
+
+OUTCOMES = {"deployed": "TRUE", "failed": "FALSE", "errored": "", "applied": ""}
+"""What the deployed gate says after each kind of result; an error leaves it pending, with the reason."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -40,6 +52,11 @@ class Result:
         if self.status in _PASSES:
             return "TRUE"
         return "" if self.status in _STAYS_PENDING else "FALSE"
+
+
+def source_kind(type_: str) -> SourceKind | None:
+    """Which kind of gate source an event's type is; None for what is no result."""
+    return SourceKind.GITHUB_CHECK if type_.startswith("com.github.status") else KINDS.get(type_)
 
 
 def fed_gates(result: Result, pipelines: Iterable[Pipeline]) -> tuple[str, ...]:

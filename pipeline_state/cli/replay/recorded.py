@@ -14,13 +14,12 @@ from datetime import datetime
 from typing import Any
 
 from pipeline_state.cli.happenings import GATE_SET
-from pipeline_state.handlers.gate_recorder import OUTCOMES, source_kind
 from pipeline_state.model.environments import Freeze
 from pipeline_state.model.history import Claimed, Edited, Ended, Fact, Froze, Pinned, Pushed, Reported
 from pipeline_state.model.order import NO_COMMIT, Push
 from pipeline_state.model.pipelines import SourceKind
 from pipeline_state.model.promotion import AUTOMATIC, Action
-from pipeline_state.model.results import Result
+from pipeline_state.model.results import OUTCOMES, Result, source_kind
 from pipeline_state.model.times import parse_time
 from pipeline_state.table import journal
 from pipeline_state.table.snapshot import EVERYTHING
