@@ -76,8 +76,9 @@ def told(error: Exception) -> tuple[str, int] | None:
     if isinstance(error, CommandError):
         return f"{error.prefix}{error}", error.code
     if isinstance(error, PermanentFault | TemporaryFault):
-        retry = "; try again" if isinstance(error, TemporaryFault) else ""
-        return f"{CommandError.prefix}{error.reason}{retry}", NO
+        denied = _is_a(error, "pipeline_state.table.transaction.DeniedError")
+        next_step = f"; {_CHECK}" if denied else "; try again" if isinstance(error, TemporaryFault) else ""
+        return f"{CommandError.prefix}{error.reason}{next_step}", NO
     line = next((tell(error) for name, tell in _OTHERS.items() if _is_a(error, name)), None)
     return (f"{CommandError.prefix}{line}", NO) if line else None
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline_state.cli.console import USAGE, CommandError
+from pipeline_state.cli.console import CommandError
 from pipeline_state.cli.options import Choice, common
 
 if TYPE_CHECKING:
@@ -29,15 +29,6 @@ What = Annotated[
     ),
 ]
 Last = Annotated[int, typer.Option("--last", "-n", help="How many, counted from the newest.", min=1)]
-
-_VALUES = {
-    "passed": "TRUE",
-    "true": "TRUE",
-    "failed": "FALSE",
-    "false": "FALSE",
-    "pending": "",
-    "": "",
-}
 
 
 def status(choice: Choice, repo: MaybeRepo = "", commit: MaybeCommit = "", last: Last = 10) -> None:
@@ -79,12 +70,12 @@ def gate_set(
     reason: Annotated[str, typer.Option(help="Why, for those who look later.")] = "",
 ) -> None:
     """Open, close or add a gate of a commit in your own name."""
-    from pipeline_state.cli import facts, views
+    from pipeline_state.cli import facts, gates, views
 
-    status = _gate_value(name, value)
+    gates.status_given(name, value)  # before a stack is looked for
     stack = choice.open()
     spelled, sha = facts.find_commit(repo, commit)
-    notice = _write_gate(stack.identity(), (spelled, sha), name, status, reason)
+    notice = gates.set_gate(stack.identity(), (spelled, sha), name, value, reason, _now())
     about = facts.status_of(spelled, sha, _now())
     if notice:
         choice.say(views.shown(notice, "yellow"))
@@ -100,45 +91,6 @@ def events(choice: Choice, where: Where = "", what: What = "", last: Last = 50) 
     if not told and not choice.as_json:
         raise CommandError("nothing has happened yet; connect a webhook, or try `gatestream webhook send`")
     choice.show([event.to_json() for event in told], lambda: views.events_table(told))
-
-
-def _gate_value(name: str, value: str) -> str:
-    from pipeline_state.model.gates import name_problem
-    from pipeline_state.model.pipelines import DEPLOYED_TO
-
-    problem = name_problem(name)
-    if name.startswith(DEPLOYED_TO):
-        problem = f"{name} tells what the pipeline itself deployed; it is not set by hand"
-    if problem:
-        raise CommandError(problem, USAGE)
-    if value.lower() not in _VALUES:
-        raise CommandError(f"{value!r} is no value of a gate; give passed, failed or pending", USAGE)
-    return _VALUES[value.lower()]
-
-
-def _write_gate(by: str, record: tuple[str, str], name: str, status: str, reason: str) -> str | None:
-    """Set the gate; what to tell besides, if the gate was not there before."""
-    from pipeline_state import tracing
-    from pipeline_state.cli.asking import happening
-    from pipeline_state.cli.happenings import GATE_SET
-    from pipeline_state.model.times import format_time
-    from pipeline_state.table.results import set_gate
-    from pipeline_state.table.snapshot import Reader
-
-    now = _now()
-    value = {"status": status, "at": format_time(now), "by": by, **({"reason": reason} if reason else {})}
-    told = happening(record, GATE_SET, by, now, {"gate": name, **value})
-    before = set_gate(Reader(), name, value, told, lambda repo, commit: tracing.trace_of(repo, commit).honeycomb)
-    known = {*before.definitions.declared, *before.record.gates}
-    return None if name in known else _new_gate(name, known)
-
-
-def _new_gate(name: str, known: set[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"{name} is a new gate of this commit, and every environment requires it now{hint}"
 
 
 def _events(where: str, what: str, last: int) -> list[Told]:

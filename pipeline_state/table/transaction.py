@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 _CONDITION = "ConditionalCheckFailed"
 _CONFLICT = "TransactionConflict"
 _HOPELESS = {"ValidationError", "ItemCollectionSizeLimitExceeded"}
+_DENIALS = {
+    "AccessDeniedException",
+    "ExpiredTokenException",
+    "IncompleteSignatureException",
+    "InvalidSignatureException",
+    "MissingAuthenticationTokenException",
+    "UnrecognizedClientException",
+}
+"""https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html, …/CommonErrors.html"""
 
 
 class RefusedError(Exception):
@@ -31,6 +40,10 @@ class RefusedError(Exception):
 
 class ConflictError(TemporaryFault):
     """Another request touched the same item in the same moment, so nothing was done; soon there may be no other."""
+
+
+class DeniedError(TemporaryFault):
+    """AWS does not let the caller do this with these credentials; others may be given, or the right to it."""
 
 
 class Transaction:
@@ -87,6 +100,8 @@ def fault(error: PynamoDBException) -> TemporaryFault | PermanentFault:
     reasons = getattr(error, "cancellation_reasons", ())
     if code == f"{_CONFLICT}Exception" or any(reason and reason.code == _CONFLICT for reason in reasons):
         return ConflictError("DynamoDB has others reading or writing the same items at this moment", delay_seconds=1)
+    if code in _DENIALS:
+        return DeniedError(f"DynamoDB does not allow it ({code}): {_answer(error).get('Message')}", delay_seconds=1)
     if code in {"ValidationException", "SerializationException"}:
         return PermanentFault(f"DynamoDB refuses the request: {_answer(error).get('Message')}")
     return TemporaryFault(f"DynamoDB did not take the request: {code or type(error.cause).__name__}", delay_seconds=1)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -19,6 +20,7 @@ from pipeline_state.model.environments import EnvironmentState
 from pipeline_state.model.gates import Gate, read_gate
 from pipeline_state.model.pipelines import DEPLOYED_TO, Cluster, Release
 from pipeline_state.model.promotion import Action, Promotion
+from pipeline_state.model.times import parse_time
 from pipeline_state.table.claims import Order, claim
 from pipeline_state.table.definitions import load_definitions
 from pipeline_state.table.retry import ATTEMPTS, step_aside
@@ -27,6 +29,13 @@ from pipeline_state.table.transaction import ConflictError, RefusedError
 
 _SHOWN = 5
 _SHORT = 12
+
+_UNDER_WAY = timedelta(minutes=30)
+"""So long a promotion without a result may still come to one: the sweeper repeats it then."""
+
+
+class ClosedError(CommandError):
+    """The environment is frozen or stopped, which whoever asks may override in their own name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +81,26 @@ class Plan:
         return self.snapshot.commit
 
     @property
-    def agreed(self) -> tuple[object, ...]:
+    def agreed(self) -> tuple[str, int, Order, tuple[str, ...], tuple[str, ...]]:
         """What has to be the same still when it is carried out."""
         return self.commit, self.state.generation, self.order, self.decision.required, self.despite
+
+    @property
+    def mark(self) -> str:
+        """Tells it from a plan that would do anything else, whatever the reason given for either."""
+        commit, generation, order, required, despite = self.agreed
+        same = (commit, generation, replace(order, reason=""), required, despite)
+        return hashlib.sha256(repr(same).encode()).hexdigest()[:32]
+
+    def under_way(self, now: datetime) -> str:
+        """What to know before something is begun again that is young enough to come to a result; else empty."""
+        head = self.head
+        if self.wish.action is not Action.REDEPLOY or head is None or self.state.is_finished or self.state.parked:
+            return ""
+        since = parse_time(head.deployment.at)
+        if since is None or now - since >= _UNDER_WAY:
+            return ""
+        return f"{self.commit[:_SHORT]} is on its way to {self.place.name} since {head.deployment.at}"
 
     @property
     def installs(self) -> tuple[tuple[Release, Cluster], ...]:
@@ -288,7 +314,7 @@ def _despite(wish: Wish, closures: Closures, decision: Decision) -> tuple[str, .
     is_frozen = closures.frozen or closures.stop
     if is_frozen and not wish.override:
         told = "; ".join(replace(closures, hold=None).sentences)
-        raise CommandError(f"{told}; add --override to go ahead all the same, in your own name")
+        raise ClosedError(f"{told}; add --override to go ahead all the same, in your own name")
     sentences = [*replace(closures, hold=None).sentences]
     if closures.hold:
         passes = ", and from now on by you" if wish.action is Action.ROLLBACK else ""

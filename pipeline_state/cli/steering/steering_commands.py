@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +14,7 @@ from pipeline_state.cli.steering.closing_commands import PANEL, EnvironmentName,
 from pipeline_state.cli.steering.diff_commands import diff
 
 if TYPE_CHECKING:
-    from pipeline_state.cli.steering.moving import Plan, Wish
+    from pipeline_state.cli.steering.moving import Wish
     from pipeline_state.model.promotion import Action
 
 Override = Annotated[bool, typer.Option("--override", help="Go ahead although the environment is frozen.")]
@@ -22,9 +22,6 @@ Current = Annotated[
     bool, typer.Option("--current-definition", help="By today's definition instead of that of back then.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-
-UNDER_WAY = timedelta(minutes=30)
-"""So long a promotion without a result may still come to one: the sweeper repeats it then."""
 
 
 def rollback(  # noqa: PLR0913, PLR0917 - an option each
@@ -120,8 +117,8 @@ def _promote(choice: Choice, wish: Wish, yes: bool) -> int:
     from pipeline_state.cli.steering import moving, moving_view
 
     plan = moving.plan(wish, _now())
-    if not yes:
-        _refuse_while_under_way(plan)
+    if not yes and (told := plan.under_way(_now())):
+        raise CommandError(f"{told}; wait for the result, or add --yes to begin again all the same")
     if not choice.as_json:
         choice.say(moving_view.plan_view(plan))
     is_agreed = yes or (not choice.as_json and agreed(moving_view.question(plan)))
@@ -135,20 +132,6 @@ def _promote(choice: Choice, wish: Wish, yes: bool) -> int:
     else:
         choice.say("Nothing was changed.")
     return OK if is_agreed else NO
-
-
-def _refuse_while_under_way(plan: Plan) -> None:
-    """A head without a result that is young enough to come to one is not redeployed by the way."""
-    from pipeline_state.model.promotion import Action
-    from pipeline_state.model.times import parse_time
-
-    head = plan.head
-    if plan.wish.action is not Action.REDEPLOY or head is None or plan.state.is_finished or plan.state.parked:
-        return
-    since = parse_time(head.deployment.at)
-    if since and _now() - since < UNDER_WAY:
-        told = f"{plan.commit[:12]} is on its way to {plan.place.name} since {head.deployment.at}"
-        raise CommandError(f"{told}; wait for the result, or add --yes to begin again all the same")
 
 
 def _now() -> datetime:
