@@ -21,6 +21,7 @@ class Settings:
     """Each field is the environment variable of the same name in capitals; absent means empty (or the default here).
 
     trace_file and local_kubeconfig exist on the local stack only. sample_rate 1 keeps every trace; N keeps one in N.
+    metrics_namespace is where CloudWatch files what the function counts; without it nothing is counted.
     install_attempts is how often a promotion is tried while AWS or the cluster cannot be reached.
     receive_attempts is how often the function's queue hands out a message before it gives up; 0 for a stream.
     retention_days is how long records and journal are kept that nothing needs any more; 0 keeps them for good.
@@ -49,6 +50,7 @@ class Settings:
     honeycomb_dataset: str = "gatestream"
     honeycomb_api_host: str = "https://api.honeycomb.io"
     sample_rate: int = 1
+    metrics_namespace: str = ""
     install_attempts: int = 10
     receive_attempts: int = 0
     retention_days: int = 0

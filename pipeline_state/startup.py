@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline_state import tracing
+from pipeline_state import metrics, tracing
 from pipeline_state.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,7 +47,11 @@ def utc_now() -> datetime:
 
 
 def start_tracing(service: str, settings: Settings, secrets: Callable[[], SecretsManagerClient]) -> None:
-    """Spans go to Honeycomb if a key is named, else to a file if one is. Without either, or the key itself, nowhere."""
+    """Spans go to Honeycomb if a key is named, else to a file if one is. Without either, or the key itself, nowhere.
+
+    What the function counts goes to CloudWatch, under the stack's namespace.
+    """
+    metrics.configure(settings.metrics_namespace, service)
     sink = tracing.choose_sink(
         writekey=_write_key(settings.honeycomb_key_arn, secrets) if settings.honeycomb_key_arn else "",
         api_host=settings.honeycomb_api_host,

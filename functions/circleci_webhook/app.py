@@ -7,7 +7,7 @@ from functools import cache
 
 from chalice.app import Chalice, Response
 
-from pipeline_state import tracing
+from pipeline_state.handlers.invocation import invocation
 from pipeline_state.handlers.webhook import FORM, JSON, circleci_webhook, request_of
 
 app = Chalice(app_name="circleci_webhook")
@@ -19,7 +19,7 @@ webhook = cache(circleci_webhook)
 def circleci() -> Response:
     """202 with the event's id once the event is safe; otherwise why not."""
     receiver = webhook()
-    with tracing.invocation(app.lambda_context):
+    with invocation(app.lambda_context):
         answer = receiver.receive(request_of(app.current_request))
     app.log.info("%s %s", answer.status, answer.body)
     return Response(body=answer.body, status_code=answer.status)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from chalice.app import Chalice
 
-from pipeline_state import tracing
 from pipeline_state.handlers import gate_recorder
+from pipeline_state.handlers.invocation import invocation
 
 if TYPE_CHECKING:
     from chalice.app import SQSEvent
@@ -23,7 +23,7 @@ handler = cache(gate_recorder.handler)
 def record_gates(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
     """The messages of the batch that have to be tried again; what no retry can help is in the dead-letter queue."""
     answer, records = handler(), event.to_dict()["Records"]
-    with tracing.invocation(event.context):
+    with invocation(event.context):
         failures = answer(records)
     app.log.info("%s of %s recorded", len(records) - len(failures["batchItemFailures"]), len(records))
     return failures

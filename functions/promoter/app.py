@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from chalice.app import Chalice
 
-from pipeline_state import tracing
 from pipeline_state.handlers import promoter
+from pipeline_state.handlers.invocation import invocation
 
 if TYPE_CHECKING:
     from chalice.app import DynamoDBEvent
@@ -23,7 +23,7 @@ handler = cache(promoter.handler)
 def promote(event: DynamoDBEvent) -> dict[str, list[dict[str, str]]]:
     """The change of the batch to begin again at; what no retry can help is in the dead-letter queue."""
     answer, records = handler(), event.to_dict()["Records"]
-    with tracing.invocation(event.context):
+    with invocation(event.context):
         failures = answer(records)
     app.log.info("%s of %s considered", len(records) - len(failures["batchItemFailures"]), len(records))
     return failures

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from chalice.app import Chalice
 
-from pipeline_state import tracing
 from pipeline_state.handlers import rollout_observer
+from pipeline_state.handlers.invocation import invocation
 
 if TYPE_CHECKING:
     from chalice.app import SQSEvent
@@ -25,7 +25,7 @@ def observe(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
     answer, records = handler(), event.to_dict()["Records"]
     context: Any = event.context
     seconds = context.get_remaining_time_in_millis() / 1000
-    with tracing.invocation(context):
+    with invocation(context):
         failures = answer(records, context.aws_request_id, seconds)
     app.log.info("%s of %s looked at", len(records) - len(failures["batchItemFailures"]), len(records))
     return failures

@@ -9,8 +9,8 @@ from typing import Any
 
 from chalice.app import Chalice
 
-from pipeline_state import tracing
 from pipeline_state.handlers import sweeper
+from pipeline_state.handlers.invocation import invocation
 
 app = Chalice(app_name="sweeper")
 app.log.setLevel(logging.INFO)
@@ -21,7 +21,7 @@ handler = cache(sweeper.handler)
 def sweep(_event: object, context: Any) -> dict[str, Any]:
     """What was found and done, by name; what could not be looked at this time is looked at the next."""
     answer = handler()
-    with tracing.invocation(context):
+    with invocation(context):
         report = answer(lambda: context.get_remaining_time_in_millis() / 1000)
     app.log.info("swept %s", json.dumps(report, sort_keys=True))
     return report
