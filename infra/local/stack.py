@@ -127,7 +127,7 @@ class _Files:
 
     @property
     def traces(self) -> Path:
-        return self.folder / "traces.jsonl"
+        return self.folder / "traces.db"
 
     def processes(self) -> dict[str, int]:
         """The ids of all processes started and not yet ended by `down`, by name."""
@@ -246,8 +246,7 @@ def _start(start: _Start) -> StackInfo:
             end = command("down", files.folder)
             raise OnAlreadyError(f"a local stack is on already in {files.folder}: end it with `{end}`")
         _end(files)  # what is left of one that died
-        for path in (files.log, files.traces):
-            path.unlink(missing_ok=True)
+        files.log.unlink(missing_ok=True)
         try:
             return start.run()
         except (DeploymentError, PackageError, tools.ToolError) as error:

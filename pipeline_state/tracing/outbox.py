@@ -155,9 +155,10 @@ def _plain(value: object) -> str | bool | int | float | None:
 
 
 def _lines(spans: Iterable[SpanEvent]) -> bytes:
-    return b"".join(json.dumps(_item(span)).encode() + b"\n" for span in spans)
+    return b"".join(json.dumps(item_of(span)).encode() + b"\n" for span in spans)
 
 
-def _item(span: SpanEvent) -> dict[str, object]:
+def item_of(span: SpanEvent) -> dict[str, object]:
+    """A span as an item of Honeycomb's batch API."""
     time = span.created_at.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
     return {"time": time, "samplerate": span.sample_rate, "data": span.fields()}

@@ -32,11 +32,18 @@ class FileSink:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreSink:
+    """Spans go to the local stack's store, an SQLite file that several processes share."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class NullSink:
     """Spans are made, so that context travels, and forgotten."""
 
 
-Sink: TypeAlias = HoneycombSink | FileSink | NullSink
+Sink: TypeAlias = HoneycombSink | FileSink | StoreSink | NullSink
 
 
 @dataclass(slots=True)
@@ -54,10 +61,10 @@ process = Process()
 
 
 def choose_sink(*, writekey: str = "", api_host: str = HONEYCOMB, trace_file: str = "") -> Sink:
-    """Honeycomb if there is a key, else a file if one is named, else nowhere."""
+    """Honeycomb if there is a key, else the store if one is named, else nowhere."""
     if writekey:
         return HoneycombSink(writekey, api_host)
-    return FileSink(Path(trace_file)) if trace_file else NullSink()
+    return StoreSink(Path(trace_file)) if trace_file else NullSink()
 
 
 def configure(service: str, *, sink: Sink, dataset: str, sample_rate: int = 1) -> None:
@@ -92,6 +99,10 @@ def flush() -> None:
 def _outbox(sink: Sink, sample_rate: int) -> Outbox:
     if isinstance(sink, FileSink):
         return FileOutbox(sink.path, sample_rate)
+    if isinstance(sink, StoreSink):
+        from pipeline_state.tracing.store import StoreOutbox  # noqa: PLC0415 - sqlite3, for this sink only
+
+        return StoreOutbox(sink.path, sample_rate)
     if isinstance(sink, HoneycombSink):
         from pipeline_state.tracing.honeycomb import HoneycombOutbox  # noqa: PLC0415 - requests, for this sink only
 

@@ -78,7 +78,7 @@ class Installer:
 def installer(runtime: LambdaRuntime, cluster: ClusterUnderTest, folder: Path) -> Iterator[Installer]:
     """An installer with a new folder for all it writes; it ends with the block, having done what it was asked to."""
     folder.mkdir()
-    environment = {"TMPDIR": str(folder), "TRACE_FILE": str(folder / "traces.jsonl"), "CHARTS_DIR": str(CHARTS)}
+    environment = {"TMPDIR": str(folder), "TRACE_FILE": str(folder / "traces.db"), "CHARTS_DIR": str(CHARTS)}
     path = os.pathsep.join([str(tools.helm_and_kubectl()), os.defpath])
     code = PROGRAM.read_text(encoding="utf-8")
     arguments = ("helm_installer", str(cluster.kubeconfig))

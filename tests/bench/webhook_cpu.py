@@ -37,7 +37,7 @@ def measure(*, quick: bool) -> Iterator[Figure]:
             GITHUB_SECRETS_ARN=info.github_secrets_arn,
             FALLBACK_QUEUE_URL=info.queues["FallbackEvents"],
             REJECTED_QUEUE_URL=info.queues["RejectedEvents"],
-            TRACE_FILE=str(Path(folder) / "traces.jsonl"),
+            TRACE_FILE=str(Path(folder) / "traces.db"),
         )
     found = json.loads(printed.splitlines()[-1])
     yield Figure("webhook_cpu", "ms", GOAL, found["handler"], found["floor"])

@@ -14,6 +14,7 @@ from pipeline_state.events.codec import decode
 from pipeline_state.events.github import translate
 from pipeline_state.events.publish import Publisher, Queue
 from pipeline_state.faults import TemporaryFault
+from pipeline_state.tracing.store import read_all
 from tests.contract.webhook_stack import WebhookStack, body_of, texts
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -118,7 +119,7 @@ def test_the_detour_shows_in_the_events_trace(stack: WebhookStack, tmp_path: Any
     monkeypatch.setenv("TRACE_FILE", str(tmp_path / "spans"))
     fill_fallback(stack, "delivery-1")
     forward(stack)
-    spans = [json.loads(line)["data"] for line in (tmp_path / "spans").read_text().splitlines()]
+    spans = [item["data"] for item in read_all(tmp_path / "spans")]
     assert {span["name"] for span in spans} == {"forward", "fallback queue"}
     assert {span["trace.trace_id"] for span in spans} == {TRACEPARENT[3:35]}
 

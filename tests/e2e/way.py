@@ -19,6 +19,7 @@ from infra.local.stack import StackInfo
 from pipeline_state.model.pipelines import Cluster, Environment, GateDefinition, Pipeline, Release
 from pipeline_state.table.definitions import load_definitions, save_definitions
 from pipeline_state.table.models import Tables, connect
+from pipeline_state.tracing.store import read
 
 CHART = "charts/web"
 PATIENCE = 60.0
@@ -153,9 +154,7 @@ class Way:
         return json.loads(subprocess.run([*command, "--output", "json"], check=True, capture_output=True).stdout)
 
     def spans(self, trace_id: str) -> list[dict[str, Any]]:
-        lines = Path(self.stack.traces).read_text().splitlines()
-        spans = [json.loads(line)["data"] for line in lines]
-        return [span for span in spans if span["trace.trace_id"] == trace_id]
+        return [item["data"] for item in read(Path(self.stack.traces), trace_id)]
 
 
 def post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:

@@ -292,10 +292,10 @@ def test_the_key_stays_out_of_sight() -> None:
 
 @pytest.mark.parametrize(
     "trace_file, sink",
-    [("/tmp/spans.jsonl", tracing.FileSink(Path("/tmp/spans.jsonl"))), ("", tracing.NullSink())],  # noqa: S108 - a name
+    [("/tmp/spans.db", tracing.StoreSink(Path("/tmp/spans.db"))), ("", tracing.NullSink())],  # noqa: S108 - a name
     ids=["file", "nowhere"],
 )
-def test_without_a_key_spans_go_to_the_file_or_nowhere(trace_file: str, sink: tracing.Sink) -> None:
+def test_without_a_key_spans_go_to_the_store_or_nowhere(trace_file: str, sink: tracing.Sink) -> None:
     assert tracing.choose_sink(trace_file=trace_file) == sink
 
 

@@ -25,7 +25,7 @@ from pipeline_state.cli.demo.stage import Stage
 from pipeline_state.cli.demo.story import Story
 from pipeline_state.cli.demo.summary import Summary
 from pipeline_state.cli.demo.waiting import LateError, Trouble, wait_for
-from pipeline_state.cli.traces.trace_file import Span
+from pipeline_state.cli.traces.spans import Span
 from pipeline_state.faults import PermanentFault, TemporaryFault
 
 if TYPE_CHECKING:

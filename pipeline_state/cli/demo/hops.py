@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pipeline_state.cli.traces.trace_file import Span
+from pipeline_state.cli.traces.spans import Span
 
 PUSH = "com.github.push"
 BUILD = "com.circleci.workflow-completed"

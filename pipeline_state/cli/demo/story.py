@@ -17,8 +17,7 @@ from pipeline_state.cli.demo.hops import check_after_build
 from pipeline_state.cli.demo.stage import Stage
 from pipeline_state.cli.demo.waiting import LateError, wait_for
 from pipeline_state.cli.stacks import Stack
-from pipeline_state.cli.traces.trace_file import Span, read_spans
-from pipeline_state.tracing import trace_of
+from pipeline_state.cli.traces.spans import Span, spans_of
 
 PROMOTED = "Promoted"
 WAIT = "Wait"
@@ -58,8 +57,7 @@ class Story:
 
     def spans(self) -> list[Span]:
         """The spans of the commit's trace so far."""
-        trace_id = trace_of(self.example.repo, self.example.commit).trace_id
-        return read_spans(self.stack.traces, trace_id) if self.stack.traces else []
+        return spans_of(self.stack, self.example.repo, self.example.commit)
 
     def _apply(self) -> None:
         with self.stage.step("pipelines.yaml applied"):

@@ -16,7 +16,7 @@ from rich.text import Text
 from pipeline_state.cli import views
 from pipeline_state.cli.demo.hops import HOPS, Leg
 from pipeline_state.cli.traces import waterfall
-from pipeline_state.cli.traces.trace_file import Span
+from pipeline_state.cli.traces.spans import Span
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

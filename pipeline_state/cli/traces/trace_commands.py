@@ -22,6 +22,7 @@ def trace(choice: Choice, repo: Repo, commit: Commit) -> None:
     from pipeline_state import tracing
     from pipeline_state.cli import facts
     from pipeline_state.cli.traces import waterfall
+    from pipeline_state.cli.traces.spans import spans_of
 
     stack = choice.open()
     spelled, sha = facts.find_commit(repo, commit)
@@ -30,7 +31,7 @@ def trace(choice: Choice, repo: Repo, commit: Commit) -> None:
         place = honeycomb_place(stack.parameters, trace_id)
         choice.show(place, lambda: f"Trace {trace_id} is in Honeycomb:\n{place['url']}")
         return
-    spans = waterfall.read_spans(stack.traces, trace_id)
+    spans = spans_of(stack, spelled, sha)
     if not spans:
         raise CommandError(f"{stack.traces} has no spans of trace {trace_id}; the stack was started anew since")
     choice.show({"trace_id": trace_id, "spans": [span.to_json() for span in spans]}, lambda: waterfall.draw(spans))

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from pipeline_state.cli.traces.trace_file import Span, read_spans
+from pipeline_state.cli.traces.spans import Span
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
-__all__ = ["Span", "Waterfall", "draw", "duration_text", "read_spans"]
+__all__ = ["Span", "Waterfall", "draw", "duration_text"]
 
 _STYLES = ("cyan", "green", "magenta", "blue", "yellow", "bright_cyan", "bright_magenta")
 _FOLD = "┊"

@@ -14,7 +14,7 @@ from pipeline_state.cli.demo.example import CHARTS, prepare
 from pipeline_state.cli.demo.hops import check_after_build, legs
 from pipeline_state.cli.demo.stage import Stage
 from pipeline_state.cli.demo.waiting import LateError, wait_for
-from pipeline_state.cli.traces.trace_file import Span
+from pipeline_state.cli.traces.spans import Span
 
 START = datetime(2026, 3, 2, 8, 15, tzinfo=UTC)
 BUILD = "com.circleci.workflow-completed"
