@@ -157,6 +157,10 @@ class _Files:
         partial.write_text(json.dumps(info.to_json(), indent=2), encoding="utf-8")
         partial.rename(self.stack)
 
+    def forget_traces(self) -> None:
+        for path in self.folder.glob(f"{self.traces.name}*"):  # with SQLite's own files beside it
+            path.unlink()
+
     def forget(self) -> None:
         for path in [self.stack, *self.folder.glob("*.pid")]:
             path.unlink(missing_ok=True)
@@ -247,6 +251,8 @@ def _start(start: _Start) -> StackInfo:
             raise OnAlreadyError(f"a local stack is on already in {files.folder}: end it with `{end}`")
         _end(files)  # what is left of one that died
         files.log.unlink(missing_ok=True)
+        if not start.options.keeps_traces:
+            files.forget_traces()
         try:
             return start.run()
         except (DeploymentError, PackageError, tools.ToolError) as error:

@@ -17,6 +17,7 @@ class StackOptions:
     port: 0 takes a free one.
     auth: MiniStack enforces the functions' roles.
     ready_after: seconds until the embedded cluster's Pods are ready.
+    keeps_traces: spans of earlier stacks in the same folder are kept.
     """
 
     kubeconfig: Path | None = None
@@ -25,6 +26,7 @@ class StackOptions:
     port: int = 0
     auth: bool = False
     ready_after: float = 0.2
+    keeps_traces: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,8 @@ def _stack(stage: Stage, state_dir: Path, options: StackOptions) -> Iterator[Sta
     with ExitStack() as until_the_end:
         try:
             with stage.steps() as begin:
-                running = local_stack.running(state_dir, options=replace(options, charts_dir=CHARTS), progress=begin)
+                options = replace(options, charts_dir=CHARTS, keeps_traces=False)  # its commit is always the same
+                running = local_stack.running(state_dir, options=options, progress=begin)
                 info = until_the_end.enter_context(running)
         except local_stack.OnAlreadyError as error:
             folder = "wait for its end, or give this one a folder of its own: --state-dir DIR"
