@@ -10,6 +10,7 @@ except ModuleNotFoundError as error:
     raise SystemExit("gatestream: the command needs some more packages: pip install 'gatestream[cli]'") from error
 
 from pipeline_state.cli import local_commands, record_commands, webhook_commands
+from pipeline_state.cli.dashboard import dashboard_command
 from pipeline_state.cli.definitions import pipelines_commands
 from pipeline_state.cli.dlq import dlq_commands
 from pipeline_state.cli.options import before_the_command
@@ -41,6 +42,7 @@ for room in (
     record_commands,
     replay_commands,
     trace_commands,
+    dashboard_command,
     steering_commands,
     closing_commands,
     webhook_commands,

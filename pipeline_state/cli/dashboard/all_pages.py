@@ -1,0 +1,23 @@
+"""The pages that there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline_state.cli.dashboard import fleet, repo
+from pipeline_state.cli.dashboard.board import Board
+from pipeline_state.cli.dashboard.live import DEPLOYED, LOCAL, Live
+from pipeline_state.cli.dashboard.security import Door
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
+    from pipeline_state.cli.stacks import Stack
+
+_PAGES = (fleet, repo)
+
+
+def board_of(stack: Stack, port: int) -> tuple[Board, list[BaseRoute]]:
+    """The board of a stack, and all its pages. port: where it listens."""
+    board = Board(stack, Door(port), live=Live(DEPLOYED if stack.traces is None else LOCAL))
+    return board, [route for page in _PAGES for route in page.routes(board)]

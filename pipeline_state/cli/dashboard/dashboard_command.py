@@ -1,0 +1,68 @@
+"""`gatestream dashboard`: the board in the browser, over the user's own rights."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline_state.cli.console import CommandError
+from pipeline_state.cli.options import Choice, common
+
+if TYPE_CHECKING:
+    import socket
+
+    from pipeline_state.cli.dashboard.security import Door
+
+Port = Annotated[int, typer.Option(help="Where to listen, on loopback; 0 takes a free port.", min=0, max=65535)]
+Open = Annotated[bool, typer.Option("--open/--no-open", help="Whether to open it in your browser.")]
+
+
+def dashboard(choice: Choice, port: Port = 0, opens: Open = True) -> None:
+    """Show fleet, repositories, commits and delivery as pages in the browser, until Ctrl-C.
+
+    It listens on loopback alone, reads and acts with your own rights, and lets in the browser that opens its link.
+    """
+    from pipeline_state.cli.dashboard import server
+    from pipeline_state.cli.dashboard.all_pages import board_of
+
+    stack = choice.open()
+    listening = _listen(port)
+    board, routes = board_of(stack, listening.getsockname()[1])
+    application = server.application(board, routes)
+    _tell(choice, board.door, opens=opens)
+    server.serve(application, listening)
+
+
+def _listen(port: int) -> socket.socket:
+    from pipeline_state.cli.dashboard import server
+
+    try:
+        return server.listen(port)
+    except OSError as error:
+        raise CommandError(f"port {port} cannot be listened on ({error.strerror}); choose another: --port N") from error
+
+
+def _tell(choice: Choice, door: Door, *, opens: bool) -> None:
+    """Where it is; programs are told on one line, and open it themselves."""
+    link = door.new_link()
+    if choice.as_json:
+        sys.stdout.write(json.dumps({"url": link}) + "\n")
+        sys.stdout.flush()
+        return
+    is_open = opens and _open(link)
+    told = "Opened in your browser; the link works once:" if is_open else "Open this link, which works once:"
+    choice.console.print(f"{told}\n{link}\nCtrl-C ends it.", markup=False, soft_wrap=True)
+
+
+def _open(link: str) -> bool:
+    import webbrowser
+
+    return webbrowser.open(link)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(rich_help_panel="Pipelines and commits")(common(dashboard))

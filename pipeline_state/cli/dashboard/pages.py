@@ -1,0 +1,88 @@
+"""Templates and the files that they load, and how values are shown in them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache, partial
+from pathlib import Path
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from pipeline_state.cli.spans import took
+from pipeline_state.cli.views import SHORT
+from pipeline_state.model.times import format_time, parse_time
+
+_HERE = Path(__file__).parent
+STATIC = _HERE / "static"
+"""Files that browsers load as they are."""
+
+
+def templates(now: Callable[[], datetime]) -> Environment:
+    """The templates, with filters: short (a commit), ago and when (RFC 3339 times), url_of (a repository, a commit)."""
+    found = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters |= {"short": short, "ago": partial(ago, now=now), "when": when, "took": took}
+    found.globals |= {"asset": asset, "repo_url": repo_url, "commit_url": commit_url}
+    return found
+
+
+@cache
+def digest() -> str:
+    """Of all files that browsers load: where they are found, so that they can be kept for good."""
+    told = hashlib.sha256()
+    for path in sorted(each for each in STATIC.rglob("*") if each.is_file()):
+        told.update(path.relative_to(STATIC).as_posix().encode() + b"\0" + path.read_bytes())
+    return told.hexdigest()[:16]
+
+
+def asset(name: str) -> str:
+    """The URL of a file under static/."""
+    return f"/static/{digest()}/{name}"
+
+
+def repo_url(repo: str) -> str:
+    """Where the page of a repository is."""
+    return f"/repo/{quote(repo)}"
+
+
+def commit_url(repo: str, commit: str) -> str:
+    """Where the page of a commit is."""
+    return f"{repo_url(repo)}/commit/{quote(commit)}"
+
+
+def short(commit: str) -> str:
+    """The digits of a commit that tell it apart."""
+    return commit[:SHORT]
+
+
+def ago(time: str | None, *, now: Callable[[], datetime]) -> Markup:
+    """How long ago an RFC 3339 time was, or how long it still takes to come; the time itself on hovering."""
+    moment = parse_time(time)
+    if moment is None:
+        return Markup("")
+    seconds = (now() - moment).total_seconds()
+    told = f"{rounded(seconds)} ago" if seconds >= 0 else f"in {rounded(-seconds)}"
+    exact = format_time(moment)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(exact, exact, told)
+
+
+def rounded(seconds: float) -> str:
+    """One unit, which is what a glance needs: "now", "40 s", "3 m", "2 h", "5 d"."""
+    return " ".join(took(seconds).split()[:2]) if seconds >= 1 else "0 s"
+
+
+def when(time: str | None) -> Markup:
+    """A time in UTC to the second."""
+    moment = parse_time(time)
+    if moment is None:
+        return Markup("")
+    return Markup('<time datetime="{}">{:%Y-%m-%d %H:%M:%S} UTC</time>').format(format_time(moment), moment)

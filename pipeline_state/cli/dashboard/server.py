@@ -1,0 +1,98 @@
+"""The dashboard as a web application, and what serves it on loopback."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from pipeline_state.cli.console import told
+from pipeline_state.cli.dashboard import pages
+from pipeline_state.cli.dashboard.board import Board
+from pipeline_state.cli.dashboard.security import HOST, Guard
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+    from starlette.types import Scope
+
+_FOREVER = "private, max-age=31536000, immutable"
+_log = logging.getLogger(__name__)
+
+
+def application(board: Board, routes: Sequence[BaseRoute]) -> Starlette:
+    """All pages behind the guard."""
+    return Starlette(
+        routes=[
+            *routes,
+            Route("/live", board.live.endpoint),
+            Mount(f"/static/{pages.digest()}", _KeptFiles(directory=pages.STATIC)),
+        ],
+        middleware=[Middleware(Guard, door=board.door)],
+        exception_handlers={HTTPException: _not_there(board), Exception: _went_wrong(board)},
+    )
+
+
+class _KeptFiles(StaticFiles):
+    """Found by the digest of what they hold, so that a browser need never ask again."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        answer = await super().get_response(path, scope)
+        answer.headers["Cache-Control"] = _FOREVER
+        return answer
+
+
+def _not_there(board: Board) -> Callable[[Request, Exception], Response]:
+    def page(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        why = error.detail if isinstance(error, HTTPException) else ""
+        return board.page(request, "error.html", status=status, why=why)
+
+    return page
+
+
+def _went_wrong(board: Board) -> Callable[[Request, Exception], Response]:
+    """What commands tell on one line, pages tell as well; the rest is a bug, which the terminal tells of."""
+
+    def page(request: Request, error: Exception) -> Response:
+        line = told(error)
+        if line is None:
+            _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        why = line[0] if line else f"{type(error).__name__}: a bug; the dashboard's terminal tells more"
+        return board.page(request, "error.html", status=502 if line else 500, why=why)
+
+    return page
+
+
+def listen(port: int) -> socket.socket:
+    """A socket on loopback and nowhere else. port: 0 takes a free one. Raises OSError where it is taken."""
+    return socket.create_server((HOST, port), reuse_port=False)
+
+
+def serve(application_: Starlette, listening: socket.socket) -> None:
+    """Answer until Ctrl-C or SIGTERM; pages that are still open then lose their events."""
+    import uvicorn
+
+    options = uvicorn.Config(
+        application_,
+        log_level="warning",
+        access_log=False,  # it would tell the link
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _done)  # uvicorn raises what ended it once more, for whoever handled it before
+    uvicorn.Server(options).run(sockets=[listening])
+
+
+def _done(*_: object) -> None:
+    """Having ended is all there is to do."""
