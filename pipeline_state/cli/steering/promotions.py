@@ -114,6 +114,15 @@ def latest(place: Place, most: int) -> list[Past]:
     return [_with_courses(past, entries) for past in islice(pasts(place, most, entries), most)]
 
 
+def told_of(place: Place, some: Iterable[Deployment], gates: Mapping[str, Any], journal: Sequence[Any]) -> list[Past]:
+    """Promotions of one commit with how each release went. gates: its columns. journal: its entries, oldest first."""
+
+    def entries(*_: str) -> Sequence[Mapping[str, Any]]:
+        return journal
+
+    return [_with_courses(_past(place, each, gates, entries), entries) for each in some]
+
+
 def _with_courses(past: Past, entries: Entries) -> Past:
     deployment = past.deployment
     gate = _deployed_gate(deployment, past.gates)
