@@ -14,6 +14,7 @@ from pynamodb.exceptions import PynamoDBException
 
 from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.model.record import BRANCHES, Record, read_record
+from pipeline_state.table import summaries
 from pipeline_state.table.models import EnvironmentItem, GateRecord, JournalEntry, PipelinesItem, Raw, at, to_plain
 from pipeline_state.table.snapshot import EVERYTHING
 from pipeline_state.table.transaction import fault
@@ -82,8 +83,9 @@ def in_order(time: str) -> str:
 
 
 def _all_entries() -> Iterator[dict[str, Any]]:
+    of_commits = ~JournalEntry.record.startswith(summaries.PARTITION)
     try:
-        for entry in JournalEntry.scan():
+        for entry in JournalEntry.scan(of_commits):
             yield to_plain(entry.raw)
     except PynamoDBException as error:
         raise fault(error) from error

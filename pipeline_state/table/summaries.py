@@ -1,0 +1,106 @@
+"""Summaries of spans in the Journal, from which a deployed stack's traces are drawn without any other service.
+
+They lie beside the entries of commits, one item a trace and invocation, in a partition of its own for each trace: the
+history of a commit never meets them. They leave by age, those of promoted commits too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from pynamodb.exceptions import PynamoDBException
+
+from pipeline_state.table.models import SCHEMA, JournalEntry, connection, expiring, to_plain, to_raw
+from pipeline_state.table.transaction import fault
+
+PARTITION = "trace#"
+"""Begins the key `record`; what follows is the trace's id. No commit's key begins so: it has the repository's slash."""
+
+_TRACE_ID, _SERVICE = "trace.trace_id", "service.name"
+_BATCH = 25
+"""Items of one BatchWriteItem: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html"""
+
+_SHORT = {"name": "name", "trace.span_id": "id", "trace.parent_id": "parent", "duration_ms": "ms"}
+_KEPT = (
+    "gatestream.kind",
+    "error",
+    "error_detail",
+    "wait.for",
+    "wait.who",
+    "wait.ended_by",
+    "wait.known",
+    "environment",
+    "release",
+    "messaging.attempt",
+    "redriven",
+    "meta.span_type",
+)
+
+Item = Mapping[str, Any]
+"""A span as Honeycomb's batch API has it: {"time": RFC 3339 UTC, "samplerate": N, "data": {field: value}}."""
+
+
+def write(items: Iterable[Item], now: datetime) -> int:
+    """Write the summaries of an invocation's spans; how many of these DynamoDB did not take for want of capacity.
+
+    Raises TemporaryFault and PermanentFault.
+    """
+    traces = list(_by_trace(items).items())
+    return sum(_write_batch(traces[at : at + _BATCH], now) for at in range(0, len(traces), _BATCH))
+
+
+def read(trace_id: str) -> list[dict[str, Any]]:
+    """The spans of a trace with what the summaries keep of them. Raises TemporaryFault."""
+    try:
+        return [item for entry in JournalEntry.query(PARTITION + trace_id) for item in _items(entry.raw, trace_id)]
+    except PynamoDBException as error:
+        raise fault(error) from error
+
+
+def _write_batch(traces: Sequence[tuple[str, list[Item]]], now: datetime) -> int:
+    rows = [_row(trace_id, items, now) for trace_id, items in traces]
+    table = JournalEntry.Meta.table_name
+    try:
+        answer = connection().batch_write_item(table, put_items=rows)
+    except PynamoDBException as error:
+        raise fault(error) from error
+    left = [request["PutRequest"]["Item"] for request in answer.get("UnprocessedItems", {}).get(table, ())]
+    return sum(len(json.loads(row["spans"]["S"])) for row in left)
+
+
+def _row(trace_id: str, items: Sequence[Item], now: datetime) -> dict[str, dict[str, Any]]:
+    first = min(items, key=lambda item: str(item["time"]))
+    row = {
+        "record": PARTITION + trace_id,
+        "entry": f"{first['time']}#{first['data']['trace.span_id']}",
+        "_schema": SCHEMA,
+        "service": str(first["data"].get(_SERVICE, "")),
+        "spans": json.dumps([_summary(item) for item in items], separators=(",", ":")),
+        **expiring(now),
+    }
+    return {name: to_raw(value) for name, value in row.items()}
+
+
+def _summary(item: Item) -> dict[str, Any]:
+    data = item["data"]
+    short = {short: data[name] for name, short in _SHORT.items() if data.get(name) is not None}
+    return {"at": item["time"], **short, **{name: data[name] for name in _KEPT if data.get(name) is not None}}
+
+
+def _items(raw: Mapping[str, Any], trace_id: str) -> Iterator[dict[str, Any]]:
+    row = to_plain(raw)
+    long = {short: name for name, short in _SHORT.items()}
+    for summary in json.loads(row["spans"]):
+        time = summary.pop("at")
+        data = {long.get(name, name): value for name, value in summary.items()}
+        yield {"time": time, "samplerate": 1, "data": {_TRACE_ID: trace_id, _SERVICE: row["service"], **data}}
+
+
+def _by_trace(items: Iterable[Item]) -> dict[str, list[Item]]:
+    traces: dict[str, list[Item]] = {}
+    for item in items:
+        traces.setdefault(str(item["data"][_TRACE_ID]), []).append(item)
+    return traces
