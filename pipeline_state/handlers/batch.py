@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline_state import metrics
 from pipeline_state.events.publish import Queue
 from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.handlers import dead_letters
@@ -114,6 +115,7 @@ class Batch:
         # By the message's own id, since one that is sent here again may have to lie there again within five minutes.
         once = str(record.get("messageId") or record.get("eventID", ""))
         self.dead_letters.send(dead_letters.body_of(record), dead_letters.describe(record, reason), once)
+        metrics.count(metrics.DEAD_LETTERS)
 
 
 def backing_off(
@@ -148,4 +150,5 @@ def _hide(sqs: SQSClient, queue_url: str, message: Record, seconds: int) -> None
 def _failures(identifiers: Iterable[str]) -> Failures:
     failed = [{"itemIdentifier": identifier} for identifier in identifiers]
     _log.info("%s to be tried again", len(failed))
+    metrics.count(metrics.RETRIES, len(failed))
     return {"batchItemFailures": failed}

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pipeline_state import tracing
+from pipeline_state import metrics, tracing
 from pipeline_state.deploy import Applied, Deployed, Failed, install, roll_back
 from pipeline_state.events import deployment
 from pipeline_state.events.codec import decode, encode
@@ -140,6 +140,8 @@ class HelmInstaller(HelmWorker):
             self.verdicts.say(deployment.started(promotion, at=since))
             request = wanted(promotion, verified)
             result = install(request, workspace=self.workspace, budget_seconds=seconds - RESERVE)
+            if result.helm_seconds:
+                metrics.measure(metrics.HELM_DURATION, result.helm_seconds)
         except PermanentFault as fault:
             result = Failed(fault.reason, 0)
         except Exception as error:
@@ -165,7 +167,7 @@ class HelmInstaller(HelmWorker):
             ended = leases.finish(promotion, owner, outcome, verified)
         if ended is None:
             raise PermanentFault("the release's lease had passed to another invocation; see its result")
-        self.verdicts.settle(promotion, outcome, ended)
+        self.verdicts.conclude(promotion, outcome, ended)
 
     def _hand_over(self, promotion: Promotion, owner: str, applied: Applied, since: datetime) -> None:
         """Leave the release to be watched; no invocation waits for it."""

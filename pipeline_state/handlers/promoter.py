@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipeline_state import tracing
+from pipeline_state import metrics, tracing
 from pipeline_state.events.publish import Publisher, Queue
 from pipeline_state.handlers.batch import Batch, Handle
 from pipeline_state.handlers.promotion import Outcome, Promotions
@@ -74,7 +74,10 @@ class Promoter:
             tracing.transit("stream", sent_at_ms=sent_at, now=self.now(), parent=parent)
             if change.edits:
                 self._note(change)
-            self.promotions.promote(change.repo, change.commit)
+            lags = self.promotions.promote(change.repo, change.commit).lags
+            for lag in lags:  # of these alone: what a freeze, a soak time or a turn held up was not late
+                metrics.measure(metrics.PROMOTION_LAG, lag.total_seconds())
+        metrics.count(metrics.GATE_CHANGES, len(change.gates), commits=f"{change.repo}@{change.commit}")
 
     def _note(self, change: Change) -> None:
         values = to_plain({name: value for name, value in change.edits.items() if value is not None})

@@ -6,9 +6,9 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from pipeline_state import tracing
+from pipeline_state import metrics, tracing
 from pipeline_state.events.deployment import promoted
 from pipeline_state.events.publish import Publisher
 from pipeline_state.faults import PermanentFault, TemporaryFault
@@ -16,6 +16,7 @@ from pipeline_state.handlers.parking import Parking
 from pipeline_state.model.decision import Decision, Promote, Promoted
 from pipeline_state.model.pipelines import Pipeline, Policy
 from pipeline_state.model.promotion import Promotion
+from pipeline_state.model.promotion_lag import promotion_lag
 from pipeline_state.table import waiting
 from pipeline_state.table.claims import claim, claimed_promotions, mark_published
 from pipeline_state.table.retry import ATTEMPTS, step_aside
@@ -34,16 +35,18 @@ class Outcome:
 
     counts: by name, `waiting`, `promoted`, `published` (claims that nobody had announced), `repeated` (promotions
     without a result), `resumed` (parked ones), `stuck` (repeated in vain). faults: of single commits; they did not keep
-    the others from moving on.
+    the others from moving on. lags: how long those that were promoted had had all their gates, where that is known.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     faults: list[PermanentFault | TemporaryFault] = field(default_factory=list)
+    lags: list[timedelta] = field(default_factory=list)
 
     def add(self, other: Outcome) -> None:
         """Take another one into this."""
         self.counts += other.counts
         self.faults += other.faults
+        self.lags += other.lags
 
     def raise_fault(self) -> None:
         """Raise one of the faults, if there is one; first those that a retry may help."""
@@ -160,10 +163,17 @@ class Promotions:
         if isinstance(decision, Promote):
             with tracing.span("claim", environment=decision.environment):
                 promotions = claim(snapshot, pipeline, decision, self.now())
+            self._note_claim(snapshot, decision, found)
             self._publish(promotions)
             found.counts["promoted"] += 1
             return False
         return isinstance(decision, Promoted) and self._finish(pipeline, decision, found)
+
+    def _note_claim(self, snapshot: Snapshot, decision: Promote, found: Outcome) -> None:
+        commit = f"{snapshot.repo}@{snapshot.commit}"
+        metrics.count(metrics.PROMOTIONS, commits=commit, environments=decision.environment)
+        lag = promotion_lag(snapshot.record, decision.branch, decision.required, self.now())
+        found.lags += [lag] if lag is not None else []
 
     def _finish(self, pipeline: Pipeline, decision: Promoted, found: Outcome) -> bool:
         """Announce a claim that nobody marked: its promoter may have died before that. The ids are the same.

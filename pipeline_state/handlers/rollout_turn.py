@@ -152,7 +152,7 @@ class RolloutTurn:
         with tracing.span("give lease back"):
             ended = leases.finish(self.promotion, self.owner, outcome, verified)
         if ended:
-            self.observer.verdicts.settle(self.promotion, outcome, ended)
+            self.observer.verdicts.conclude(self.promotion, outcome, ended)
         return ended is not None
 
     def _means(self) -> dict[str, Any]:

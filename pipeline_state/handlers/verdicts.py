@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline_state import tracing
+from pipeline_state import metrics, tracing
 from pipeline_state.events import deployment
 from pipeline_state.events.codec import decode
 from pipeline_state.events.deployment import Course
@@ -37,6 +37,13 @@ class Verdicts:
         """Publish what an installer has to say. Raises TemporaryFault."""
         with tracing.span("send event", type=event.get_type()):
             self.publisher.publish(event, self.results_topic)
+
+    def conclude(self, promotion: Promotion, outcome: Mapping[str, Any], ended: Ended) -> None:
+        """Settle an outcome that has just been kept, which counts once. Raises as `settle`."""
+        verdict = metrics.DEPLOYMENTS_FAILED if outcome["kind"] == "failed" else metrics.DEPLOYMENTS
+        commit = f"{promotion.repo}@{promotion.commit}"
+        metrics.count(verdict, commits=commit, environments=promotion.environment, releases=promotion.release.name)
+        self.settle(promotion, outcome, ended)
 
     def settle(self, promotion: Promotion, outcome: Mapping[str, Any], ended: Ended) -> None:
         """All that follows from an outcome that is kept. It may be done again: each part then is what it was.

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import parse_qs
 
-from pipeline_state import tracing
+from pipeline_state import metrics, tracing
 from pipeline_state.events import circleci, github, signatures
 from pipeline_state.events.codec import sendable, with_traceparent
 from pipeline_state.events.payload import UnprocessableError
@@ -32,6 +32,13 @@ JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 
 _KEPT = 64 * 1024
+
+_REJECTED = {
+    400: metrics.REJECTED_UNREADABLE,
+    401: metrics.REJECTED_UNSIGNED,
+    422: metrics.REJECTED_INCOMPLETE,
+    503: metrics.NOT_TAKEN,
+}
 
 _log = logging.getLogger(__name__)
 
@@ -97,6 +104,9 @@ class Webhook:
                 _log.error("webhook %s: %s", self.provider.name, fault.reason)
                 answer = Answer(503, {"message": "not taken; send it again"})
             tracing.add_field("status", answer.status)
+        metrics.count(metrics.EVENTS_RECEIVED, providers=self.provider.name)
+        if answer.status in _REJECTED:
+            metrics.count(_REJECTED[answer.status])
         return answer
 
     def _answer(self, request: Request) -> Answer:

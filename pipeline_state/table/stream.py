@@ -19,6 +19,8 @@ from pipeline_state.table.models import Raw, to_plain
 from pipeline_state.table.snapshot import CLOSING, DONE, EVERYTHING, IN_TURN
 from pipeline_state.table.waiting import ASKED, PARTITION
 
+_EMPTY = {"S": ""}
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -27,6 +29,7 @@ class Change:
     id: the stream's, unique. at: when it was written; of hand edits only the second is known, and its end is given.
     edits: gates somebody changed with a tool of their own, by name: the raw value, None where the column was removed.
         Nobody edits a record by removing it.
+    gates: all whose value changed, by anybody; a column that was added empty is not yet one that changed.
     matters: whether a decision can come out differently now.
     """
 
@@ -35,6 +38,7 @@ class Change:
     id: str
     at: datetime
     edits: Mapping[str, Raw | None]
+    gates: tuple[str, ...]
     matters: bool
 
 
@@ -52,6 +56,7 @@ def read_change(record: Mapping[str, Any]) -> Change:
         id=str(record["eventID"]),
         at=_written_at(new, float(told["ApproximateCreationDateTime"]), precise=LAST_WRITE in changed and not edits),
         edits=edits,
+        gates=tuple(name for name in gates if new and (name in old or new[name] != _EMPTY)),
         matters=bool(new) and (bool(gates) or _places(old) != _places(new) or _is_asked_for(changed, new)),
     )
 
@@ -106,7 +111,7 @@ def _is_ours(gate: str, old: Raw, new: Raw, changed: Collection[str]) -> bool:
     note = new.get(WRITTEN + gate, {}).get("M", {})
     if WRITTEN + gate in changed and note.get("value") == new.get(gate):
         return True
-    return LAST_WRITE in changed and gate not in old and new[gate] == {"S": ""}
+    return LAST_WRITE in changed and gate not in old and new[gate] == _EMPTY
 
 
 def _image(image: Raw) -> Raw:

@@ -114,3 +114,17 @@ def test_the_mapping_lets_all_openings_through() -> None:
     template = (Path(__file__).parents[3] / "template.yaml").read_text(encoding="utf-8")
     patterns = [json.loads(each)["dynamodb"]["NewImage"] for each in re.findall(r"- Pattern: '(.*)'", template)]
     assert patterns == [{"_schema": {"N": [{"exists": True}]}}, {ASKED: {"S": [{"exists": True}]}}]
+
+
+@pytest.mark.parametrize("old, new, gates", [
+    ({"scan": ""}, {"scan": "TRUE"}, ("scan",)),
+    ({}, {"build": "", "legal": "TRUE"}, ("legal",)),
+    ({"scan": "TRUE", "legal": ""}, {"scan": "", "legal": ""}, ("scan",)),
+    ({"scan": "TRUE"}, {"_schema": 1}, ("scan",)),
+    ({"scan": "TRUE"}, {}, ()),
+    ({"scan": "TRUE"}, {"scan": "TRUE", "branch": "main"}, ()),
+], ids=["opened", "added", "pending again", "removed", "the record's end", "something else"])  # fmt: skip
+def test_gates_that_changed_are_told_but_not_those_that_were_added_empty(
+    old: dict[str, Any], new: dict[str, Any], gates: tuple[str, ...]
+) -> None:
+    assert change(old, new).gates == gates

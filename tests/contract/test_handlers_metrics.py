@@ -1,0 +1,181 @@
+"""What the functions count on the way of an event: each fact once, and by the function that knows it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from functions.github_webhook import app as github_app
+from pipeline_state import metrics, tracing
+from pipeline_state.model.pipelines import Cluster, Environment
+from pipeline_state.model.times import format_time
+from pipeline_state.startup import utc_now
+from tests.contract.function_room import FunctionRoom
+from tests.contract.shop import Shop
+from tests.contract.table_room import WEB, A, B, pipeline
+from tests.contract.webhook_stack import WebhookStack, body_of, github_headers, request
+
+STAGING = Environment("staging", ("build",), (), (WEB,), Cluster(context="local"))
+PUSH = body_of("github_push/one_commit")
+NOBODY = "http://127.0.0.1:9"
+
+
+@pytest.fixture(autouse=True)
+def counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("METRICS_NAMESPACE", "Gatestream/shop")
+    metrics.configure("Gatestream/shop", "test")
+    yield
+    metrics.configure("", "")
+
+
+@pytest.fixture
+def written(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
+    """The lines of metrics since the last look."""
+    return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith('{"_aws"')]
+
+
+Written = Callable[[], list[dict[str, Any]]]
+
+
+def totals(lines: list[dict[str, Any]]) -> dict[str, int]:
+    names = {metric.name for metric in metrics.ALL if metric.unit == "Count"}
+    return dict(sum((Counter({name: line[name] for name in names & line.keys()}) for line in lines), Counter()))
+
+
+@pytest.fixture
+def webhooks(ministack: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebhookStack]:
+    stack = WebhookStack(ministack)
+    for name, value in stack.settings.items():
+        monkeypatch.setenv(name, value)
+    yield stack
+    github_app.webhook.cache_clear()
+    tracing.shutdown()
+
+
+def post(body: bytes, headers: dict[str, str] | None = None) -> int:
+    answer: dict[str, int] = github_app.app(request("/github", body, headers or github_headers(body)), None)
+    return answer["statusCode"]
+
+
+@pytest.mark.usefixtures("webhooks")
+@pytest.mark.parametrize("body, headers, status, counted", [
+    (PUSH, None, 202, {"EventsReceived": 1}),
+    (PUSH, {"Content-Type": "application/json"}, 401, {"EventsReceived": 1, "EventsRejectedUnsigned": 1}),
+    (b"{", None, 400, {"EventsReceived": 1, "EventsRejectedUnreadable": 1}),
+    (b'{"ref": 5}', None, 422, {"EventsReceived": 1, "EventsRejectedIncomplete": 1}),
+])  # fmt: skip
+def test_a_webhook_is_counted_once_and_if_it_is_rejected_by_the_reason(
+    written: Written, body: bytes, headers: dict[str, str] | None, status: int, counted: dict[str, int]
+) -> None:
+    assert post(body, headers) == status
+    (line,) = written()
+    assert totals([line]) == counted
+    assert (line["function"], line["providers"]) == ("github_webhook", ["github"])
+    assert line["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Gatestream/shop"
+
+
+@pytest.mark.usefixtures("webhooks")
+def test_a_webhook_that_nobody_takes_is_counted_as_such(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", NOBODY)
+    assert post(PUSH) == 503
+    assert totals(written()) == {"EventsReceived": 1, "EventsNotTaken": 1}
+
+
+@pytest.mark.usefixtures("webhooks")
+def test_nothing_of_the_payload_is_in_the_line(written: Written) -> None:
+    post(PUSH)
+    (line,) = written()
+    assert set(line) == {"_aws", "function", "request_id", "providers", "EventsReceived"}
+
+
+def pushed_and_built(functions: FunctionRoom, commit: str, before: str = "", **build: Any) -> None:
+    functions.send(functions.push(before, commit), functions.build(commit, **build))
+    functions.recorder.drain()
+
+
+def test_a_gate_that_opens_and_what_follows_are_counted(functions: FunctionRoom, written: Written) -> None:
+    functions.tables.define(pipeline(STAGING))
+    pushed_and_built(functions, A, completed_at=format_time(utc_now() - timedelta(seconds=7)))
+    written()
+    with metrics.invocation():
+        functions.promote()
+    (line,) = written()
+    assert totals([line]) == {"GateChanges": 1, "Promotions": 1}
+    assert 7 <= line["PromotionLag"][0] < 120
+    assert (line["commits"], line["environments"]) == ([f"{functions.repo}@{A}"], ["staging"])
+
+
+def test_columns_that_are_added_empty_are_no_changes_and_a_hand_edit_is(
+    functions: FunctionRoom, written: Written
+) -> None:
+    functions.tables.define(pipeline(STAGING))
+    functions.send(functions.push("", A))
+    functions.recorder.drain()
+    with metrics.invocation():
+        functions.promote()
+    assert totals(written()) == {}
+    functions.tables.edit(A, legal="TRUE")
+    with metrics.invocation():
+        functions.promote()
+    assert totals(written()) == {"GateChanges": 1}
+
+
+def test_a_promotion_that_was_held_up_on_purpose_is_not_late(functions: FunctionRoom, written: Written) -> None:
+    functions.tables.define(pipeline(STAGING))
+    functions.tables.edit_environment(frozen_by="ann", repo=functions.repo)
+    pushed_and_built(functions, A)
+    functions.promote()
+    functions.tables.edit_environment(frozen_by=None)
+    written()
+    with metrics.invocation():
+        functions.promote()
+    (line,) = written()
+    assert totals([line]) == {"Promotions": 1}
+    assert "PromotionLag" not in line
+
+
+def test_what_is_given_up_and_what_is_tried_again_is_counted(functions: FunctionRoom, written: Written) -> None:
+    functions.send("no event")
+    with metrics.invocation():
+        functions.recorder.drain()
+    assert totals(written()) == {"DeadLetters": 1}
+    functions.tables.define(pipeline(STAGING))
+    pushed_and_built(functions, B)
+    with functions.before_publishing(unreachable), metrics.invocation():
+        functions.promoter(functions.changes())
+    counted = totals(written())
+    assert counted["Retries"] >= 1
+    assert counted["Promotions"] == 1
+
+
+def unreachable(_: object) -> None:
+    from botocore.exceptions import EndpointConnectionError  # noqa: PLC0415 - of this one test
+
+    raise EndpointConnectionError(endpoint_url="sns")
+
+
+def test_a_deployment_is_counted_once_however_often_it_is_told(shop: Shop, written: Written) -> None:
+    shop.promote(A)
+    message = shop.receive()
+    written()
+    for _ in range(2):
+        shop.invoke([message])
+    lines = written()
+    assert totals(lines) == {"Deployments": 1}
+    (line,) = lines
+    assert line["HelmDuration"][0] > 0
+    assert (line["function"], line["releases"]) == ("helm_installer", ["web"])
+
+
+def test_a_deployment_that_fails_is_counted_as_failed(shop: Shop, written: Written) -> None:
+    shop.define(chart="charts/none")
+    shop.promote(A)
+    message = shop.receive()
+    written()
+    shop.invoke([message])
+    assert totals(written()) == {"DeploymentsFailed": 1}
