@@ -15,7 +15,7 @@ from pipeline_state.cli.facts import Row
 from pipeline_state.cli.views import GATES, SHORT, decision_style, has_failed, minute, plain_table, shown
 from pipeline_state.model.pipelines import DEPLOYED_TO
 
-_MARKS = {
+MARKS = {
     "deployed": "✓",
     "failed": "✗",
     "promoted": "→",
@@ -104,8 +104,8 @@ class _Matrix:
 
     def marks(self) -> Text:
         """What the marks of environments mean, of those that are there."""
-        words = dict.fromkeys(_word(each) for row in self.rows for each in row.status["environments"] if each["name"])
-        return Text("  ".join(f"{_mark(word)} {word}" for word in words), "dim")
+        words = dict.fromkeys(word(each) for row in self.rows for each in row.status["environments"] if each["name"])
+        return Text("  ".join(f"{_mark(each)} {each}" for each in words), "dim")
 
 
 def _key(environment: Mapping[str, Any]) -> tuple[str, str]:
@@ -121,15 +121,15 @@ def _place_cell(row: Row, key: tuple[str, str], *, worded: bool) -> Text:
     found = next((each for each in row.status["environments"] if _key(each) == key), None)
     if found is None:
         return Text()
-    word = _word(found)
-    return Text(word if worded else _mark(word), decision_style(found))
+    told = word(found)
+    return Text(told if worded else _mark(told), decision_style(found))
 
 
 def _mark(word: str) -> str:
-    return _MARKS.get(word, word[:1])
+    return MARKS.get(word, word[:1])
 
 
-def _word(environment: Mapping[str, Any]) -> str:
+def word(environment: Mapping[str, Any]) -> str:
     """The decision in a word; of a promoted commit, how far it got."""
     if environment["decision"] != "Promoted":
         return str(environment["decision"])

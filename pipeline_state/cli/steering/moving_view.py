@@ -22,8 +22,9 @@ def plan_view(plan: Plan) -> RenderableType:
     head = Text.assemble((f"{_WORDS[plan.wish.action]} ", "bold"), shown(plan.place.name, "bold"))
     table = plain_table("", "commit", "")
     if plan.head:
-        table.add_row("from", _commit(plan.head.deployment.commit), _there(plan.head))
-    table.add_row("to", _commit(plan.commit), _coming(plan))
+        told = shown(there(plan.head), "red" if plan.head.outcome == "failed" else "")
+        table.add_row("from", _commit(plan.head.deployment.commit), told)
+    table.add_row("to", _commit(plan.commit), shown(coming(plan)))
     parts: list[RenderableType] = [head, Text(), table, Text(), _installs(plan), Text(), _gates(plan)]
     notes = [shown(f"in spite of: {sentence}", "yellow") for sentence in plan.despite]
     if plan.order.holds:
@@ -50,29 +51,36 @@ def _evidence(gate: Gate) -> Iterator[str]:
     yield from filter(None, [moment(gate.at), gate.reason])
 
 
-def _there(past: Past) -> Text:
+def there(past: Past) -> str:
+    """How what is there has come there."""
     outcome = past.outcome or "no result yet"
     reason = f": {past.reason}" if past.reason else ""
-    told = f"promoted {moment(past.deployment.at)} UTC by {who(past.deployment.by)}, {outcome}{reason}"
-    return shown(told, "red" if past.outcome == "failed" else "")
+    return f"promoted {moment(past.deployment.at)} UTC by {who(past.deployment.by)}, {outcome}{reason}"
 
 
-def _coming(plan: Plan) -> Text:
+def coming(plan: Plan) -> str:
+    """By which definition the commit comes there."""
     if plan.target is None:
-        return shown(f"from {plan.decision.branch}, by the definition of today")
+        return f"from {plan.decision.branch}, by the definition of today"
     if not plan.order.pinned:
-        return Text("by the definition of today")
+        return "by the definition of today"
     then = plan.target.deployment
-    return Text(f"as it was promoted {moment(then.at)} UTC, number {then.generation}")
+    return f"as it was promoted {moment(then.at)} UTC, number {then.generation}"
 
 
-def _installs(plan: Plan) -> RenderableType:
+def installs(plan: Plan) -> Iterator[tuple[str, str, str]]:
+    """Each release, its cluster, and its chart, beside the one that is there where that is another."""
     before = {each.release.name: each.release for each in plan.head.installed} if plan.head else {}
-    table = plain_table("release", "cluster", "chart")
     for release, cluster in plan.installs:
         old = before.get(release.name)
         changed = "" if old is None or _is_same(old, release) else f"; {chart_told(old)} is there"
-        table.add_row(release.name, cluster.name, f"{chart_told(release)}{changed}")
+        yield release.name, cluster.name, f"{chart_told(release)}{changed}"
+
+
+def _installs(plan: Plan) -> RenderableType:
+    table = plain_table("release", "cluster", "chart")
+    for row in installs(plan):
+        table.add_row(*row)
     return table
 
 
