@@ -1,6 +1,7 @@
 """template.yaml says what the design promises: who may do what, what is kept, what retries, what alarms."""
 
 import ast
+import json
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
+from pipeline_state import metrics
+from pipeline_state.cli.dlq.dead_letters import QUEUES as DEAD_LETTERS
 from pipeline_state.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -333,6 +336,60 @@ def test_a_webhook_that_is_not_taken_raises_an_alarm() -> None:
     api = TEMPLATE["Resources"]["WebhookApi"]["Properties"]
     assert named == {"ApiName": {"Ref": "AWS::StackName"}, "Stage": api["StageName"]}  # SAM names an API like its stack
     assert "Name" not in api
+
+
+def test_functions_count_under_the_namespace_that_alarms_and_dashboard_look_at() -> None:
+    namespace = {"Fn::Sub": "Gatestream/${AWS::StackName}"}
+    assert TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["METRICS_NAMESPACE"] == namespace
+    assert {alarm["Namespace"]["Fn::Sub"] for alarm in ALARMS.values() if isinstance(alarm["Namespace"], dict)} == {
+        namespace["Fn::Sub"]
+    }
+
+
+def test_embedded_metrics_are_logged_as_text_so_that_cloudwatch_finds_them() -> None:
+    assert all("LogFormat" not in function["LoggingConfig"] for function in FUNCTIONS.values())
+
+
+@pytest.mark.parametrize("name, metric, statistic", [
+    ("PromotionLagAlarm", metrics.PROMOTION_LAG, "Maximum"),
+    ("DeploymentsFailedAlarm", metrics.DEPLOYMENTS_FAILED, "Sum"),
+])  # fmt: skip
+def test_what_the_functions_count_raises_alarms(name: str, metric: metrics.Metric, statistic: str) -> None:
+    alarm = ALARMS[name]
+    assert (alarm["MetricName"], alarm["Statistic"]) == (metric.name, statistic)
+    assert "Dimensions" not in alarm  # as metrics.write gives none
+
+
+def drawn() -> list[list[str]]:
+    """Every row of the dashboard's widgets, written out: ".", says its format, repeats what is above."""
+    body = json.loads(TEMPLATE["Resources"]["MetricsDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])
+    rows = []
+    for widget in (each for each in body["widgets"] if each["type"] == "metric"):
+        above: list[str] = []
+        for row in widget["properties"]["metrics"]:
+            names = [each for each in row if isinstance(each, str)]
+            above = [above[at] if name == "." else name for at, name in enumerate(names)]
+            rows.append(above)
+    return rows
+
+
+def test_the_dashboard_draws_everything_that_is_counted_and_nothing_else() -> None:
+    ours = {row[1] for row in drawn() if row[0] == "Gatestream/${AWS::StackName}"}
+    filters = {one["MetricTransformations"][0]["MetricName"] for one in resources("AWS::Logs::MetricFilter").values()}
+    assert ours == {metric.name for metric in metrics.ALL} | filters
+
+
+def test_the_dashboard_draws_every_function_and_every_queue_that_somebody_waits_for() -> None:
+    queues = {row[1]: set[str]() for row in drawn() if row[0] == "AWS/SQS"}
+    for row in drawn():
+        if row[0] == "AWS/SQS":
+            queues[row[1]] |= set(re.findall(r"\$\{(\w+)\.QueueName\}", row[3]))
+    worked_off = {target(event["Queue"]) for _, event in FROM_QUEUES}
+    assert queues == {
+        "ApproximateNumberOfMessagesVisible": set(DEAD_LETTERS),
+        "ApproximateAgeOfOldestMessage": worked_off,
+    }
+    assert {row[3] for row in drawn() if row[0] == "AWS/Lambda"} == {f"${{{name}}}" for name in FUNCTIONS}
 
 
 @pytest.mark.parametrize("name", ALARMS)
