@@ -47,6 +47,11 @@ class Attempt:
     pushed_at: datetime | None = None
 
     @property
+    def place(self) -> tuple[str, str]:
+        """Pipeline and environment."""
+        return self.pipeline, self.environment
+
+    @property
     def is_change(self) -> bool:
         """Whether it brings something new; what goes back or is installed once more repairs."""
         return self.action in {Action.PROMOTE, Action.OVERRIDE}
