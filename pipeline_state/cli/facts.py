@@ -121,7 +121,7 @@ def _heads_of(definitions: Definitions, items: Mapping[tuple[str, str], Raw], no
     closures = {place.key: closures_of(place, items, now) for place in places}
     is_closed = any(each.sentences for each in closures.values())
     ready = ready_behind(definitions.repo, now) if is_closed else Counter[tuple[str, str]]()
-    return [_head(place, items.get(place.key, {}), closures[place.key], ready[place.key]) for place in places]
+    return [head_of(place, items.get(place.key, {}), closures[place.key], ready[place.key]) for place in places]
 
 
 def ready_behind(repo: str, now: datetime) -> Counter[tuple[str, str]]:
@@ -142,7 +142,8 @@ def ready_behind(repo: str, now: datetime) -> Counter[tuple[str, str]]:
     )
 
 
-def _head(place: Place, raw: Raw, closures: Closures, ready: int) -> dict[str, Any]:
+def head_of(place: Place, raw: Raw, closures: Closures, ready: int = 0) -> dict[str, Any]:
+    """What an environment has by its raw item, and what keeps it closed. ready: how many commits that keeps waiting."""
     item = to_plain(raw)
     state, reason = state_of_head(place.environment, item)
     generation = item.get("generation", 0)

@@ -56,8 +56,16 @@ def environment_items(pipelines: Iterable[Pipeline]) -> dict[tuple[str, str], Ra
     None where there never was a commit and nobody has closed it. Raises TemporaryFault.
     """
     keys = [(pipeline.name, environment.name) for pipeline in pipelines for environment in pipeline.environments]
+    return environments_at([*keys, EVERYTHING], consistent=True)
+
+
+def environments_at(keys: Iterable[tuple[str, str]], *, consistent: bool = False) -> dict[tuple[str, str], Raw]:
+    """Raw items by pipeline and environment, of those that are there.
+
+    consistent: whether they have to be those of this very moment, which costs twice as much. Raises TemporaryFault.
+    """
     try:
-        items = EnvironmentItem.batch_get([*keys, EVERYTHING], consistent_read=True)
+        items = EnvironmentItem.batch_get(list(keys), consistent_read=consistent)
         return {(item.pipeline, item.environment): item.raw for item in items}
     except PynamoDBException as error:
         raise fault(error) from error
