@@ -12,6 +12,7 @@ except ModuleNotFoundError as error:
 from pipeline_state.cli import local_commands, record_commands, webhook_commands
 from pipeline_state.cli.dashboard import dashboard_command
 from pipeline_state.cli.definitions import pipelines_commands
+from pipeline_state.cli.delivery import delivery_commands
 from pipeline_state.cli.dlq import dlq_commands
 from pipeline_state.cli.options import before_the_command
 from pipeline_state.cli.output import guarded_output
@@ -43,6 +44,7 @@ for room in (
     replay_commands,
     trace_commands,
     dashboard_command,
+    delivery_commands,
     steering_commands,
     closing_commands,
     webhook_commands,

@@ -1,0 +1,1 @@
+"""How well the environments are delivered to, and where the time goes: read, counted, told."""

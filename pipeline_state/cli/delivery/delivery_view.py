@@ -1,0 +1,106 @@
+"""The figures in the terminal: values with small bars, and where the time went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pipeline_state.cli.delivery.headlines import Headline, Point, headlines, told
+from pipeline_state.cli.delivery.report import Report, Row
+from pipeline_state.cli.delivery.spending import awaited, sum_of
+from pipeline_state.cli.delivery.texts import HOW, MEANINGS, NAMES, PARTS, SOURCE
+from pipeline_state.cli.spans import took
+from pipeline_state.cli.views import plain_table, shown
+from pipeline_state.model.lead_time import Part
+
+_HEIGHTS = "▁▂▃▄▅▆▇█"
+_TONES = {"good": "green", "bad": "red", "none": "dim"}
+_STYLES = {
+    Part.HELM: "cyan",
+    Part.CI: "blue",
+    Part.PEOPLE: "yellow",
+    Part.PIPELINE: "magenta",
+    Part.UNEXPLAINED: "dim",
+}
+_BAR = 30
+_MOST_AWAITED, _MOST_ROWS = 5, 20
+
+
+def delivery_view(report: Report) -> RenderableType:
+    """All of a report."""
+    blocks = [_title(report), _headlines(headlines(report)), *_spent(report), *_rows(report.rows), _how(report)]
+    return Group(*(part for block in blocks for part in (block, Text())))
+
+
+def _title(report: Report) -> Text:
+    wanted, period = report.wanted, report.period
+    where = wanted.environment or ", ".join(dict.fromkeys(row.place.environment.name for row in report.rows))
+    return Text.assemble(
+        shown(wanted.repo or "All repositories", "bold"),
+        shown(f" to {where}"),
+        f", {wanted.days} days from {period.since:%Y-%m-%d} to {period.now:%Y-%m-%d} (UTC)",
+    )
+
+
+def _headlines(found: Sequence[Headline]) -> Table:
+    step = found[0].course[0].until - found[0].course[0].since
+    table = plain_table("", "", "by day" if step <= timedelta(days=1) else "by week")
+    for each in found:
+        value = Text.assemble((each.value, "bold"), f" {each.detail}\n", (each.trend, _TONES[each.tone]))
+        table.add_row(each.name, value, bars(each.course))
+    return table
+
+
+def bars(course: Sequence[Point]) -> str:
+    """One character a point, as high as its value; a dot where there was nothing to measure."""
+    highest = max((each.value or 0 for each in course), default=0)
+    return "".join("·" if each.value is None else _height(each.value, highest) for each in course)
+
+
+def _height(value: float, highest: float) -> str:
+    return _HEIGHTS[round(value / highest * (len(_HEIGHTS) - 1))] if highest else _HEIGHTS[0]
+
+
+def _spent(report: Report) -> Iterator[RenderableType]:
+    commits = report.commits
+    if not commits:
+        return
+    total, parts = sum((each.delivery.at - each.start for each in commits), timedelta()), sum_of(commits)
+    mean = took(total.total_seconds() / len(commits))
+    table = plain_table("where the time goes", "mean", "", f"of {mean} from push to deployment")
+    for part, taken in parts.items():
+        share = taken / total if total else 0.0
+        bar = Text("█" * round(share * _BAR), _STYLES[part])
+        table.add_row(PARTS[part], took(taken.total_seconds() / len(commits)), f"{100 * share:.0f} %", bar)
+    yield table
+    longest = awaited(commits)[:_MOST_AWAITED]
+    if longest:
+        waited = plain_table("waited for", "who", "commits", "in all")
+        for each in longest:
+            waited.add_row(each.what, each.who, str(each.times), took(each.total.total_seconds()))
+        yield waited
+
+
+def _rows(rows: Sequence[Row]) -> Iterator[RenderableType]:
+    """Environment by environment, those first that most is deployed to."""
+    if len(rows) < 2:  # noqa: PLR2004 - of a single one all is said above
+        return
+    table = plain_table("pipeline", "environment", "deployed", "lead time", "failed", "restored in", folding=1)
+    busiest = sorted(rows, key=lambda row: row.figures.deployed, reverse=True)
+    for row in busiest[:_MOST_ROWS]:
+        table.add_row(row.place.pipeline.name, row.place.environment.name, *told(row.figures).values())
+    yield table
+    if len(rows) > _MOST_ROWS:
+        yield Text(f"and {len(rows) - _MOST_ROWS} more; --json has them all", "dim")
+
+
+def _how(report: Report) -> Text:
+    lines = [f"{NAMES[key]}: {how}." for key, how in HOW.items()]
+    if report.commits:
+        parts = "; ".join(f"{PARTS[part]}: {meaning}" for part, meaning in MEANINGS.items())
+        lines.append(f"Of the lead time each moment counts once, as the first that is true of {parts}.")
+    return Text("\n".join([*report.notes, *lines, f"After {SOURCE}"]), "dim")

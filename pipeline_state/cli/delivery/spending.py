@@ -1,0 +1,117 @@
+"""Where the lead times of commits went: each one's waits and installations, from its journal."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pipeline_state.cli.delivery.reading import MOST_JOURNALS, Key, Reading, Tell
+from pipeline_state.cli.steering.places import Place
+from pipeline_state.model.delivery import Delivery, way_to
+from pipeline_state.model.environments import Freeze
+from pipeline_state.model.lead_time import Part, installations, on_the_way, split, stretches
+from pipeline_state.model.pipelines import Environment, Pipeline
+from pipeline_state.model.record import read_record
+from pipeline_state.model.times import format_time
+from pipeline_state.model.waits import Wait, waits
+from pipeline_state.table.snapshot import EVERYTHING
+from pipeline_state.windows import current_window
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Where the lead time of a deployed commit went. waits: those on its way there, which may overlap."""
+
+    delivery: Delivery
+    parts: Mapping[Part, timedelta]
+    waits: tuple[Wait, ...]
+
+    @property
+    def start(self) -> datetime:
+        """Of the push."""
+        return self.delivery.attempt.pushed_at or self.delivery.at
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """Something that commits waited for. total: of all of them; several things can be waited for at once."""
+
+    what: str
+    who: str
+    times: int
+    total: timedelta
+
+
+Pipelines = Callable[[str], Sequence[Pipeline]]
+"""Tells those of a repository."""
+
+
+def spent(
+    reading: Reading,
+    found: Iterable[Delivery],
+    places: Mapping[Key, Place],
+    pipelines: Pipelines,
+    now: datetime,
+    tell: Tell,
+) -> list[Spent]:
+    """Where the lead times went, newest deployment first, as far as journals are read. Raises TemporaryFault.
+
+    found: deployments of new commits. places: theirs.
+    """
+    known = [each for each in found if each.lead_time is not None and _commit(each) in reading.items]
+    newest = sorted(known, key=lambda each: each.at, reverse=True)
+    ways = [EVERYTHING, *(key for each in newest[:MOST_JOURNALS] for key in _way(places[each.attempt.place]))]
+    reading.journals.read([*ways, *map(_commit, newest)], tell)
+    looked_into = [each for each in newest if reading.journals.get(_commit(each)) is not None]
+    return [
+        _spent(reading, each, places[each.attempt.place], pipelines(each.attempt.repo), now) for each in looked_into
+    ]
+
+
+def sum_of(commits: Iterable[Spent]) -> dict[Part, timedelta]:
+    """Where the time of several commits went."""
+    total = dict.fromkeys(Part, timedelta())
+    for each in commits:
+        for part, taken in each.parts.items():
+            total[part] += taken
+    return total
+
+
+def awaited(commits: Iterable[Spent]) -> list[Awaited]:
+    """What commits waited for, longest first, as far as it lies between their push and their deployment."""
+    found: dict[tuple[str, str], list[timedelta]] = defaultdict(list)
+    for each in commits:
+        for wait in each.waits:
+            end = min(wait.end or each.delivery.at, each.delivery.at)
+            found[wait.what, wait.who].append(end - max(wait.start, each.start))
+    told = [Awaited(what, who, len(taken), sum(taken, timedelta())) for (what, who), taken in found.items()]
+    return sorted(told, key=lambda each: (-each.total, each.what))
+
+
+def _spent(reading: Reading, delivery: Delivery, place: Place, pipelines: Sequence[Pipeline], now: datetime) -> Spent:
+    """What people closed meanwhile is in the journals of the environments."""
+    key, way = _commit(delivery), way_to(place.pipeline, place.environment.name)
+    start, end = delivery.attempt.pushed_at or delivery.at, delivery.at
+    entries = reading.journals.get(key) or ()
+    closing = [entry for each in [*_way(place), EVERYTHING] for entry in reading.journals.get(each) or ()]
+    passed = on_the_way(pipelines, place.pipeline.name, way)
+    waited = waits(read_record(reading.items[key]), [*entries, *closing], passed, now, _window)
+    taken = [*stretches(waited, now), *installations(entries, place.pipeline.name, way)]
+    inside = tuple(each for each in waited if each.start < end and (each.end or end) > start)
+    return Spent(delivery, split(start, end, taken), inside)
+
+
+def _commit(delivery: Delivery) -> Key:
+    return delivery.attempt.repo, delivery.attempt.commit
+
+
+def _way(place: Place) -> list[Key]:
+    """The keys of an environment and of those before it."""
+    return [(place.pipeline.name, name) for name in sorted(way_to(place.pipeline, place.environment.name))]
+
+
+def _window(environment: Environment, moment: datetime) -> Freeze | None:
+    found = current_window(environment.freezes, moment)
+    return Freeze("pipelines.yaml", format_time(found[0]), found[1].reason) if found else None
