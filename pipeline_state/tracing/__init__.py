@@ -1,6 +1,6 @@
 """Tracing: the only room that knows beeline and libhoney."""
 
-from pipeline_state.tracing.context import TraceContext, parse_honeycomb, parse_traceparent, trace_of
+from pipeline_state.tracing.context import TraceContext, derived_span_id, parse_honeycomb, parse_traceparent, trace_of
 from pipeline_state.tracing.setup import (
     FileSink,
     HoneycombSink,
@@ -13,10 +13,15 @@ from pipeline_state.tracing.setup import (
     shutdown,
 )
 from pipeline_state.tracing.spans import (
+    KIND,
+    TRANSIT,
+    WAIT,
     Field,
     Fields,
     add_field,
+    add_fields,
     adopt,
+    beside,
     current,
     finished_span,
     invocation,
@@ -27,6 +32,9 @@ from pipeline_state.tracing.spans import (
 )
 
 __all__ = [
+    "KIND",
+    "TRANSIT",
+    "WAIT",
     "Field",
     "Fields",
     "FileSink",
@@ -36,10 +44,13 @@ __all__ = [
     "StoreSink",
     "TraceContext",
     "add_field",
+    "add_fields",
     "adopt",
+    "beside",
     "choose_sink",
     "configure",
     "current",
+    "derived_span_id",
     "finished_span",
     "flush",
     "invocation",

@@ -41,6 +41,11 @@ def trace_of(repo: str, commit: str) -> TraceContext:
     return TraceContext(trace_id=digest[:32], span_id=digest[32:48])
 
 
+def derived_span_id(trace_id: str, *parts: str) -> str:
+    """The id of a span that is known by what it is about: the same however often it is recorded. 16 hex."""
+    return hashlib.sha256("\n".join((trace_id, *parts)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
 def parse_traceparent(text: str) -> TraceContext | None:
     """The context in a W3C traceparent of any version; None if it is malformed, as that standard asks for."""
     found = _TRACEPARENT.fullmatch(text.strip())

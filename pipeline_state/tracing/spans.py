@@ -6,6 +6,7 @@ State is beeline's, per thread: one message at a time per process, and no two co
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,12 @@ from pipeline_state.tracing.setup import flush, process
 
 Field: TypeAlias = str | bool | int | float | None
 Fields: TypeAlias = Mapping[str, Field]
+
+KIND = "gatestream.kind"
+"""The field that tells time in which nothing was done from work, which needs none: one of the next two."""
+
+TRANSIT = "transit"
+WAIT = "wait"
 
 
 @contextmanager
@@ -63,12 +70,12 @@ def adopt(parent: TraceContext) -> None:
 
 
 @contextmanager
-def span(name: str, /, **fields: Field) -> Iterator[None]:
-    """A child of the current span; exceptions as in message_span."""
+def span(name: str, more: Fields | None = None, /, **fields: Field) -> Iterator[None]:
+    """A child of the current span; exceptions as in message_span. more: fields whose names are no identifiers."""
     if process.beeline is None:
         yield
         return
-    with _recorded(process.beeline.tracer(name), fields):
+    with _recorded(process.beeline.tracer(name), {**(more or {}), **fields}):
         yield
 
 
@@ -78,28 +85,68 @@ def add_field(key: str, value: Field) -> None:
         process.beeline.tracer_impl.add_context_field(key, value)
 
 
+def add_fields(fields: Fields) -> None:
+    """Put several values on the current span, if there is one."""
+    if process.beeline:
+        process.beeline.tracer_impl.add_context(fields)
+
+
 def current() -> TraceContext | None:
     """The current span, for whatever is sent from within it."""
     active = process.beeline.tracer_impl.get_active_span() if process.beeline else None
     return TraceContext(process.outbox.trace_now(active.trace_id), active.id) if active else None
 
 
+@contextmanager
+def beside(name: str, *, parent: TraceContext, fields: Fields | None = None) -> Iterator[TraceContext]:
+    """A span of another trace than the current one, which stays as it is; yields the context for what is sent in it.
+
+    Exceptions as in message_span.
+    """
+    if process.beeline is None:
+        yield parent
+        return
+    context, start, began = _child(parent), datetime.now(UTC), time.perf_counter()
+    told: dict[str, Field] = {**(fields or {}), "trace.parent_id": parent.span_id}
+    try:
+        yield context
+    except BaseException as error:
+        told |= _error_fields(error)
+        raise
+    finally:
+        _send_past(name, context, start, timedelta(seconds=time.perf_counter() - began), told)
+
+
 def finished_span(
-    name: str, *, parent: TraceContext, start: datetime, duration: timedelta, fields: Fields | None = None
+    name: str,
+    *,
+    parent: TraceContext,
+    start: datetime,
+    duration: timedelta,
+    fields: Fields | None = None,
+    span_id: str = "",
 ) -> TraceContext:
-    """Record what is already over: a child of parent from start (timezone-aware) on. Returns its context."""
-    context = TraceContext(parent.trace_id, secrets.token_hex(8))
+    """Record what is already over: a child of parent from start (timezone-aware) on. Returns its context.
+
+    span_id: 16 hex, for what may be recorded twice and is to count once.
+    """
+    context = TraceContext(parent.trace_id, span_id) if span_id else _child(parent)
     _send_past(name, context, start, duration, {**(fields or {}), "trace.parent_id": parent.span_id})
     return context
 
 
-def transit(name: str, *, sent_at_ms: int, now: datetime, parent: TraceContext) -> TraceContext:
+def transit(
+    name: str, *, sent_at_ms: int, now: datetime, parent: TraceContext, fields: Fields | None = None
+) -> TraceContext:
     """A hop between two functions, from the message's SentTimestamp (epoch milliseconds) to now.
 
     Clocks that disagree give a duration of 0.
     """
     sent_at = datetime.fromtimestamp(sent_at_ms / 1000, UTC)
-    return finished_span(name, parent=parent, start=sent_at, duration=max(now - sent_at, timedelta(0)))
+    duration = max(now - sent_at, timedelta(0))
+    return finished_span(
+        name, parent=parent, start=sent_at, duration=duration, fields={KIND: TRANSIT, **(fields or {})}
+    )
 
 
 def send_root(repo: str, commit: str, *, start: datetime, fields: Fields | None = None) -> TraceContext:
@@ -108,6 +155,10 @@ def send_root(repo: str, commit: str, *, start: datetime, fields: Fields | None 
     own = {"repo": repo, "commit": commit, "meta.span_type": "root"}
     _send_past("commit", context, start, timedelta(0), {**(fields or {}), **own})
     return context
+
+
+def _child(parent: TraceContext) -> TraceContext:
+    return TraceContext(parent.trace_id, secrets.token_hex(8))
 
 
 def _send_past(name: str, context: TraceContext, start: datetime, duration: timedelta, fields: Fields) -> None:
@@ -136,5 +187,5 @@ def _recorded(opening: AbstractContextManager[Any], fields: Fields) -> Iterator[
 def _error_fields(error: BaseException) -> dict[str, Field]:
     fields: dict[str, Field] = {"error": type(error).__name__}
     if isinstance(error, PermanentFault | TemporaryFault):
-        fields["error.reason"] = error.reason
+        fields["error_detail"] = error.reason
     return fields

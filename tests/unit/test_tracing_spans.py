@@ -90,7 +90,7 @@ def test_our_own_faults_are_recorded_with_their_reason(
     with pytest.raises(type(fault)), tracing.message_span("record", parent=None):
         raise fault
     assert spans()["record"]["error"] == type(fault).__name__
-    assert spans()["record"]["error.reason"] == fault.reason
+    assert spans()["record"]["error_detail"] == fault.reason
 
 
 def test_a_secret_in_an_exception_is_nowhere_in_the_output(trace_file: Path) -> None:
@@ -201,6 +201,51 @@ def test_spans_of_the_past_do_not_disturb_the_open_one(spans: Callable[[], Spans
     assert len(spans()) == 3
 
 
+def test_a_transit_says_that_it_is_one_and_what_carried_the_message(spans: Callable[[], Spans]) -> None:
+    queue = {"messaging.system": "aws_sqs", "messaging.destination.name": "GateEvents"}
+    tracing.transit("SNS → SQS", sent_at_ms=0, now=NOON, parent=trace_of("o/r", COMMIT), fields=queue)
+    assert spans()["SNS → SQS"].items() >= {"gatestream.kind": "transit", **queue}.items()
+
+
+def test_what_is_recorded_twice_under_its_own_id_is_one_span(spans: Callable[[], Spans]) -> None:
+    root = trace_of("o/r", COMMIT)
+    own = tracing.derived_span_id(root.trace_id, "legal", "2026-03-01T12:00:00Z")
+    for _ in range(2):
+        context = tracing.finished_span("wait", parent=root, start=NOON, duration=timedelta(1), span_id=own)
+        assert context == TraceContext(root.trace_id, own)
+    assert spans()["wait"]["trace.span_id"] == own
+    others = [tracing.derived_span_id(*parts) for parts in ((root.trace_id, "legal"), (root.trace_id, "le", "gal"))]
+    assert len({own, *others}) == 3
+
+
+def test_a_span_of_another_trace_stands_beside_the_open_one(spans: Callable[[], Spans]) -> None:
+    other = trace_of("o/r", OTHER)
+    with tracing.message_span("settle", parent=trace_of("o/r", COMMIT)):
+        before = tracing.current()
+        with tracing.beside("send event", parent=other, fields={"release": "web"}) as context:
+            assert tracing.current() == before
+        with pytest.raises(TemporaryFault), tracing.beside("send again", parent=other):
+            raise TemporaryFault("SNS did not take an event", delay_seconds=5)
+        with tracing.span("after"):
+            pass
+    found = spans()
+    assert place(found["send event"]) == place(found["send again"]) == (other.trace_id, other.span_id)
+    assert context == TraceContext(other.trace_id, found["send event"]["trace.span_id"])
+    assert (found["send event"]["release"], found["send event"]["duration_ms"] >= 0) == ("web", True)
+    assert found["send again"]["error_detail"] == "SNS did not take an event"
+    assert place(found["after"]) == (trace_of("o/r", COMMIT).trace_id, found["settle"]["trace.span_id"])
+
+
+def test_fields_may_have_names_that_are_no_identifiers(spans: Callable[[], Spans]) -> None:
+    with tracing.message_span("webhook", parent=None):
+        with tracing.span("send event", {"messaging.system": "aws.sns"}, release="web"):
+            pass
+        tracing.add_fields({"vcs.repository.name": "myApp"})
+    found = spans()
+    assert found["send event"].items() >= {"messaging.system": "aws.sns", "release": "web"}.items()
+    assert found["webhook"]["vcs.repository.name"] == "myApp"
+
+
 def test_spans_inside_an_event_loop_stay_in_their_message(spans: Callable[[], Spans]) -> None:
     async def install() -> None:
         process = await asyncio.create_subprocess_exec(sys.executable, "-c", "")
@@ -262,7 +307,10 @@ def test_without_set_up_nothing_is_traced_and_nothing_fails() -> None:
     root = trace_of("o/r", COMMIT)
     with tracing.invocation(None), tracing.message_span("record", parent=root), tracing.span("write", repo="o/r"):
         tracing.add_field("key", "value")
+        tracing.add_fields({"key": "value"})
         tracing.adopt(root)
+        with tracing.beside("send event", parent=root) as context:
+            assert context == root
         assert tracing.current() is None
     assert tracing.send_root("o/r", COMMIT, start=NOON) == root
     assert tracing.transit("sqs", sent_at_ms=0, now=NOON, parent=root).trace_id == root.trace_id
