@@ -13,7 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from pipeline_state.cli.traces.waterfall import duration_text
+from pipeline_state.cli.traces.durations import duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -31,9 +31,15 @@ class Span:
         return self.start + self.duration
 
     @property
+    def is_root(self) -> bool:
+        """Whether it is the commit's, under which all else hangs."""
+        return self.fields.get("meta.span_type") == "root"
+
+    @property
     def kind(self) -> str:
-        """ "work", "transit" (a hop between functions) or "wait" (for CI, for people, for the pipeline)."""
-        return str(self.fields.get("gatestream.kind") or "work")
+        """What the time was: "work", "transit" (a hop between functions) or "wait" (for CI, people or the pipeline)."""
+        kind = self.fields.get("gatestream.kind")
+        return kind if kind in {"transit", "wait"} else "work"
 
     @property
     def is_wait(self) -> bool:

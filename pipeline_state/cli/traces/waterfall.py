@@ -1,71 +1,43 @@
-"""A trace as a waterfall: one line a span, under its parent, with a bar where it was in time and how long it took.
+"""A trace in the terminal: one line a span, under its parent, with a bar where it was in time and how long it took.
 
-A commit's trace may last days, most of them waiting for somebody. So time runs evenly only while something happens;
-each long pause is folded to one dotted line through all bars.
+Work, hops and waits are told apart by their strokes, functions by colours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from pipeline_state.cli.console import printable
+from pipeline_state.cli.traces.account import account_of
+from pipeline_state.cli.traces.durations import duration_text
+from pipeline_state.cli.traces.scale import Scale, scale_of
 from pipeline_state.cli.traces.spans import Span
+from pipeline_state.cli.traces.tree import tree
+from pipeline_state.cli.traces.words import account_texts, note_of
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
-__all__ = ["Span", "Waterfall", "draw", "duration_text"]
-
-_STYLES = ("cyan", "green", "magenta", "blue", "yellow", "bright_cyan", "bright_magenta")
-_FOLD = "┊"
-_BAR, _POINT = "━", "╸"
+_STYLES = ("cyan", "green", "magenta", "blue", "bright_cyan", "bright_magenta", "bright_green")
+_WAITING, _WRONG = "yellow", "red"
+_STROKES = {"work": "━", "transit": "─", "wait": "╌"}
+_POINTS = {"work": "╸", "transit": "╴", "wait": "╌"}
+_LEGEND = (("work", "work"), ("transit", "on its way"), ("wait", "waiting"))
+_FOLD, _NOTE = "┊", "└ "
+_MARGIN = 2
+"""Columns of a wait's bar that are left on both sides of what is written in it."""
 _DURATION_WIDTH = 11
 _WIDEST = 160
 """Columns where there is no terminal to fill."""
 _NARROWEST_NAMES, _NARROWEST_BARS = 16, 12
-_LONG_PAUSE = 0.25
-"""Of the time in which something happened: a pause beyond it is folded."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Stretch:
-    """A stretch of time without long pauses."""
-
-    start: datetime
-    end: datetime
-
-    @property
-    def seconds(self) -> float:
-        return (self.end - self.start).total_seconds()
-
-
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    """Which column a moment falls in: stretches in proportion, one column between each two of them."""
-
-    stretches: Sequence[_Stretch]
-    width: int
-
-    @property
-    def folds(self) -> list[int]:
-        """The columns of the folded pauses."""
-        return [self.column(stretch.start) - 1 for stretch in self.stretches[1:]]
-
-    def column(self, moment: datetime) -> int:
-        """The column of a moment, 0 to width - 1."""
-        usable = self.width - len(self.stretches)
-        total = sum(stretch.seconds for stretch in self.stretches) or 1.0
-        passed, before = 0.0, 0
-        for at, stretch in enumerate(self.stretches):
-            if moment >= stretch.start:
-                before = at
-                passed = sum(each.seconds for each in self.stretches[:at])
-                passed += min((moment - stretch.start).total_seconds(), stretch.seconds)
-        return min(self.width - 1, before + int(usable * passed / total))
+_WIDE = 120
+"""From so many columns on, there is one for the function."""
+_WIDEST_FOLD = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +52,91 @@ class Waterfall:
             yield Text("no spans")
             return
         width = options.max_width if options.is_terminal else min(options.max_width, _WIDEST)
-        rows = list(_tree(self.spans))
-        labels = [_label(span, depth) for depth, span in rows]
-        names = min(max(map(len, labels)), max(_NARROWEST_NAMES, width * 2 // 5))
-        bars = max(_NARROWEST_BARS, width - names - _DURATION_WIDTH - 2)
-        scale = _Scale(_stretches(self.spans), bars)
-        styles = _styles(self.spans)
-        for (_, span), label in zip(rows, labels, strict=True):
-            style = "red" if span.error else styles[span.service]
-            label.truncate(names, overflow="ellipsis", pad=True)
-            bar = _bar(span, scale, style)
-            took = Text(duration_text(span.duration).rjust(_DURATION_WIDTH), "red" if span.error else "")
-            yield Text.assemble(label, " ", bar, " ", took, no_wrap=True)
+        sheet = _sheet(self.spans, width)
+        yield sheet.head()
+        for depth, span in sheet.rows:
+            yield from sheet.lines(depth, span)
         yield Text()
-        yield _legend(self.spans, scale, styles)
+        for sentence in account_texts(len(self.spans), account_of(self.spans)):
+            yield Text(sentence)
+        yield sheet.legend()
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """What all lines have in common. names, services, bars: widths; services is 0 where there is no such column."""
+
+    rows: Sequence[tuple[int, Span]]
+    scale: Scale
+    styles: dict[str, str]
+    names: int
+    services: int
+    bars: int
+
+    def head(self) -> Text:
+        """When it began and ended, above the bars."""
+        first, last = self.scale.moments[0], self.scale.moments[-1]
+        day = f"{first.astimezone(UTC):%Y-%m-%d}, UTC"
+        begun, ended = _clock(first, first), _clock(last, first)
+        room = " " * max(1, self.bars - len(begun) - len(ended))
+        return Text(f"{day:<{self.names + self.services}} {begun}{room}{ended}", "dim", no_wrap=True)
+
+    def lines(self, depth: int, span: Span) -> Iterator[Text]:
+        """The span's line; below it, what there is to say that does not fit beside its bar."""
+        start, end = self._columns(span)
+        bar, note, style = self._bar(span, start, end), note_of(span), _WRONG if span.error else "dim"
+        written = f" {note} " if note else ""
+        left = _place(len(written), start, end, self.bars, is_wait=span.is_wait)
+        if left is not None:
+            bar = Text.assemble(bar[:left], (written, style), bar[left + len(written) :])
+        took = Text(duration_text(span.duration).rjust(_DURATION_WIDTH), _WRONG if span.error else "")
+        yield Text.assemble(self._label(depth, span), " ", bar, " ", took, no_wrap=True)
+        if left is None:
+            yield from self._below(depth, note, style)
+
+    def legend(self) -> Text:
+        """What strokes, folds and colours mean."""
+        text = Text("  ".join(f"{_STROKES[kind]} {word}" for kind, word in _LEGEND), "dim")
+        if self.scale.folds:
+            text.append(f"  {_FOLD} folded: {', '.join(duration_text(fold.pause) for fold in self.scale.folds)}", "dim")
+        named = [(service, style) for service, style in self.styles.items() if service]
+        for number, (service, style) in enumerate(named):
+            text.append("  " if number else "\n")
+            text.append(f"{_STROKES['work']}\N{NO-BREAK SPACE}{service}", style)
+        return text
+
+    def _label(self, depth: int, span: Span) -> Text:
+        label = Text("  " * depth)
+        label.append(printable(span.name) or "span", "" if depth else "bold")
+        label.truncate(self.names, overflow="ellipsis", pad=True)
+        service = Text(f" {span.service}" if self.services else "", "dim")
+        service.truncate(self.services, overflow="ellipsis", pad=True)
+        return Text.assemble(label, service)
+
+    def _columns(self, span: Span) -> tuple[int, int]:
+        """Where its bar starts and before where it ends: it is never narrower than a column."""
+        start, end = (min(self.bars - 1, _whole(self.scale.position(moment))) for moment in (span.start, span.end))
+        return start, max(end, start + 1)
+
+    def _bar(self, span: Span, start: int, end: int) -> Text:
+        style = _WRONG if span.error else _WAITING if span.is_wait else self.styles[span.service]
+        is_point = self.scale.position(span.end) - self.scale.position(span.start) < 1
+        text = Text()
+        text.append(" " * start)
+        text.append(_POINTS[span.kind] if is_point else _STROKES[span.kind] * (end - start), style)
+        text.append(" " * (self.bars - len(text)))
+        for fold in self.scale.folds:
+            middle = _whole((fold.start + fold.end) / 2)
+            if not is_point or middle != start:
+                inside = style if start <= middle < end else "dim"
+                text = Text.assemble(text[:middle], (_FOLD, inside), text[middle + 1 :])
+        return text
+
+    def _below(self, depth: int, note: str, style: str) -> Iterator[Text]:
+        indent = "  " * depth
+        room = max(_NARROWEST_NAMES, self.names + self.services + self.bars + _DURATION_WIDTH + 2 - len(indent) - 2)
+        for at in range(0, len(note), room):
+            yield Text(f"{indent}{'  ' if at else _NOTE}{note[at : at + room]}", style, no_wrap=True)
 
 
 def draw(spans: Sequence[Span]) -> Waterfall:
@@ -101,84 +144,31 @@ def draw(spans: Sequence[Span]) -> Waterfall:
     return Waterfall(spans)
 
 
-def duration_text(duration: timedelta) -> str:
-    """A duration in the units a person would use: 0.4 ms, 132 ms, 1.24 s, 2 min 5 s, 3 h 20 min, 5 d 2 h."""
-    seconds = duration.total_seconds()
-    if seconds < 1:
-        return f"{seconds * 1000:.1f} ms" if seconds < 0.01 else f"{seconds * 1000:.0f} ms"  # noqa: PLR2004
-    if seconds < 60:  # noqa: PLR2004 - a minute
-        return f"{seconds:.2f} s"
-    units = [(86400, "d"), (3600, "h"), (60, "min"), (1, "s")]
-    at = next(at for at, (length, _) in enumerate(units) if seconds >= length)
-    (large, name), (small, other) = units[at], units[at + 1]
-    count, rest = divmod(int(seconds), large)
-    return f"{count} {name} {rest // small} {other}" if rest // small else f"{count} {name}"
+def _sheet(spans: Sequence[Span], width: int) -> _Sheet:
+    rows = list(tree(spans))
+    services = list(dict.fromkeys(span.service for _, span in rows))
+    column = max(map(len, services)) + 1 if width >= _WIDE else 0
+    longest = max(2 * depth + len(printable(span.name) or "span") for depth, span in rows)
+    names = max(_NARROWEST_NAMES, min(longest, (width - column) * 2 // 5))
+    bars = max(_NARROWEST_BARS, width - names - column - _DURATION_WIDTH - 2)
+    styles = {service: _STYLES[number % len(_STYLES)] for number, service in enumerate(services)}
+    return _Sheet(rows, scale_of(spans, bars, _WIDEST_FOLD), styles, names, column, bars)
 
 
-def _tree(spans: Sequence[Span]) -> Iterator[tuple[int, Span]]:
-    """The spans with their depth, children under their parent in the order of their start."""
-    ordered = sorted(spans, key=lambda span: (span.start, -span.duration))
-    ids = {span.id for span in spans}
-    children: dict[str, list[Span]] = {}
-    for span in ordered:
-        children.setdefault(span.parent if span.parent in ids and span.parent != span.id else "", []).append(span)
-    waiting = [(0, span) for span in reversed(children.pop("", []))]
-    while waiting or children:
-        if not waiting:  # only spans that are each other's parents are left
-            waiting = [(0, span) for span in reversed(children.pop(next(iter(children))))]
-        depth, span = waiting.pop()
-        yield depth, span
-        waiting += [(depth + 1, child) for child in reversed(children.pop(span.id, []))]
+def _place(wide: int, start: int, end: int, bars: int, *, is_wait: bool) -> int | None:
+    """The column for a note: in the middle of a long wait, else right of the bar, else left of it, else nowhere."""
+    if is_wait and end - start >= wide + 2 * _MARGIN:
+        return start + (end - start - wide) // 2
+    if end + wide <= bars:
+        return end
+    return start - wide if start >= wide else None
 
 
-def _stretches(spans: Sequence[Span]) -> list[_Stretch]:
-    """The stretches of time in which something happened, short pauses among them included."""
-    merged: list[_Stretch] = []
-    for span in sorted(spans, key=lambda span: span.start):
-        if merged and span.start <= merged[-1].end:
-            merged[-1] = _Stretch(merged[-1].start, max(merged[-1].end, span.end))
-        else:
-            merged.append(_Stretch(span.start, span.end))
-    longest = _LONG_PAUSE * sum(stretch.seconds for stretch in merged)
-    joined: list[_Stretch] = []
-    for stretch in merged:
-        if joined and (stretch.start - joined[-1].end).total_seconds() <= longest:
-            joined[-1] = _Stretch(joined[-1].start, stretch.end)
-        else:
-            joined.append(stretch)
-    return joined
+def _clock(moment: datetime, first: datetime) -> str:
+    """A time of the first one's day, or of another day with that."""
+    moment, first = moment.astimezone(UTC), first.astimezone(UTC)
+    return f"{moment:%H:%M:%S}" if moment.date() == first.date() else f"{moment:%m-%d %H:%M:%S}"
 
 
-def _label(span: Span, depth: int) -> Text:
-    text = Text("  " * depth)
-    text.append(span.name or "span", "bold" if not depth else "")
-    return text
-
-
-def _bar(span: Span, scale: _Scale, style: str) -> Text:
-    start, end = scale.column(span.start), scale.column(span.end)
-    folds = set(scale.folds)
-    text = Text()
-    for column in range(scale.width):
-        if start <= column <= end and (column < end or start == end):
-            text.append(_BAR if end > start else _POINT, style)
-        else:
-            text.append(_FOLD if column in folds else " ", "dim")
-    return text
-
-
-def _styles(spans: Sequence[Span]) -> dict[str, str]:
-    services = list(dict.fromkeys(span.service for span in spans))
-    return {service: _STYLES[at % len(_STYLES)] for at, service in enumerate(services)}
-
-
-def _legend(spans: Sequence[Span], scale: _Scale, styles: dict[str, str]) -> Text:
-    text = Text(f"{len(spans)} spans in {duration_text(max(span.end for span in spans) - spans[0].start)}")
-    pauses = [later.start - earlier.end for earlier, later in zip(scale.stretches, scale.stretches[1:], strict=False)]
-    if pauses:
-        text.append(f"; {_FOLD} pauses: {', '.join(map(duration_text, pauses))}", "dim")
-    for service, style in styles.items():
-        if service:
-            text.append("\n" if service == next(iter(styles)) else "  ")
-            text.append(f"{_BAR} {service}", style)
-    return text
+def _whole(position: float) -> int:
+    return int(position + 1e-9)
