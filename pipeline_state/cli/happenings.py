@@ -13,6 +13,9 @@ from pipeline_state.cli.spans import seconds_in, took
 GATE_SET = "gate set"
 """Kind of the entry of `gatestream gate set`."""
 
+REDRIVEN = "dead letter sent back"
+"""Kind of the entry of `gatestream dlq redrive`."""
+
 APPLIED = "applied"
 """Kind of the entry of `gatestream pipelines apply`."""
 
@@ -152,4 +155,5 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, str]], str]] = {
     APPLIED: lambda what: f"pipelines applied, version {what.get('version')}",
     "edited by hand": lambda what: f"edited by hand: {_pairs(what)}",
     GATE_SET: _gate_set,
+    REDRIVEN: lambda what: _why(f"dead letter of {what.get('queue')} sent back to {what.get('to')}", what),
 }

@@ -57,10 +57,12 @@ def redrive(
     ] = None,
     queue: Queue = "",
     everything: Annotated[bool, typer.Option("--all", help="All of them, in every queue.")] = False,
+    reason: Annotated[str, typer.Option(help="Why, for those who look later.", show_default=False)] = "",
 ) -> int:
     """Send dead letters back to where they came from; each is deleted once it is there.
 
-    What was given up for good reason comes back with the same reason. Exit code 0: all went; 1: some did not.
+    The commit's journal tells who did. What was given up for good reason comes back with the same reason. Exit code 0:
+    all went; 1: some did not.
     """
     from pipeline_state.cli.dlq import dead_letters, dead_letters_view
 
@@ -72,6 +74,7 @@ def redrive(
     if letter_ids:
         chosen = tuple({each.id: each for each in (dead_letters.pick(chosen, one) for one in letter_ids)}.values())
     outcomes = _redrive(choice, stack, chosen)
+    _note(choice, stack, outcomes, reason)
     data = [outcome.to_json() for outcome in outcomes]
     choice.show(data, lambda: dead_letters_view.outcomes_view(outcomes))
     return OK if all(outcome.reason == "" for outcome in outcomes) else NO
@@ -125,6 +128,23 @@ def _redrive(choice: Choice, stack: Stack, letters: Sequence[Letter]) -> list[Ou
         disable=quiet,
     )
     return list(told)
+
+
+def _note(choice: Choice, stack: Stack, outcomes: Sequence[Outcome], reason: str) -> None:
+    """Journal who sent them back; where that cannot be written, they have gone all the same."""
+    from pipeline_state.cli.console import told
+    from pipeline_state.cli.dlq.notes import note
+    from pipeline_state.cli.views import shown
+    from pipeline_state.faults import PermanentFault, TemporaryFault
+
+    gone = [outcome.letter for outcome in outcomes if not outcome.reason]
+    by = stack.identity() if gone else ""
+    try:
+        for letter in gone:
+            note(letter, by, reason, datetime.now(UTC))
+    except (PermanentFault, TemporaryFault) as error:
+        line = told(error)
+        choice.say(shown(f"the journal does not tell of all of it: {line[0] if line else error}", "yellow"))
 
 
 def register(app: typer.Typer) -> None:

@@ -1,0 +1,246 @@
+"""What stands on the page of a commit, as plain values made from what was read. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+from pipeline_state.cli import facts
+from pipeline_state.cli.dashboard.marks import Mark, decision_mark, gate_mark
+from pipeline_state.cli.dashboard.offers import Offer, gate_offers, place_offers
+from pipeline_state.cli.dashboard.past_view import PastView, past_view
+from pipeline_state.cli.happenings import Told, tell
+from pipeline_state.cli.steering.closures import closures_of
+from pipeline_state.cli.steering.places import Place
+from pipeline_state.cli.steering.promotions import told_of
+from pipeline_state.cli.views import who
+from pipeline_state.model.decision import Decision
+from pipeline_state.model.entries import EDITED, PUSHED, Known, doer_of
+from pipeline_state.model.gates import Gate, GateStatus
+from pipeline_state.model.pipelines import DEPLOYED_TO, GateDefinition, Pipeline, SourceKind
+from pipeline_state.model.times import format_time, parse_time
+from pipeline_state.model.waits import TO_BE_MENDED, Wait, waits
+from pipeline_state.table.deployments import Deployment
+from pipeline_state.table.listing import in_order
+from pipeline_state.table.snapshot import Snapshot
+
+_SOURCES: Mapping[SourceKind, str] = {
+    SourceKind.CIRCLECI_WORKFLOW: "CircleCI workflow",
+    SourceKind.CIRCLECI_JOB: "CircleCI job",
+    SourceKind.GITHUB_CHECK: "GitHub check",
+    SourceKind.GITHUB_CHECK_SUITE: "GitHub check suite",
+    SourceKind.GITHUB_WORKFLOW: "GitHub workflow",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GateView:
+    """A gate with its evidence.
+
+    by, known: who set it, and whether that is verified, claimed or unknown. opener: what is to open it. since: from
+    when on it has been waited for (RFC 3339), empty where it is not. url: http or https, or empty.
+    """
+
+    name: str
+    mark: Mark
+    by: str
+    known: Known
+    at: str
+    reason: str
+    url: str
+    expires_at: str
+    opener: str
+    since: str
+    offers: tuple[Offer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceView:
+    """Where the commit stands in one environment. closed: what closes that, a sentence each. pasts: newest first."""
+
+    title: str
+    mark: Mark
+    sentence: str
+    is_head: bool
+    closed: tuple[str, ...]
+    offers: tuple[Offer, ...]
+    pasts: tuple[PastView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """Something that happened. after: seconds since the push; negative before it, None where there was none."""
+
+    time: str
+    text: str
+    by: str
+    known: Known
+    after: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CommitView:
+    """The whole page but its trace. pushed_by, pushed_known, pushed_at: empty while no push has told of the commit."""
+
+    repo: str
+    commit: str
+    branch: str
+    pushed_by: str
+    pushed_known: Known
+    pushed_at: str
+    problems: tuple[str, ...]
+    gates: tuple[GateView, ...]
+    places: tuple[PlaceView, ...]
+    events: tuple[EventView, ...]
+
+
+def commit_view(
+    snapshot: Snapshot, entries: Sequence[Mapping[str, Any]], deployments: Iterable[Deployment], now: datetime
+) -> CommitView:
+    """The page of the snapshot's commit.
+
+    entries: its journal, oldest first. deployments: its promotions, by any environment.
+    """
+    return _Page(snapshot, entries, tuple(deployments), now).view()
+
+
+@dataclass(frozen=True)
+class _Page:
+    snapshot: Snapshot
+    entries: Sequence[Mapping[str, Any]]
+    deployments: Sequence[Deployment]
+    now: datetime
+
+    def view(self) -> CommitView:
+        record = self.snapshot.record
+        branch = max(record.branches.items(), key=lambda item: item[1].sequence, default=("", None))[0]
+        push = next((event for event in self.told if event.kind == PUSHED), None)
+        pushed = doer_of(push.by, push.verified) if push else None
+        return CommitView(
+            repo=self.snapshot.repo,
+            commit=self.snapshot.commit,
+            branch=branch,
+            pushed_by=pushed.by if pushed else "",
+            pushed_known=pushed.known if pushed else "",
+            pushed_at=push.time if push else "",
+            problems=record.problems,
+            gates=tuple(self.gate(gate) for gate in facts.gates_of(self.snapshot, self.now)),
+            places=tuple(self.places()),
+            events=tuple(self.events(parse_time(push.time) if push else None)),
+        )
+
+    @cached_property
+    def told(self) -> list[Told]:
+        return sorted(map(tell, self.entries), key=lambda event: in_order(event.time))
+
+    @cached_property
+    def waited_for(self) -> dict[str, Wait]:
+        """What is waited for now, by what it is."""
+        found = waits(self.snapshot.record, self.entries, self.snapshot.definitions.pipelines, self.now)
+        return {wait.what.removesuffix(TO_BE_MENDED): wait for wait in found if wait.end is None}
+
+    @cached_property
+    def declared(self) -> dict[str, GateDefinition]:
+        return {gate.name: gate for pipeline in self.snapshot.definitions.pipelines for gate in pipeline.gates}
+
+    def gate(self, gate: Gate) -> GateView:
+        wait = self.waited_for.get(gate.name)
+        return GateView(
+            name=gate.name,
+            mark=gate_mark(gate.status),
+            by=who(gate.by) or "",
+            known=self.known(gate),
+            at=gate.at or "",
+            reason=gate.note or gate.reason or "",
+            url=safe_url(gate.url),
+            expires_at=gate.expires_at or "",
+            opener=self.opener(gate.name),
+            since=format_time(wait.start) if wait else "",
+            offers=gate_offers(gate),
+        )
+
+    def opener(self, name: str) -> str:
+        """What is to open a gate."""
+        if name.startswith(DEPLOYED_TO):
+            return "a deployment"
+        if name not in self.declared:
+            return "a person; somebody added it to this commit"
+        source = self.declared[name].source
+        return f"{_SOURCES[source.kind]} {source.name}" if source else "a person"
+
+    def known(self, gate: Gate) -> Known:
+        """Whether it is certain who set a gate.
+
+        Our writers leave a note of the value beside it, and so does the promoter about an edit by hand, which it
+        journals as such; a value without its note is an edit that it has not seen yet.
+        """
+        if gate.status is GateStatus.PENDING and not gate.by and not gate.note:
+            return ""
+        note = self.snapshot.record.written.get(gate.name, {})
+        is_noted = "value" in note and note["value"] == self.snapshot.record.gates.get(gate.name)
+        return doer_of(gate.by or "", verified=is_noted and (gate.name, note.get("at")) not in self.edits).known
+
+    @cached_property
+    def edits(self) -> set[tuple[str, object]]:
+        """The edits by hand: gate and time."""
+        return {(name, event.time) for event in self.told if event.kind == EDITED for name in event.what}
+
+    def places(self) -> Iterator[PlaceView]:
+        status = facts.status(self.snapshot, self.now)["environments"]
+        several = len(self.snapshot.definitions.pipelines) > 1
+        for (pipeline, decision), told in zip(facts.decisions_of(self.snapshot, self.now), status, strict=True):
+            yield self.place(pipeline, decision, told, several=several)
+
+    def place(
+        self, pipeline: Pipeline | None, decision: Decision, told: Mapping[str, Any], *, several: bool
+    ) -> PlaceView:
+        environment = pipeline.environment(decision.environment) if pipeline else None
+        if pipeline is None or environment is None:
+            return PlaceView("every environment", decision_mark(told), decision.sentence, False, (), (), ())  # noqa: FBT003
+        place = Place(pipeline, environment, self.snapshot.definitions.declared)
+        closures = closures_of(place, self.snapshot.environments, self.now)
+        state = self.snapshot.state(pipeline, environment, self.now)
+        mine = [each for each in self.deployments if _is_to(each, place)]
+        newest_first = sorted(mine, key=lambda each: each.generation, reverse=True)
+        pasts = told_of(place, newest_first, self.snapshot.record.gates, self.entries)
+        was_good = any(past.outcome in {"deployed", ""} for past in pasts)
+        return PlaceView(
+            title=f"{pipeline.name} {environment.name}" if several else environment.name,
+            mark=decision_mark(told),
+            sentence=decision.sentence,
+            is_head=state.head == self.snapshot.commit,
+            closed=tuple(closures.sentences),
+            offers=place_offers(decision, state, closures, self.snapshot.commit, was_good=was_good),
+            pasts=tuple(past_view(past, self.now) for past in pasts),
+        )
+
+    def events(self, pushed: datetime | None) -> Iterator[EventView]:
+        for event in self.told:
+            time = parse_time(event.time)
+            after = (time - pushed).total_seconds() if time and pushed else None
+            doer = doer_of(event.by, event.verified) if event.by else None
+            yield EventView(
+                time=event.time,
+                text=event.text,
+                by=who(doer.by) or "" if doer else "",
+                known=doer.known if doer else "",
+                after=after,
+            )
+
+
+def safe_url(url: str | None) -> str:
+    """A URL that somebody wrote, if following it leads to a web page and runs nothing here; else empty."""
+    try:
+        told = urlsplit(url or "")
+    except ValueError:
+        return ""
+    return url or "" if told.scheme in {"http", "https"} and told.netloc else ""
+
+
+def _is_to(deployment: Deployment, place: Place) -> bool:
+    first = deployment.promotions[0] if deployment.promotions else None
+    return first is not None and (first.pipeline, first.environment) == place.key

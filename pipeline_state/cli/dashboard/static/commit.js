@@ -1,0 +1,29 @@
+// The page of a commit: its dialog, and what a reader has opened stays open when a part of the page comes anew.
+
+const dialog = document.getElementById("act");
+const body = document.getElementById("act-body");
+
+addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target !== body) return;
+  if (!dialog.open) dialog.showModal();
+  body.querySelector("[autofocus], .confirm, [data-close]")?.focus();
+});
+body.addEventListener("click", (event) => {
+  if (!event.target.closest("[data-close]")) return;
+  event.preventDefault();
+  dialog.close();
+});
+// Once is enough; whoever is faster than this is told what came of the first.
+body.addEventListener("submit", (event) => {
+  event.target.querySelector(".confirm").disabled = true;
+});
+addEventListener("pageshow", () => body.querySelector(".confirm")?.removeAttribute("disabled"));
+
+addEventListener("htmx:beforeSwap", () => {
+  const open = [...document.querySelectorAll("details[id][open]")].map((each) => each.id);
+  addEventListener("htmx:afterSettle", () => open.forEach((id) => document.getElementById(id)?.setAttribute("open", "")), {
+    once: true,
+  });
+});
+// What was done is told once, and not again when the page is loaded anew.
+if (document.getElementById("done")) history.replaceState(null, "", location.pathname);
