@@ -57,18 +57,26 @@ _USUAL = Bounds()
 
 
 def ask(
-    url: str, what: str, bounds: Bounds = _USUAL, *, method: str = "GET", accept: str = "*/*", authorization: str = ""
+    url: str,
+    what: str,
+    bounds: Bounds = _USUAL,
+    *,
+    method: str = "GET",
+    accept: str = "*/*",
+    authorization: str = "",
+    trust: ssl.SSLContext | None = None,
 ) -> Answer:
     """The answer to a GET or HEAD. what: the thing that is fetched, as a reason begins with it.
 
-    The authorization reaches the host of the URL alone. Raises TemporaryFault where nobody answers, or with 408, 429 or
-    5xx; PermanentFault for what is no https URL, a certificate nobody vouches for, and a body that is too large.
+    trust: whom, instead of those whom the system trusts. The authorization reaches the host of the URL alone. Raises
+    TemporaryFault where nobody answers, or with 408, 429 or 5xx; PermanentFault for what is no https URL, a certificate
+    nobody vouches for, and a body that is too large.
     """
     try:
         wanted = request.Request(url, headers={"Accept": accept, "User-Agent": "gatestream"}, method=method)  # noqa: S310 - the opener knows no other scheme than https
         if authorization:
             wanted.add_unredirected_header("Authorization", authorization)
-        return _opened(wanted, what, bounds)
+        return _opened(wanted, what, bounds, trust)
     except HTTPError as error:
         with error:  # it holds the connection
             return _refusal(what, error)
@@ -101,10 +109,10 @@ def scheme_of(host: str) -> str:
     return "https" if answer.status == _REFUSED else "http"
 
 
-def _opened(wanted: request.Request, what: str, bounds: Bounds) -> Answer:
+def _opened(wanted: request.Request, what: str, bounds: Bounds, trust: ssl.SSLContext | None) -> Answer:
     ends = time.monotonic() + 6 * bounds.seconds
     content = bytearray()
-    with _opener(wanted).open(wanted, timeout=bounds.seconds) as response:
+    with _opener(wanted, trust).open(wanted, timeout=bounds.seconds) as response:
         while part := response.read1(_CHUNK):
             content += part
             if len(content) > bounds.size:
@@ -165,7 +173,7 @@ class _Redirects(request.HTTPRedirectHandler):
         return followed
 
 
-def _opener(wanted: request.Request) -> request.OpenerDirector:
+def _opener(wanted: request.Request, trust: ssl.SSLContext | None) -> request.OpenerDirector:
     """An opener that knows https alone, so that no redirect leads to plain http or a file; but for a plain beginning.
 
     This machine is not behind a proxy.
@@ -173,7 +181,7 @@ def _opener(wanted: request.Request) -> request.OpenerDirector:
     opener = request.OpenerDirector()
     for handler in (
         request.ProxyHandler({} if is_loopback(wanted.host or "") else None),
-        request.HTTPSHandler(context=_trust(ssl.get_default_verify_paths())),
+        request.HTTPSHandler(context=trust or _trust(ssl.get_default_verify_paths())),
         *([_PlainOnThisMachine()] if wanted.type == "http" else []),
         _Redirects(),
         request.HTTPErrorProcessor(),

@@ -70,19 +70,19 @@ def figures(
     yield Figure(f"installer_warm_ms.{cluster}", "ms", WARM_GOAL, [each.own_ms for each in warm])
     told = [_parts(cluster, cold)]
     yield Figure(f"installer_cold_ms.{cluster}", "ms", COLD_GOAL, [each.cold_ms for each in cold], details=told)
-    upgrades = [each.helms["helm upgrade"] for each in warm]
+    upgrades = [each.steps["helm upgrade"] for each in warm]
     yield Figure(f"helm.{cluster}", "ms", HELM_GOAL, upgrades, bare, _told(cluster, warm, median(bare)))
 
 
 def _parts(cluster: str, cold: Sequence[Installed]) -> str:
     imported, ready = median(each.import_ms for each in cold), median(each.ready_ms for each in cold)
-    own, whole = median(each.own_ms for each in cold), median(each.since_start_ms for each in cold)
+    own, whole = median(each.own_ms for each in cold), median(each.ready_ms + each.ms for each in cold)
     parts = f"import {imported:.0f}, clients and tracing {ready - imported:.0f}, install() {own:.0f} ms"
     return f"a first install on the {cluster} cluster: {whole:.0f} ms with Helm; {parts}"
 
 
 def _told(cluster: str, warm: Sequence[Installed], bare: float) -> list[str]:
-    whole, look_up = median(each.ms for each in warm), median(each.helms["helm history"] for each in warm)
+    whole, look_up = median(each.ms for each in warm), median(each.steps["release look-up"] for each in warm)
     times = f"{whole / bare:.2f} × the bare command, {ORIGINAL_MS / whole:.0f} times faster than the original's 17.4 s"
     return [
         f"an install on the {cluster} cluster: {whole:.0f} ms, {times}",

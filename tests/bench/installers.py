@@ -23,11 +23,10 @@ PROGRAM = Path(__file__).with_name("installer_program.py")
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """One install, times in ms. helms: of each Helm process, by the name of its span, "helm upgrade".
+    """One install, times in ms. steps: each Helm process, and the look-up, by the name of its span, "helm upgrade".
 
-    since_start_ms: since the process began to import the function, which was done import_ms later, and could take its
-    first event ready_ms later. peak_kb, helm_peak_kb: the most memory that the process and any one of its Helms have
-    had so far.
+    import_ms, ready_ms: how long after its start the process had imported the function, and could take its first event.
+    peak_kb, helm_peak_kb: the most memory that the process and any one of its Helms have had so far.
     """
 
     kind: str
@@ -36,8 +35,7 @@ class Installed:
     helm_ms: float
     import_ms: float
     ready_ms: float
-    since_start_ms: float
-    helms: Mapping[str, float]
+    steps: Mapping[str, float]
     peak_kb: int
     helm_peak_kb: int
 
@@ -49,7 +47,7 @@ class Installed:
     @property
     def cold_ms(self) -> float:
         """The same of a first install, with all that its process had to import and to put together."""
-        return self.since_start_ms - self.helm_ms
+        return self.ready_ms + self.own_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ class Installer:
 def installer(runtime: LambdaRuntime, cluster: ClusterUnderTest, folder: Path) -> Iterator[Installer]:
     """An installer with a new folder for all it writes; it ends with the block, having done what it was asked to."""
     folder.mkdir()
-    environment = {"TMPDIR": str(folder), "TRACE_FILE": str(folder / "traces.db"), "CHARTS_DIR": str(CHARTS)}
+    environment = {"TMPDIR": str(folder), "CHARTS_DIR": str(CHARTS)}
     path = os.pathsep.join([str(tools.helm_and_kubectl()), os.defpath])
     code = PROGRAM.read_text(encoding="utf-8")
     arguments = ("helm_installer", str(cluster.kubeconfig))

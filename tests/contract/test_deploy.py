@@ -118,14 +118,14 @@ def reason(verdict: Deployed | Applied | Failed) -> str:
 
 def deployed(verdict: Deployed | Applied | Failed) -> tuple[str, int, str]:
     assert isinstance(verdict, Deployed), verdict
-    assert verdict.helm_seconds > 0
+    assert (verdict.helm_seconds > 0) is (verdict.action != "unchanged")
     return verdict.action, verdict.revision, verdict.chart
 
 
 def test_a_first_install_is_ready_and_carries_the_commit(shop: Shop) -> None:
     assert deployed(shop.install()) == ("deployed", 1, "web-0.1.0")
     assert shop.image() == f"registry.example.com/web:{COMMITS[0]}"
-    assert shop.verbs() == ["history", "upgrade"]
+    assert shop.verbs() == ["upgrade"]
 
 
 def test_the_next_promotion_is_an_upgrade(shop: Shop) -> None:
@@ -138,7 +138,7 @@ def test_the_next_promotion_is_an_upgrade(shop: Shop) -> None:
 def test_a_promotion_delivered_twice_is_installed_once(shop: Shop) -> None:
     shop.install("p1")
     assert deployed(shop.install("p1")) == ("unchanged", 1, "web-0.1.0")
-    assert shop.verbs() == ["history", "upgrade", "history"]
+    assert shop.verbs() == ["upgrade"]
 
 
 def test_a_late_second_delivery_does_not_undo_a_newer_promotion(shop: Shop) -> None:
@@ -225,10 +225,9 @@ def test_a_registry_out_of_reach_is_tried_again_before_helm_is_started(shop: Sho
 
 def test_helm_gets_these_flags_and_no_others(shop: Shop) -> None:
     shop.install("p1", timeout=20, version="ignored for a bundled chart", values={"password": "hush"})
-    history, upgrade = shop.helm_runs()
+    (upgrade,) = shop.helm_runs()
     sent = {"password": "hush", "image": {"tag": COMMITS[0]}}
     target = f"--kubeconfig={shop.cluster.kubeconfig}"
-    assert history == ["history", "web", *words("--output json --max 256 --namespace"), shop.namespace, target]
     assert upgrade == [
         "upgrade",
         "web",
@@ -348,8 +347,7 @@ def test_a_release_left_pending_by_a_killed_helm_is_freed_by_the_next_install(sh
             killed.result()
     assert shop.statuses()[-1] == status
     assert deployed(shop.install("p3", commit=COMMITS[2]))[0] == ("upgraded" if "p1" in before else "deployed")
-    changes = [verb for verb in shop.verbs() if verb != "get"]
-    assert changes[-3:] == ["history", "rollback" if "p1" in before else "uninstall", "upgrade"]
+    assert shop.verbs()[-3:] == ["upgrade", "rollback" if "p1" in before else "uninstall", "upgrade"]
     assert shop.image() == f"registry.example.com/web:{COMMITS[2]}"
     assert shop.statuses()[-1] == "deployed"
 
@@ -360,7 +358,7 @@ def test_helm_3_is_asked_in_its_own_words(shop: Shop) -> None:
         'exec "$HELM" "$@"'
     )
     assert deployed(old.install())[0] == "deployed"
-    assert ["--atomic" in run for run in shop.helm_runs()] == [False, False, True]
+    assert ["--atomic" in run for run in shop.helm_runs()] == [False, True]
 
 
 def test_pyhelm3_is_what_runs_helm(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -370,8 +368,7 @@ def test_pyhelm3_is_what_runs_helm(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
     def gone(*_: object, **__: object) -> None:
         raise NotImplementedError
 
-    for name in ("history", "install_or_upgrade"):
-        monkeypatch.setattr(pyhelm3.Command, name, gone)
+    monkeypatch.setattr(pyhelm3.Command, "install_or_upgrade", gone)
     with pytest.raises(NotImplementedError):
         shop.install()
     assert shop.helm_runs() == []
@@ -404,7 +401,7 @@ def test_kubectl_sees_what_was_installed(shop: Shop) -> None:
 @pytest.fixture
 def trace_file(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "spans.jsonl"
-    tracing.configure("helm-installer", sink=tracing.FileSink(path), dataset="gatestream")
+    tracing.configure("helm-installer", tracing.FileSink(path))
     yield path
     tracing.shutdown()
 
@@ -422,9 +419,8 @@ def test_every_step_is_a_span_with_flags_and_exit_code_but_without_values(shop: 
         (None, "install"),
         ("install", "chart"),
         ("install", "release look-up"),
-        ("release look-up", "helm history"),
         ("install", "helm upgrade"),
     }
-    assert (spans["helm history"]["helm.exit_code"], spans["helm upgrade"]["helm.exit_code"]) == (1, 1)
+    assert (spans["release look-up"]["revisions"], spans["helm upgrade"]["helm.exit_code"]) == (0, 1)
     assert spans["helm upgrade"]["helm.flags"].startswith("web /")
     assert password not in trace_file.read_text()
