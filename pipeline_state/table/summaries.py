@@ -32,6 +32,8 @@ _KEPT = (
     "wait.who",
     "wait.ended_by",
     "wait.known",
+    "cloudevents.event_type",
+    "deployment.environment.name",
     "environment",
     "release",
     "messaging.attempt",

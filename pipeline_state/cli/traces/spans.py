@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pipeline_state.model.times import parse_time
@@ -78,11 +78,17 @@ class Span:
         }
 
 
-def spans_of(stack: Stack, repo: str, commit: str) -> list[Span]:
-    """The spans of a commit's trace so far, in the order of their start. Raises CommandError and TemporaryFault."""
+def spans_of(stack: Stack, repo: str, commit: str, now: datetime | None = None) -> list[Span]:
+    """The spans of a commit's trace so far, in the order of their start; what it still waits for lasts until now.
+
+    repo, commit: as the record spells them. Raises CommandError and TemporaryFault.
+    """
+    from pipeline_state.cli.traces.stand_ins import with_stand_ins
+    from pipeline_state.cli.traces.waiting import with_waits
     from pipeline_state.tracing import trace_of
 
-    return spans_from(_items(stack, trace_of(repo, commit).trace_id))
+    spans = spans_from(_items(stack, trace_of(repo, commit).trace_id))
+    return with_waits(with_stand_ins(spans), repo, commit, now or datetime.now(UTC))
 
 
 def spans_from(items: Iterable[Mapping[str, Any]]) -> list[Span]:
@@ -93,10 +99,11 @@ def spans_from(items: Iterable[Mapping[str, Any]]) -> list[Span]:
 
 def _items(stack: Stack, trace_id: str) -> list[dict[str, Any]]:
     from pipeline_state.cli.console import CommandError
+    from pipeline_state.table import summaries
     from pipeline_state.tracing.store import StoreError, read
 
     if stack.traces is None:
-        return []
+        return summaries.read(trace_id)
     try:
         return read(stack.traces, trace_id)
     except StoreError as error:

@@ -1,0 +1,72 @@
+"""A commit's waits as spans, found when the trace is read: those that last, and those of which no span was kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from pipeline_state.cli.traces.spans import Span
+from pipeline_state.model.decision import Superseded
+from pipeline_state.model.environments import Freeze
+from pipeline_state.model.pipelines import Environment
+from pipeline_state.model.times import format_time
+from pipeline_state.model.waits import Wait, waits
+from pipeline_state.table.journal import history
+from pipeline_state.table.snapshot import EVERYTHING, Reader, Snapshot
+from pipeline_state.tracing import TraceContext, trace_of
+from pipeline_state.tracing.waits import wait_fields, wait_span_id
+from pipeline_state.windows import current_window
+
+_SERVICE = "promoter"
+"""Who sends the spans of waits."""
+
+
+def with_waits(spans: Iterable[Span], repo: str, commit: str, now: datetime) -> list[Span]:
+    """The spans and the waits that are not among them, by start. Raises TemporaryFault."""
+    known, root = list(spans), trace_of(repo, commit)
+    found = [wait_span(wait, root, now) for wait in _waits(repo, commit, now)]
+    return sorted([*known, *(each for each in found if not _is_among(each, known))], key=lambda span: span.start)
+
+
+def wait_span(wait: Wait, root: TraceContext, now: datetime) -> Span:
+    """The span of a wait; of one that lasts, until now and marked as open."""
+    ids = {"trace.trace_id": root.trace_id, "trace.parent_id": root.span_id}
+    ids["trace.span_id"] = wait_span_id(root.trace_id, wait)
+    duration = wait.duration(now)
+    fields = {**ids, **wait_fields(wait), "name": wait.name, "service.name": _SERVICE}
+    fields |= {"duration_ms": duration / timedelta(milliseconds=1)} | ({} if wait.end else {"wait.open": True})
+    return Span(wait.name, _SERVICE, ids["trace.span_id"], root.span_id, wait.start, duration, fields)
+
+
+def _waits(repo: str, commit: str, now: datetime) -> list[Wait]:
+    """Nobody waits any longer for what keeps an overtaken commit from an environment."""
+    snapshot = Reader().read(repo, commit)
+    if not snapshot.item:
+        return []
+    keys = [(repo, commit), *((pipeline.name, place.name) for pipeline, place in snapshot.places), EVERYTHING]
+    entries = [entry for key in keys for entry in history(*key)]
+    found = waits(snapshot.record, entries, snapshot.definitions.pipelines, now, _window)
+    overtaken = _overtaken(snapshot, now)
+    return [wait for wait in found if wait.end or wait.environment not in overtaken]
+
+
+def _overtaken(snapshot: Snapshot, now: datetime) -> set[str]:
+    return {
+        pipeline.key_of(decision.environment)
+        for pipeline in snapshot.definitions.pipelines
+        for decision in snapshot.decisions(pipeline, now)
+        if isinstance(decision, Superseded)
+    }
+
+
+def _window(environment: Environment, moment: datetime) -> Freeze | None:
+    found = current_window(environment.freezes, moment)
+    return Freeze("pipelines.yaml", format_time(found[0]), found[1].reason) if found else None
+
+
+def _is_among(wait: Span, spans: Iterable[Span]) -> bool:
+    """Whether there is a span of the wait, or of the same one as it was known at an earlier time."""
+    return any(
+        span.id == wait.id or (span.name == wait.name and span.start < wait.end and wait.start < span.end)
+        for span in spans
+    )
