@@ -17,6 +17,7 @@ from pipeline_state.cli.dlq import dlq_commands
 from pipeline_state.cli.options import before_the_command
 from pipeline_state.cli.output import guarded_output
 from pipeline_state.cli.replay import replay_commands
+from pipeline_state.cli.stats import stats_commands
 from pipeline_state.cli.steering import closing_commands, steering_commands
 from pipeline_state.cli.traces import trace_commands
 
@@ -45,6 +46,7 @@ for room in (
     trace_commands,
     dashboard_command,
     delivery_commands,
+    stats_commands,
     steering_commands,
     closing_commands,
     webhook_commands,

@@ -178,6 +178,14 @@ def read(stack: Stack, queues: Collection[str] = tuple(QUEUES)) -> Found:
     return Found(tuple(letters), {queue: number for queue, (_, number) in zip(known, found, strict=True) if number})
 
 
+def depths(stack: Stack) -> dict[str, int]:
+    """About how many messages lie in each of these queues, by its name; none of them is looked at."""
+    looks = {queue: Look(stack, queue) for queue in QUEUES if queue in stack.queues}
+    with ThreadPoolExecutor(max(len(looks), 1)) as threads:
+        counts = threads.map(Look.count, looks.values())
+        return {queue: sum(count) for queue, count in zip(looks, counts, strict=True)}
+
+
 def pick(letters: Sequence[Letter], wanted: str) -> Letter:
     """The one letter whose id begins so. Raises CommandError."""
     found = [letter for letter in letters if letter.id.startswith(wanted.lower())]

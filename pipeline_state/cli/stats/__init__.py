@@ -1,0 +1,1 @@
+"""What the stack counts and times about itself: read, judged, shown."""
