@@ -183,15 +183,18 @@ def state_of_head(environment: Environment, item: Mapping[str, Any]) -> tuple[st
     """How far the head got: "deployed", "failed" with why, "promoted" while it is on its way; None without a head."""
     if not item.get("head"):
         return None, None
-    outcomes = [_outcome(release.name, item) for release in environment.releases]
+    outcomes = [outcome_of(release.name, item) for release in environment.releases]
     failed = next((outcome for outcome in outcomes if outcome.get("kind") == "failed"), None)
     if failed is not None:
         return "failed", str(failed.get("reason") or "") or None
     return "deployed" if all(outcome.get("kind") == "deployed" for outcome in outcomes) else "promoted", None
 
 
-def _outcome(release: str, item: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What came of the head's release: table.leases keeps the last outcome, and which generation it was of."""
+def outcome_of(release: str, item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What came of a release of the head by the environment's plain item; empty while nothing has.
+
+    table.leases keeps the last outcome, and which generation it was of.
+    """
     if item.get(f"done:{release}") != item.get("generation"):
         return {}
     try:

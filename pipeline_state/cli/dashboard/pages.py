@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline_state.cli.spans import took
-from pipeline_state.cli.views import SHORT
+from pipeline_state.cli.views import SHORT, who
 from pipeline_state.model.times import format_time, parse_time
 
 _HERE = Path(__file__).parent
@@ -22,7 +22,7 @@ STATIC = _HERE / "static"
 
 
 def templates(now: Callable[[], datetime]) -> Environment:
-    """The templates, with filters: short (a commit), ago and when (RFC 3339 times), url_of (a repository, a commit)."""
+    """The templates, with filters for commits (short), RFC 3339 times (ago, when), seconds (took) and people (who)."""
     found = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
@@ -30,7 +30,7 @@ def templates(now: Callable[[], datetime]) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"short": short, "ago": partial(ago, now=now), "when": when, "took": took}
+    found.filters |= {"short": short, "ago": partial(ago, now=now), "when": when, "took": took, "who": who}
     found.globals |= {"asset": asset, "repo_url": repo_url, "commit_url": commit_url}
     return found
 
