@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline_state.cli.dashboard import commit, fleet, repo
+from pipeline_state.cli.dashboard import commit, delivery, fleet, repo
 from pipeline_state.cli.dashboard.board import Board
 from pipeline_state.cli.dashboard.live import DEPLOYED, LOCAL, Live
 from pipeline_state.cli.dashboard.security import Door
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pipeline_state.cli.stacks import Stack
 
-_PAGES = (fleet, repo, commit)
+_PAGES = (fleet, repo, commit, delivery)
 
 
 def board_of(stack: Stack, port: int) -> tuple[Board, list[BaseRoute]]:

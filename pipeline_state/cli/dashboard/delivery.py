@@ -1,0 +1,150 @@
+"""Delivery: DORA's figures as plots, and where the time goes, of the fleet and of a repository."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from pipeline_state.cli.console import CommandError
+from pipeline_state.cli.dashboard.delivery_rows import USUAL, listed
+from pipeline_state.cli.dashboard.plots import bars, slices
+from pipeline_state.cli.delivery.headlines import headlines
+from pipeline_state.cli.delivery.report import Report, Wanted, report
+from pipeline_state.cli.delivery.spending import awaited, sum_of
+from pipeline_state.cli.delivery.texts import MEANINGS, SOURCE
+
+if TYPE_CHECKING:
+    from pipeline_state.cli.dashboard.board import Board
+
+PERIODS = (7, 30, 90)
+"""Days that can be chosen."""
+
+_FRESH = 60
+"""Seconds for which figures are shown again as they were counted."""
+
+_DAYS, _DIGITS = 30, 6
+_USUALLY = {"environment": "", "days": _DAYS, "order": USUAL, "page": 1}
+_MOST_KEPT, _MOST_COMMITS, _MOST_AWAITED = 32, 20, 10
+
+
+def routes(board: Board) -> list[Route]:
+    """Of the fleet and of a repository: the page at once, and the figures as soon as they are counted."""
+    reports = Reports(board.now)
+
+    def page(request: Request) -> Response:
+        asked = _asked(request)
+        return board.page(request, "delivery.html", **_context(asked, reports.known(asked.wanted)))
+
+    def figures(request: Request) -> Response:
+        asked = _asked(request)
+        try:
+            found = reports.get(asked.wanted)
+        except CommandError as error:
+            raise HTTPException(404, str(error)) from error
+        return board.page(request, "delivery_figures.html", **_context(asked, found))
+
+    return [
+        Route("/delivery", page),
+        Route("/delivery/figures", figures),
+        Route("/delivery/{owner}/{name}", page),
+        Route("/delivery/{owner}/{name}/figures", figures),
+    ]
+
+
+@dataclass
+class Reports:
+    """Reports that were made within the last minute: each is made once, however many pages ask for it."""
+
+    now: Callable[[], datetime]
+    make: Callable[[Wanted, datetime], Report] = report
+    _kept: dict[Wanted, Report] = field(default_factory=dict)
+    _making: Lock = field(default_factory=Lock)
+
+    def known(self, wanted: Wanted) -> Report | None:
+        """One that is there already."""
+        found = self._kept.get(wanted)
+        return found if found and self._is_fresh(found) else None
+
+    def get(self, wanted: Wanted) -> Report:
+        """Raises what `report` raises."""
+        with self._making:
+            found = self.known(wanted)
+            if found is None:
+                kept = [(key, each) for key, each in self._kept.items() if self._is_fresh(each)][-_MOST_KEPT:]
+                found = self.make(wanted, self.now())
+                self._kept = {**dict(kept), wanted: found}
+            return found
+
+    def _is_fresh(self, found: Report) -> bool:
+        return (self.now() - found.period.now).total_seconds() < _FRESH
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a page is asked for: figures, and which of the environments, in which order."""
+
+    wanted: Wanted
+    order: str
+    page: int
+
+    def url(self, **changes: str | int) -> str:
+        """Of the page with something changed, and from the first environments on."""
+        given = {"environment": self.wanted.environment, "days": self.wanted.days, "order": self.order, **changes}
+        query = urlencode({name: value for name, value in given.items() if value != _USUALLY[name]})
+        path = f"/delivery/{quote(self.wanted.repo)}".rstrip("/")
+        return path + (f"?{query}" if query else "")
+
+    def of_repo(self, repo: str) -> str:
+        """Where the same of a repository is."""
+        return replace(self, wanted=replace(self.wanted, repo=repo)).url()
+
+    @property
+    def figures_url(self) -> str:
+        """Of the figures alone."""
+        path, _, query = self.url(page=self.page).partition("?")
+        return f"{path}/figures" + (f"?{query}" if query else "")
+
+
+def _asked(request: Request) -> Asked:
+    given, path = request.query_params, request.path_params
+    repo = f"{path['owner']}/{path['name']}" if path else ""
+    days, page = _number(given.get("days")), _number(given.get("page"))
+    wanted = Wanted(repo, given.get("environment", ""), days if days in PERIODS else _DAYS)
+    return Asked(wanted, given.get("order", USUAL), page)
+
+
+def _number(text: str | None) -> int:
+    """1 where it is none."""
+    return int(text) if text and text.isdecimal() and len(text) <= _DIGITS else 1
+
+
+def _context(asked: Asked, found: Report | None) -> Mapping[str, Any]:
+    context = {"asked": asked, "wanted": asked.wanted, "periods": PERIODS, "report": found}
+    if found is None:
+        return context
+    commits = found.commits
+    return {
+        **context,
+        "headlines": [(each, bars(each.course)) for each in headlines(found)],
+        "slices": slices(sum_of(commits), len(commits)),
+        "meanings": MEANINGS,
+        "commits": [(each, slices(each.parts)) for each in commits[:_MOST_COMMITS]] if asked.wanted.repo else (),
+        "awaited": awaited(commits)[:_MOST_AWAITED],
+        "listed": listed(found.rows, asked.order, asked.page),
+        "where": _where(found),
+        "source": SOURCE,
+    }
+
+
+def _where(found: Report) -> Sequence[str]:
+    """The environments that figures are of."""
+    return list(dict.fromkeys(row.place.environment.name for row in found.rows))
