@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -47,17 +48,19 @@ def utc_now() -> datetime:
 
 
 def start_tracing(service: str, settings: Settings, secrets: Callable[[], SecretsManagerClient]) -> None:
-    """Spans go to Honeycomb if a key is named, else to a file if one is. Without either, or the key itself, nowhere.
+    """Spans go to Honeycomb if a key is named, and to the store if one is. Without the key itself, not to Honeycomb.
 
     What the function counts goes to CloudWatch, under the stack's namespace.
     """
     metrics.configure(settings.metrics_namespace, service)
-    sink = tracing.choose_sink(
-        writekey=_write_key(settings.honeycomb_key_arn, secrets) if settings.honeycomb_key_arn else "",
-        api_host=settings.honeycomb_api_host,
-        trace_file=settings.trace_file,
-    )
-    tracing.configure(service, sink=sink, dataset=settings.honeycomb_dataset, sample_rate=settings.sample_rate)
+    tracing.configure(service, *_sinks(settings, secrets), sample_rate=settings.sample_rate)
+
+
+def _sinks(settings: Settings, secrets: Callable[[], SecretsManagerClient]) -> Iterator[tracing.Sink]:
+    if key := settings.honeycomb_key_arn and _write_key(settings.honeycomb_key_arn, secrets):
+        yield tracing.HoneycombSink(key, settings.honeycomb_api_host, settings.honeycomb_dataset)
+    if settings.trace_file:
+        yield tracing.StoreSink(Path(settings.trace_file))
 
 
 def _write_key(arn: str, secrets: Callable[[], SecretsManagerClient]) -> str:

@@ -1,17 +1,9 @@
 """Tracing: the only room that knows beeline and libhoney."""
 
 from pipeline_state.tracing.context import TraceContext, derived_span_id, parse_honeycomb, parse_traceparent, trace_of
-from pipeline_state.tracing.setup import (
-    FileSink,
-    HoneycombSink,
-    NullSink,
-    Sink,
-    StoreSink,
-    choose_sink,
-    configure,
-    flush,
-    shutdown,
-)
+from pipeline_state.tracing.exporter import Exporter, Item
+from pipeline_state.tracing.setup import configure, flush, shutdown
+from pipeline_state.tracing.sinks import FileSink, HoneycombSink, Sink, StoreSink
 from pipeline_state.tracing.spans import (
     KIND,
     TRANSIT,
@@ -25,6 +17,7 @@ from pipeline_state.tracing.spans import (
     current,
     finished_span,
     invocation,
+    is_kept,
     message_span,
     send_root,
     span,
@@ -35,11 +28,12 @@ __all__ = [
     "KIND",
     "TRANSIT",
     "WAIT",
+    "Exporter",
     "Field",
     "Fields",
     "FileSink",
     "HoneycombSink",
-    "NullSink",
+    "Item",
     "Sink",
     "StoreSink",
     "TraceContext",
@@ -47,13 +41,13 @@ __all__ = [
     "add_fields",
     "adopt",
     "beside",
-    "choose_sink",
     "configure",
     "current",
     "derived_span_id",
     "finished_span",
     "flush",
     "invocation",
+    "is_kept",
     "message_span",
     "parse_honeycomb",
     "parse_traceparent",

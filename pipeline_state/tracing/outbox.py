@@ -2,45 +2,46 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import math
-import os
 import queue
-from collections.abc import Iterable
+import re
+import time
+from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from pipeline_state.tracing.context import TraceContext
+from pipeline_state.tracing.exporter import MOST_SPANS, Exporter
 
+FLUSH_SECONDS = 0.45  # an invocation waits no longer than this, however many exporters there are
 LONGEST_TEXT = 256  # characters of one field; a span says what happened, it does not carry documents
-MOST_SPANS = 1000  # kept at once: libhoney's own limit of pending events
 _EXCEPTION_TEXTS = ("app.exception_type", "app.exception_string", "app.exception_stacktrace")
 _ROOT_TYPES = ("root", "subroot")
-
-logger = logging.getLogger(__name__)
+_RANDOM_VALUES = 1 << 56
+_ADDRESS = re.compile(r"([\w.+-]+)@(?:[\w-]+\.)+[A-Za-z]{2,}")
 
 
 class SpanEvent(Protocol):
     """What we use of libhoney's Event."""
 
     created_at: datetime
-    sample_rate: int
 
     def fields(self) -> dict[str, object]: ...
 
 
 class Outbox:
-    """A libhoney transmission (start, send, close, get_response_queue) that keeps spans until flush, then forgets them.
+    """A libhoney transmission (start, send, close, get_response_queue) that keeps spans until flush, then exports them.
 
     sample_rate N keeps one trace in N, whole: decided by trace id and at flush, when adopted spans have found theirs.
     Not locked: one message at a time per process.
     """
 
-    def __init__(self, sample_rate: int = 1) -> None:
-        self.lost = 0
+    def __init__(
+        self, exporters: Sequence[Exporter] = (), sample_rate: int = 1, *, flush_seconds: float = FLUSH_SECONDS
+    ) -> None:
+        self._exporters = exporters
         self._sample_rate = sample_rate
+        self._flush_seconds = flush_seconds
         self._spans: list[SpanEvent] = []
         self._adopted: dict[str, TraceContext] = {}
 
@@ -49,18 +50,28 @@ class Outbox:
 
     def send(self, event: SpanEvent) -> None:
         """Keep a finished span, without anything that must not leave the process."""
+        if not self._exporters:
+            return
         if len(self._spans) >= MOST_SPANS:
-            self.lost += 1
+            self._lose_one()
             return
         scrub(event.fields())
         self._move(event)
         self._spans.append(event)
 
     def flush(self) -> None:
-        self._take()
+        """Hand on what is finished; all exporters have begun before any is waited for, within the bound."""
+        until = time.monotonic() + self._flush_seconds
+        items = self._take()
+        for exporter in self._exporters:
+            exporter.export(items)
+        for exporter in self._exporters:
+            exporter.wait(until)
 
     def close(self) -> None:
         self.flush()
+        for exporter in self._exporters:
+            exporter.close()
 
     def get_response_queue(self) -> queue.Queue[object]:
         """Always empty: libhoney asks for one, nobody reads it."""
@@ -77,6 +88,10 @@ class Outbox:
         adopted = self._adopted.get(trace_id)
         return adopted.trace_id if adopted else trace_id
 
+    def keeps(self, trace_id: str) -> bool:
+        """Whether a span of this trace would go anywhere."""
+        return bool(self._exporters) and is_sampled(trace_id, self._sample_rate)
+
     def forget(self, trace_id: str) -> None:
         """No more spans will come from this trace."""
         self._adopted.pop(trace_id, None)
@@ -90,45 +105,14 @@ class Outbox:
         if fields.get("meta.span_type") in _ROOT_TYPES:
             fields |= {"trace.parent_id": parent.span_id, "meta.span_type": "subroot"}
 
-    def _take(self) -> list[SpanEvent]:
+    def _lose_one(self) -> None:
+        for exporter in self._exporters:
+            exporter.lost += 1
+
+    def _take(self) -> list[dict[str, Any]]:
         spans, self._spans = self._spans, []
-        kept = [span for span in spans if is_sampled(str(span.fields().get("trace.trace_id")), self._sample_rate)]
-        for span in kept:
-            span.sample_rate = self._sample_rate
-        return kept
-
-
-class FileOutbox(Outbox):
-    """Appends to a file that several processes share: one line of JSON a span, as an item of Honeycomb's batch API.
-
-    {"time": RFC 3339 UTC, "samplerate": N, "data": {field: value}}
-    """
-
-    def __init__(self, path: Path, sample_rate: int = 1) -> None:
-        super().__init__(sample_rate)
-        self._path = path
-
-    def flush(self) -> None:
-        spans = self._take()
-        if not spans:
-            return
-        try:
-            append(self._path, _lines(spans))
-        except OSError as error:
-            self.lost += len(spans)
-            logger.warning("%d spans lost: cannot append to %s: %s", self.lost, self._path, error.strerror)
-
-
-def append(path: Path, text: bytes) -> None:
-    """Add text to the end of a file in a single write, so that the lines of several processes never mix.
-
-    Raises OSError.
-    """
-    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    try:
-        os.write(file, text)
-    finally:
-        os.close(file)
+        items = [_item(span, self._sample_rate) for span in spans]
+        return [item for item in items if is_sampled(str(item["data"].get("trace.trace_id")), self._sample_rate)]
 
 
 def scrub(fields: dict[str, object]) -> None:
@@ -140,25 +124,34 @@ def scrub(fields: dict[str, object]) -> None:
 
 
 def is_sampled(trace_id: str, sample_rate: int) -> bool:
-    """Whether this trace is the one in sample_rate that is kept. Trace ids are as good as random: the start decides."""
-    return sample_rate <= 1 or int(trace_id[:8], 16) * sample_rate < 1 << 32
+    """Whether this trace is the one in sample_rate that is kept, by OpenTelemetry's rule for anybody who samples.
+
+    Trace ids are as good as random; their last 56 bits decide, which a collector further on looks at, too:
+    https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/
+    """
+    return sample_rate <= 1 or int(trace_id[-14:], 16) >= rejection_threshold(sample_rate)
+
+
+def rejection_threshold(sample_rate: int) -> int:
+    """How many of the 2**56 values of a trace id's last 56 bits are not kept: the lowest ones."""
+    return _RANDOM_VALUES - _RANDOM_VALUES // sample_rate
 
 
 def _plain(value: object) -> str | bool | int | float | None:
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, str):
-        return value[:LONGEST_TEXT]
+        return _without_addresses(value)[:LONGEST_TEXT]
     if isinstance(value, float) and math.isfinite(value):
         return value
     return type(value).__name__  # not its text: that could be a payload
 
 
-def _lines(spans: Iterable[SpanEvent]) -> bytes:
-    return b"".join(json.dumps(item_of(span)).encode() + b"\n" for span in spans)
+def _without_addresses(text: str) -> str:
+    """The text with e-mail addresses cut to the name in them: who approved stays, how to write to them does not."""
+    return _ADDRESS.sub(r"\1@…", text) if "@" in text else text
 
 
-def item_of(span: SpanEvent) -> dict[str, object]:
-    """A span as an item of Honeycomb's batch API."""
-    time = span.created_at.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-    return {"time": time, "samplerate": span.sample_rate, "data": span.fields()}
+def _item(span: SpanEvent, sample_rate: int) -> dict[str, Any]:
+    started = span.created_at.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return {"time": started, "samplerate": sample_rate, "data": span.fields()}

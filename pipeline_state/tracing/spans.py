@@ -117,6 +117,11 @@ def beside(name: str, *, parent: TraceContext, fields: Fields | None = None) -> 
         _send_past(name, context, start, timedelta(seconds=time.perf_counter() - began), told)
 
 
+def is_kept(context: TraceContext) -> bool:
+    """Whether spans of a trace go anywhere, so that it is worth finding out what they would say."""
+    return process.beeline is not None and process.outbox.keeps(context.trace_id)
+
+
 def finished_span(
     name: str,
     *,

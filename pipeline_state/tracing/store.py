@@ -11,12 +11,12 @@ import logging
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-from pipeline_state.tracing.outbox import Outbox, item_of
+from pipeline_state.tracing.exporter import Exporter, Item
 from pipeline_state.tracing.store_dictionary import DICTIONARY
 
 MOST_TRACES = 100_000
@@ -34,9 +34,6 @@ CREATE TABLE spans (trace INTEGER, flush INTEGER, spans BLOB NOT NULL, PRIMARY K
 CREATE TABLE dictionary (bytes BLOB NOT NULL);
 """
 _TRACE_ID = "trace.trace_id"
-
-Item: TypeAlias = Mapping[str, Any]
-"""A span as Honeycomb's batch API has it: {"time": RFC 3339 UTC, "samplerate": N, "data": {field: value}}."""
 
 logger = logging.getLogger(__name__)
 
@@ -94,25 +91,22 @@ class Store:
         connection.execute(f"DELETE FROM traces WHERE number <= {kept}", (self._most_traces,))  # noqa: S608 - the same
 
 
-class StoreOutbox(Outbox):
-    """Leaves spans in the local stack's store, which several processes share; see store."""
+class StoreExporter(Exporter):
+    """Leaves spans in the local stack's store, which several processes share."""
 
-    def __init__(self, path: Path, sample_rate: int = 1) -> None:
-        super().__init__(sample_rate)
+    def __init__(self, path: Path) -> None:
         self._store = Store(path)
 
-    def flush(self) -> None:
-        spans = self._take()
-        if not spans:
+    def export(self, items: Sequence[Item]) -> None:
+        if not items:
             return
         try:
-            self._store.append([item_of(span) for span in spans])
+            self._store.append(items)
         except StoreError as error:
-            self.lost += len(spans)
+            self.lost += len(items)
             logger.warning("%d spans lost: %s", self.lost, error)
 
     def close(self) -> None:
-        super().close()
         self._store.close()
 
 

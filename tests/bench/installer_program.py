@@ -31,7 +31,7 @@ TRACES = Path(tempfile.gettempdir()) / "traces.jsonl"
 
 app.handler()  # clients and tracing, as at the function's first event
 READY = time.perf_counter()
-tracing.configure("helm_installer", sink=tracing.FileSink(TRACES), dataset="gatestream")
+tracing.configure("helm_installer", tracing.FileSink(TRACES))
 settings = read_settings()
 workspace = replace(workspace_of(settings, Clients(settings)), fetch_secret=lambda _: KUBECONFIG.read_text())
 

@@ -81,7 +81,7 @@ def shop(embedded: cluster.Cluster, tmp_path: Path) -> Iterator[Shop]:
         environment={"PATH": os.environ["PATH"]},
         fetch_parameter=SECRETS.__getitem__,
     )
-    tracing.configure("helm-installer", sink=tracing.FileSink(tmp_path / "trace"), dataset="gatestream")
+    tracing.configure("helm-installer", tracing.FileSink(tmp_path / "trace"))
     yield Shop(workspace, embedded, f"secrets-{uuid.uuid4().hex[:12]}", log)
     tracing.shutdown()
 

@@ -25,7 +25,7 @@ Spans = dict[str, dict[str, Any]]
 @pytest.fixture
 def trace_file(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "spans.jsonl"
-    tracing.configure("gate-recorder", sink=tracing.FileSink(path), dataset="gatestream")
+    tracing.configure("gate-recorder", tracing.FileSink(path))
     yield path
     tracing.shutdown()
 
@@ -279,7 +279,7 @@ def test_an_invocation_flushes_even_when_it_fails(trace_file: Path) -> None:
 
 def test_configuring_again_with_the_same_values_keeps_what_is_pending(trace_file: Path) -> None:
     with tracing.message_span("record", parent=None):
-        tracing.configure("gate-recorder", sink=tracing.FileSink(trace_file), dataset="gatestream")
+        tracing.configure("gate-recorder", tracing.FileSink(trace_file))
         assert tracing.current() is not None
     assert not trace_file.exists()
     tracing.flush()
@@ -288,7 +288,7 @@ def test_configuring_again_with_the_same_values_keeps_what_is_pending(trace_file
 
 def test_a_trace_is_sampled_whole(tmp_path: Path) -> None:
     path = tmp_path / "sampled.jsonl"
-    tracing.configure("promoter", sink=tracing.FileSink(path), dataset="gatestream", sample_rate=4)
+    tracing.configure("promoter", tracing.FileSink(path), sample_rate=4)
     for number in range(100):
         root = tracing.send_root("o/r", f"{number:040x}", start=NOON)
         tracing.transit("sqs", sent_at_ms=0, now=NOON, parent=root)
@@ -317,7 +317,7 @@ def test_without_set_up_nothing_is_traced_and_nothing_fails() -> None:
 
 
 def test_with_nowhere_to_send_to_context_still_travels() -> None:
-    tracing.configure("promoter", sink=tracing.choose_sink(), dataset="gatestream")
+    tracing.configure("promoter")
     with tracing.invocation(None), tracing.message_span("promote", parent=trace_of("o/r", COMMIT)):
         context = tracing.current()
     tracing.shutdown()
@@ -329,7 +329,7 @@ def test_with_nowhere_to_send_to_context_still_travels() -> None:
     "code, absent",
     [
         ("pass", {"beeline", "libhoney", "asyncio", "requests"}),
-        ("tracing.configure('f', sink=tracing.NullSink(), dataset='d')", {"requests", "urllib3"}),
+        ("tracing.configure('f')", {"requests", "urllib3"}),
     ],
     ids=["imported only", "without a key"],
 )

@@ -118,7 +118,7 @@ def test_a_reader_of_a_damaged_store_is_told_so(path: Path) -> None:
 def test_a_store_that_cannot_be_written_never_fails_a_function(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tracing.configure("promoter", sink=tracing.StoreSink(tmp_path / "absent" / "traces.db"), dataset="gatestream")
+    tracing.configure("promoter", tracing.StoreSink(tmp_path / "absent" / "traces.db"))
     with tracing.invocation(None), tracing.message_span("record", parent=None):
         pass
     tracing.shutdown()
@@ -130,7 +130,7 @@ import sys
 from pathlib import Path
 from pipeline_state import tracing
 
-tracing.configure(sys.argv[2], sink=tracing.StoreSink(Path(sys.argv[1])), dataset="gatestream")
+tracing.configure(sys.argv[2], tracing.StoreSink(Path(sys.argv[1])))
 parent = tracing.trace_of("myOrg/myApp", "a" * 40)
 for number in range(50):
     with tracing.invocation(None), tracing.message_span("message", parent=parent, fields={"number": number}):

@@ -14,7 +14,7 @@ LEGAL = Wait("legal", "people", "production", NOON, NOON + timedelta(hours=3), "
 
 
 def test_a_wait_that_is_over_is_a_span_under_the_root_which_it_is_again_whenever_it_is_sent(tmp_path: Path) -> None:
-    tracing.configure("promoter", sink=tracing.FileSink(tmp_path / "spans"), dataset="gatestream")
+    tracing.configure("promoter", tracing.FileSink(tmp_path / "spans"))
     for wait in (LEGAL, LEGAL, Wait("scan", "people", "production", NOON)):
         send_wait(wait, parent=ROOT)
     tracing.shutdown()

@@ -1,0 +1,142 @@
+"""Where spans go: an exporter takes those of each flush, and one that needs a network has a thread for it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+MOST_SPANS = 1000  # kept at once: libhoney's own limit of pending events
+RETRY_SECONDS = 30.0  # an endpoint that failed is left alone for this long
+
+Item: TypeAlias = Mapping[str, Any]
+"""A span as Honeycomb's batch API has it: {"time": RFC 3339 UTC, "samplerate": N, "data": {field: value}}."""
+
+logger = logging.getLogger(__name__)
+
+
+class Exporter(ABC):
+    """Takes spans somewhere, and never raises.
+
+    lost: how many came to nothing, as far as whoever gets the others has not been told.
+    """
+
+    lost = 0
+
+    @abstractmethod
+    def export(self, items: Sequence[Item]) -> None:
+        """Take the spans of a flush, which may be none; what takes a network is only begun."""
+
+    def wait(self, until: float) -> None:  # noqa: B027 - most have nothing to wait for
+        """Return once they have arrived, or at that moment of time.monotonic."""
+
+    def close(self) -> None:  # noqa: B027 - nor anything to let go of
+        """Let go of what is held open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How many spans of a batch were taken; complaint says why not all, without any text of the endpoint's own."""
+
+    accepted: int
+    complaint: str = ""
+
+
+Deliver: TypeAlias = Callable[[Sequence[Item]], Answer]
+
+
+class BackgroundExporter(Exporter):
+    """Delivers each flush in a thread, which nobody waits for longer than a flush may take.
+
+    A batch which fails, or whose answer does not come in time, closes the way for retry_seconds: until then spans are
+    kept, up to MOST_SPANS, and a flush is over at once. A late answer still counts, and opens the way again. A refused
+    batch is not kept, since a lost batch and a lost answer look alike. Lost spans are counted, logged, and told as
+    `meta.lost_spans` of the next batch's first span.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        deliver: Deliver,
+        *,
+        retry_seconds: float = RETRY_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._name = name
+        self._deliver = deliver
+        self._retry_seconds = retry_seconds
+        self._clock = clock
+        self._closed_until = clock()
+        self._kept: list[Item] = []
+        self._attempt: _Attempt | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+
+    def export(self, items: Sequence[Item]) -> None:
+        self._settle()
+        self._keep(items)
+        if self._kept and not self._attempt and self._clock() >= self._closed_until:
+            self._attempt = self._begin()
+
+    def wait(self, until: float) -> None:
+        attempt = self._attempt
+        if attempt is None or attempt.is_overdue:
+            return
+        wait_for([attempt.answer], max(0.0, until - time.monotonic()))
+        attempt.is_overdue = not attempt.answer.done()
+        if attempt.is_overdue:
+            self._close_way()
+            logger.warning("%s has not answered in time; spans wait", self._name)
+        else:
+            self._settle()
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=False)
+
+    def _keep(self, items: Sequence[Item]) -> None:
+        room = MOST_SPANS - len(self._kept)
+        self._kept.extend(items[:room])
+        self.lost += len(items[room:])
+
+    def _begin(self) -> _Attempt:
+        batch, self._kept = self._kept, []
+        if self.lost:
+            batch[0] = {**batch[0], "data": {**batch[0]["data"], "meta.lost_spans": self.lost}}
+        return _Attempt(self._thread.submit(self._deliver, batch), len(batch), told=self.lost)
+
+    def _settle(self) -> None:
+        attempt = self._attempt
+        if attempt is None or not attempt.answer.done():
+            return
+        self._attempt = None
+        answer = attempt.result()
+        if answer.accepted:
+            self.lost -= attempt.told
+            self._closed_until = self._clock()
+        else:
+            self._close_way()
+        if answer.accepted < attempt.sent:
+            self.lost += attempt.sent - answer.accepted
+            logger.warning("%d spans lost: %s answered %s", self.lost, self._name, answer.complaint)
+
+    def _close_way(self) -> None:
+        self._closed_until = self._clock() + self._retry_seconds
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One batch on its way. told: the number of lost spans that it tells of."""
+
+    answer: Future[Answer]
+    sent: int
+    told: int
+    is_overdue: bool = False
+
+    def result(self) -> Answer:
+        """The answer. Of an error only its class: the text names hosts, and may quote an answer."""
+        error = self.answer.exception()
+        return Answer(0, type(error).__name__) if error else self.answer.result()
