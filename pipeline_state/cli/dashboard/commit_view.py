@@ -14,6 +14,7 @@ from pipeline_state.cli.dashboard.marks import Mark, decision_mark, gate_mark
 from pipeline_state.cli.dashboard.offers import Offer, gate_offers, place_offers
 from pipeline_state.cli.dashboard.past_view import PastView, past_view
 from pipeline_state.cli.happenings import Told, tell
+from pipeline_state.cli.spans import took
 from pipeline_state.cli.steering.closures import closures_of
 from pipeline_state.cli.steering.places import Place
 from pipeline_state.cli.steering.promotions import told_of
@@ -22,7 +23,7 @@ from pipeline_state.model.decision import Decision
 from pipeline_state.model.entries import EDITED, PUSHED, Known, doer_of
 from pipeline_state.model.gates import Gate, GateStatus
 from pipeline_state.model.pipelines import DEPLOYED_TO, GateDefinition, Pipeline, SourceKind
-from pipeline_state.model.times import format_time, parse_time
+from pipeline_state.model.times import parse_time
 from pipeline_state.model.waits import TO_BE_MENDED, Wait, waits
 from pipeline_state.table.deployments import Deployment
 from pipeline_state.table.listing import in_order
@@ -41,8 +42,8 @@ _SOURCES: Mapping[SourceKind, str] = {
 class GateView:
     """A gate with its evidence.
 
-    by, known: who set it, and whether that is verified, claimed or unknown. opener: what is to open it. since: from
-    when on it has been waited for (RFC 3339), empty where it is not. url: http or https, or empty.
+    by, known: who set it, and whether that is verified, claimed or unknown. opener: what is to open it. awaited: how
+    long it has been waited for, empty where it is not. url: http or https, or empty.
     """
 
     name: str
@@ -54,7 +55,7 @@ class GateView:
     url: str
     expires_at: str
     opener: str
-    since: str
+    awaited: str
     offers: tuple[Offer, ...]
 
 
@@ -159,7 +160,7 @@ class _Page:
             url=safe_url(gate.url),
             expires_at=gate.expires_at or "",
             opener=self.opener(gate.name),
-            since=format_time(wait.start) if wait else "",
+            awaited=took(wait.duration(self.now).total_seconds()) if wait else "",
             offers=gate_offers(gate),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache, partial
@@ -10,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pipeline_state.cli.spans import took
 from pipeline_state.cli.views import SHORT, who
@@ -30,7 +31,14 @@ def templates(now: Callable[[], datetime]) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"short": short, "ago": partial(ago, now=now), "when": when, "took": took, "who": who}
+    found.filters |= {
+        "told": told,
+        "short": short,
+        "ago": partial(ago, now=now),
+        "when": when,
+        "took": took,
+        "who": who,
+    }
     found.globals |= {"asset": asset, "repo_url": repo_url, "commit_url": commit_url}
     return found
 
@@ -86,3 +94,23 @@ def when(time: str | None) -> Markup:
     if moment is None:
         return Markup("")
     return Markup('<time datetime="{}">{:%Y-%m-%d %H:%M:%S} UTC</time>').format(format_time(moment), moment)
+
+
+_IN_SENTENCES = re.compile(r"(?P<time>\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)|(?P<commit>\b[0-9a-f]{12}\b)")
+
+
+def told(sentence: str, repo: str = "") -> Markup:
+    """A sentence with its times to the second, and with its commits as links where it is told whose they are."""
+
+    def shown(found: re.Match[str]) -> str:
+        if time := found["time"]:
+            return str(when(time))
+        return str(
+            Markup('<a class="mono" href="{}">{}</a>').format(commit_url(repo, found["commit"]), found["commit"])
+        )
+
+    parts, end = [], 0
+    for found in _IN_SENTENCES.finditer(sentence):
+        parts += [str(escape(sentence[end : found.start()])), shown(found) if found["time"] or repo else found[0]]
+        end = found.end()
+    return Markup("".join([*parts, str(escape(sentence[end:]))]))  # noqa: S704 - every part is escaped
