@@ -21,6 +21,7 @@ COMMANDS = [
     ["replay"],
     ["events"],
     ["trace"],
+    ["stats"],
     ["gate", "set"],
     ["webhook", "send"],
     *([name] for name in ("rollback", "redeploy", "override", "history")),
