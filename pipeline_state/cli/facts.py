@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -19,12 +19,13 @@ from pipeline_state.model.decide import decide
 from pipeline_state.model.decision import Decision, Frozen, Held, Promoted
 from pipeline_state.model.environments import EnvironmentState
 from pipeline_state.model.gates import Gate, GateStatus, read_gate
+from pipeline_state.model.order import NO_COMMIT
 from pipeline_state.model.pipelines import Environment, Pipeline
 from pipeline_state.model.record import Record
 from pipeline_state.model.times import from_epoch
 from pipeline_state.table import waiting
 from pipeline_state.table.definitions import all_definitions, load_definitions
-from pipeline_state.table.listing import commits, environment_items
+from pipeline_state.table.listing import Listed, commits, environment_items
 from pipeline_state.table.models import Raw, to_plain
 from pipeline_state.table.snapshot import PARKED, Definitions, Reader, Snapshot, read_state
 
@@ -102,11 +103,24 @@ class Row:
 def recent(repo: str, most: int, now: datetime) -> list[Row]:
     """A repository's newest commits, newest first. Raises CommandError when there is none, TemporaryFault."""
     spelled = load_definitions(repo).repo
-    reader = Reader()
     listed = commits(spelled)[:most]
     if not listed:
         raise CommandError(f"there is no record of {spelled}: no webhook has told of it, or it is spelled differently")
-    return [Row(each.commit, each.pushed_at, status(reader.read(spelled, each.commit), now)) for each in listed]
+    return rows(snapshot_of(spelled, listed), listed, now)
+
+
+def snapshot_of(repo: str, listed: Sequence[Listed]) -> Snapshot:
+    """Commits of a repository, spelled as in its records, with what is decided about them from. Raises TemporaryFault.
+
+    Environments first, the records after that: not all are of one moment, as they are where something is claimed.
+    """
+    snapshot = Reader().read(repo, listed[0].commit if listed else NO_COMMIT)
+    return replace(snapshot, items={**waiting.records(repo, (each.commit for each in listed)), **snapshot.items})
+
+
+def rows(snapshot: Snapshot, listed: Iterable[Listed], now: datetime) -> list[Row]:
+    """The commits of a list, all of which are in the snapshot."""
+    return [Row(each.commit, each.pushed_at, status(snapshot.of(each.commit), now)) for each in listed]
 
 
 def heads(now: datetime) -> list[dict[str, Any]]:

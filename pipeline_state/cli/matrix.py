@@ -37,6 +37,27 @@ _FIRST_COLUMNS, _MARKED_COLUMN = 33, 5
 
 _Column = tuple[str, Sequence[Text]]
 
+Key = tuple[str, str]
+"""Pipeline and environment."""
+
+
+def gates_of(rows: Sequence[Row]) -> list[str]:
+    """The gates of commits, but for those that tell where they are deployed."""
+    names = dict.fromkeys(gate["name"] for row in rows for gate in row.status["gates"])
+    return [name for name in names if not name.startswith(DEPLOYED_TO)]
+
+
+def places_of(rows: Sequence[Row]) -> dict[Key, str]:
+    """Environments of commits by pipeline and name: what to call them."""
+    found = {key_of(each): each["name"] for row in rows for each in row.status["environments"] if each["name"]}
+    several = len({pipeline for pipeline, _ in found}) > 1
+    return {key: f"{key[0]} {key[1]}" if several else name for key, name in found.items()}
+
+
+def key_of(environment: Mapping[str, Any]) -> Key:
+    """Of an environment in a commit's status."""
+    return environment["pipeline"], environment["name"]
+
 
 def commits_table(rows: Sequence[Row], width: int) -> RenderableType:
     """Commits, newest first, with their gates, and what is decided for each environment.
@@ -69,15 +90,11 @@ class _Matrix:
 
     @property
     def gates(self) -> list[str]:
-        names = dict.fromkeys(gate["name"] for row in self.rows for gate in row.status["gates"])
-        return [name for name in names if not name.startswith(DEPLOYED_TO)]
+        return gates_of(self.rows)
 
     @property
-    def places(self) -> dict[tuple[str, str], str]:
-        """Environments by pipeline and name: what to call them."""
-        found = {_key(each): each["name"] for row in self.rows for each in row.status["environments"] if each["name"]}
-        several = len({pipeline for pipeline, _ in found}) > 1
-        return {key: f"{key[0]} {key[1]}" if several else name for key, name in found.items()}
+    def places(self) -> dict[Key, str]:
+        return places_of(self.rows)
 
     def columns(self, *, named: bool, worded: bool) -> list[_Column]:
         """The gates and the environments: a head and a cell for each row."""
@@ -108,17 +125,13 @@ class _Matrix:
         return Text("  ".join(f"{_mark(each)} {each}" for each in words), "dim")
 
 
-def _key(environment: Mapping[str, Any]) -> tuple[str, str]:
-    return environment["pipeline"], environment["name"]
-
-
 def _gate_cell(row: Row, name: str) -> Text:
     status = next((gate["status"] for gate in row.status["gates"] if gate["name"] == name), None)
     return Text(*GATES[status]) if status else Text()
 
 
-def _place_cell(row: Row, key: tuple[str, str], *, worded: bool) -> Text:
-    found = next((each for each in row.status["environments"] if _key(each) == key), None)
+def _place_cell(row: Row, key: Key, *, worded: bool) -> Text:
+    found = next((each for each in row.status["environments"] if key_of(each) == key), None)
     if found is None:
         return Text()
     told = word(found)

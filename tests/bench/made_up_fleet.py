@@ -118,12 +118,12 @@ class MadeUp:
 
     def _record(self, at: int, heads: dict[str, int]) -> Item:
         pushed, chance = format_time(self.pushed(at)), self._chance(f"gates {at}")
-        place = {"sequence": self.sequence(at), "pushed_at": pushed}
-        place |= {"before": self.commit(at - 1)} if at else {}
-        item = {"repo": self.repo, "commit": self.commit(at), "branch": "main", "_branches": {"main": place}}
+        when = {"sequence": self.sequence(at), "pushed_at": pushed}
+        place = {**when, **({"before": self.commit(at - 1)} if at else {})}
+        item = {"repo": self.repo, "commit": self.commit(at), "branch": "main", "_branches": {"main": place}, **when}
         is_new, trace = at > max(heads.values()), tracing.trace_of(self.repo, self.commit(at)).honeycomb
         gates = {gate.name: self._gate(gate.name, at, chance, is_new=is_new) for gate in self.pipeline.gates}
-        return {**item, **place, "honeycomb_trace": trace, "_schema": 1, **gates, **self._places(at, heads)}
+        return {**item, "honeycomb_trace": trace, "_schema": 1, **gates, **self._places(at, heads)}
 
     def _gate(self, name: str, at: int, chance: random.Random, *, is_new: bool) -> Any:
         status = "TRUE" if not is_new else chance.choice(("TRUE", "TRUE", "FALSE", ""))
