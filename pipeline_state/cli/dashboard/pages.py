@@ -14,12 +14,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from pipeline_state.cli.spans import took
+from pipeline_state.cli.traces.page import STATIC as WATERFALL
 from pipeline_state.cli.views import SHORT, who
 from pipeline_state.model.times import format_time, parse_time
 
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
-"""Files that browsers load as they are."""
+"""Files that browsers load as they are; the waterfall brings its own, found at the same place."""
 
 
 def templates(now: Callable[[], datetime]) -> Environment:
@@ -47,8 +48,9 @@ def templates(now: Callable[[], datetime]) -> Environment:
 def digest() -> str:
     """Of all files that browsers load: where they are found, so that they can be kept for good."""
     told = hashlib.sha256()
-    for path in sorted(each for each in STATIC.rglob("*") if each.is_file()):
-        told.update(path.relative_to(STATIC).as_posix().encode() + b"\0" + path.read_bytes())
+    for folder in (STATIC, WATERFALL):
+        for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+            told.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
     return told.hexdigest()[:16]
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
 _FOREVER = "private, max-age=31536000, immutable"
+_WATERFALL = ("pipeline_state.cli.traces", "static")
 _log = logging.getLogger(__name__)
 
 
@@ -35,7 +36,7 @@ def application(board: Board, routes: Sequence[BaseRoute]) -> Starlette:
         routes=[
             *routes,
             Route("/live", board.live.endpoint),
-            Mount(f"/static/{pages.digest()}", _KeptFiles(directory=pages.STATIC)),
+            Mount(f"/static/{pages.digest()}", _KeptFiles(directory=pages.STATIC, packages=[_WATERFALL])),
         ],
         middleware=[Middleware(Guard, door=board.door)],
         exception_handlers={HTTPException: _not_there(board), Exception: _went_wrong(board)},
