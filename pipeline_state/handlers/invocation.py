@@ -11,5 +11,10 @@ from pipeline_state import metrics, tracing
 @contextmanager
 def invocation(context: object) -> Iterator[None]:
     """The whole body of a handler, given Lambda's context."""
-    with metrics.invocation(str(getattr(context, "aws_request_id", ""))), tracing.invocation(context):
-        yield
+    with metrics.invocation(str(getattr(context, "aws_request_id", ""))):
+        before = tracing.lost()
+        try:
+            with tracing.invocation(context):
+                yield
+        finally:
+            metrics.count(metrics.SPANS_LOST, max(0, tracing.lost() - before))

@@ -2,8 +2,9 @@
 
 from pipeline_state.tracing.context import TraceContext, derived_span_id, parse_honeycomb, parse_traceparent, trace_of
 from pipeline_state.tracing.exporter import Exporter, Item
-from pipeline_state.tracing.setup import configure, flush, shutdown
-from pipeline_state.tracing.sinks import FileSink, HoneycombSink, Sink, StoreSink
+from pipeline_state.tracing.otlp_spans import to_otlp_json
+from pipeline_state.tracing.setup import configure, flush, lost, shutdown
+from pipeline_state.tracing.sinks import FileSink, HoneycombSink, OtlpSink, Sink, StoreSink
 from pipeline_state.tracing.spans import (
     KIND,
     TRANSIT,
@@ -34,6 +35,7 @@ __all__ = [
     "FileSink",
     "HoneycombSink",
     "Item",
+    "OtlpSink",
     "Sink",
     "StoreSink",
     "TraceContext",
@@ -48,12 +50,14 @@ __all__ = [
     "flush",
     "invocation",
     "is_kept",
+    "lost",
     "message_span",
     "parse_honeycomb",
     "parse_traceparent",
     "send_root",
     "shutdown",
     "span",
+    "to_otlp_json",
     "trace_of",
     "transit",
 ]

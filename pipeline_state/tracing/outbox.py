@@ -45,6 +45,11 @@ class Outbox:
         self._spans: list[SpanEvent] = []
         self._adopted: dict[str, TraceContext] = {}
 
+    @property
+    def lost(self) -> int:
+        """How many spans came to nothing, by all exporters together."""
+        return sum(exporter.lost for exporter in self._exporters)
+
     def start(self) -> None:
         """Nothing to start: sending waits for flush."""
 
