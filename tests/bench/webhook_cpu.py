@@ -38,6 +38,7 @@ def measure(*, quick: bool) -> Iterator[Figure]:
             FALLBACK_QUEUE_URL=info.queues["FallbackEvents"],
             REJECTED_QUEUE_URL=info.queues["RejectedEvents"],
             TRACE_FILE=str(Path(folder) / "traces.db"),
+            METRICS_NAMESPACE=f"Gatestream/{info.stack_name}",
         )
     found = json.loads(printed.splitlines()[-1])
     yield Figure("webhook_cpu", "ms", GOAL, found["handler"], found["floor"])
