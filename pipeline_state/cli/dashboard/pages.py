@@ -24,7 +24,7 @@ STATIC = _HERE / "static"
 
 
 def templates(now: Callable[[], datetime]) -> Environment:
-    """The templates, with filters for commits (short), RFC 3339 times (ago, when), seconds (took) and people (who)."""
+    """The templates, with filters for commits (short), times (ago, age, when), seconds, people and sentences."""
     found = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
@@ -36,6 +36,8 @@ def templates(now: Callable[[], datetime]) -> Environment:
         "told": told,
         "short": short,
         "ago": partial(ago, now=now),
+        "age": partial(age, now=now),
+        "breakable": breakable,
         "when": when,
         "took": took,
         "who": who,
@@ -83,6 +85,20 @@ def ago(time: str | None, *, now: Callable[[], datetime]) -> Markup:
     told = f"{rounded(seconds)} ago" if seconds >= 0 else f"in {rounded(-seconds)}"
     exact = format_time(moment)
     return Markup('<time datetime="{}" title="{}">{}</time>').format(exact, exact, told)
+
+
+def age(time: str | None, *, now: Callable[[], datetime]) -> Markup:
+    """The same of what lasts since then: "3 h"."""
+    moment = parse_time(time)
+    if moment is None:
+        return Markup("")
+    exact, seconds = format_time(moment), max(0.0, (now() - moment).total_seconds())
+    return Markup('<time datetime="{}" title="since {}">{}</time>').format(exact, exact, rounded(seconds))
+
+
+def breakable(name: str) -> Markup:
+    """A name that may be broken where its words end."""
+    return Markup("_<wbr>").join(name.split("_"))
 
 
 def rounded(seconds: float) -> str:
