@@ -22,6 +22,7 @@ class Settings:
 
     trace_file and local_kubeconfig exist on the local stack only. sample_rate 1 keeps every trace; N keeps one in N.
     metrics_namespace is where CloudWatch files what the function counts; without it nothing is counted.
+    span_summaries is "true" where summaries of spans are kept in the journal.
     install_attempts is how often a promotion is tried while AWS or the cluster cannot be reached.
     receive_attempts is how often the function's queue hands out a message before it gives up; 0 for a stream.
     retention_days is how long records and journal are kept that nothing needs any more; 0 keeps them for good.
@@ -49,12 +50,15 @@ class Settings:
     honeycomb_key_arn: str = ""
     honeycomb_dataset: str = "gatestream"
     honeycomb_api_host: str = "https://api.honeycomb.io"
+    otlp_endpoint: str = ""
+    otlp_headers_arn: str = ""
     sample_rate: int = 1
     metrics_namespace: str = ""
     install_attempts: int = 10
     receive_attempts: int = 0
     retention_days: int = 0
     trace_file: str = ""
+    span_summaries: str = ""
     local_kubeconfig: str = ""
     charts_dir: str = ""
     aws_region: str = "us-east-1"

@@ -48,24 +48,40 @@ def utc_now() -> datetime:
 
 
 def start_tracing(service: str, settings: Settings, secrets: Callable[[], SecretsManagerClient]) -> None:
-    """Spans go to Honeycomb if a key is named, and to the store if one is. Without the key itself, not to Honeycomb.
+    """Spans go wherever the settings name a place: Honeycomb, an OTLP endpoint, the store; where several, to all.
 
-    What the function counts goes to CloudWatch, under the stack's namespace.
+    Where a key cannot be read they do not go. Their summaries go to the journal where these are wanted and the function
+    has one. What the function counts goes to CloudWatch, under the stack's namespace.
     """
     metrics.configure(settings.metrics_namespace, service)
     tracing.configure(service, *_sinks(settings, secrets), sample_rate=settings.sample_rate)
 
 
 def _sinks(settings: Settings, secrets: Callable[[], SecretsManagerClient]) -> Iterator[tracing.Sink]:
-    if key := settings.honeycomb_key_arn and _write_key(settings.honeycomb_key_arn, secrets):
+    if settings.honeycomb_key_arn and (key := _secret(settings.honeycomb_key_arn, secrets)):
         yield tracing.HoneycombSink(key, settings.honeycomb_api_host, settings.honeycomb_dataset)
+    if settings.otlp_endpoint and (sink := _otlp_sink(settings, secrets)):
+        yield sink
+    if settings.span_summaries == "true" and settings.journal_table:
+        from pipeline_state.table.summaries import SummarySink  # noqa: PLC0415 - PynamoDB, which webhooks do without
+
+        yield SummarySink()
     if settings.trace_file:
         yield tracing.StoreSink(Path(settings.trace_file))
 
 
-def _write_key(arn: str, secrets: Callable[[], SecretsManagerClient]) -> str:
+def _otlp_sink(settings: Settings, secrets: Callable[[], SecretsManagerClient]) -> tracing.OtlpSink | None:
+    headers = _secret(settings.otlp_headers_arn, secrets) if settings.otlp_headers_arn else ""
+    try:
+        return None if headers is None else tracing.OtlpSink(settings.otlp_endpoint, headers)
+    except ValueError as error:
+        _log.error("no tracing by OTLP: %s", error)
+        return None
+
+
+def _secret(arn: str, secrets: Callable[[], SecretsManagerClient]) -> str | None:
     try:
         return secrets().get_secret_value(SecretId=arn)["SecretString"].strip()
     except (BotoCoreError, ClientError, KeyError) as fault:
-        _log.error("no tracing: Honeycomb's key not read: %s", type(fault).__name__)
-        return ""
+        _log.error("no tracing there: %s not read: %s", arn, type(fault).__name__)
+        return None

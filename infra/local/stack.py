@@ -223,6 +223,7 @@ class _Start:
     def _parameters(self, kubeconfig: Path) -> dict[str, str]:
         return {
             "TraceFile": str(self.files.traces),
+            "SpanSummaries": "true" if self.options.span_summaries else "false",
             "LocalKubeconfig": str(kubeconfig),
             "ChartsDir": str(self.options.charts_dir.absolute()) if self.options.charts_dir else "",
             "DeletionProtection": "false",

@@ -18,6 +18,7 @@ class StackOptions:
     auth: MiniStack enforces the functions' roles.
     ready_after: seconds until the embedded cluster's Pods are ready.
     keeps_traces: spans of earlier stacks in the same folder are kept.
+    span_summaries: functions keep summaries of spans in the journal, as they do on AWS; the traces are in a file anyway.
     """
 
     kubeconfig: Path | None = None
@@ -27,6 +28,7 @@ class StackOptions:
     auth: bool = False
     ready_after: float = 0.2
     keeps_traces: bool = True
+    span_summaries: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from pynamodb.exceptions import PynamoDBException
 
+from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.table.models import SCHEMA, JournalEntry, connection, expiring, to_plain, to_raw
 from pipeline_state.table.transaction import fault
+from pipeline_state.tracing.exporter import Answer, BackgroundExporter, Exporter, Item
 
 PARTITION = "trace#"
 """Begins the key `record`; what follows is the trace's id. No commit's key begins so: it has the repository's slash."""
@@ -41,8 +44,14 @@ _KEPT = (
     "meta.span_type",
 )
 
-Item = Mapping[str, Any]
-"""A span as Honeycomb's batch API has it: {"time": RFC 3339 UTC, "samplerate": N, "data": {field: value}}."""
+
+@dataclass(frozen=True, slots=True)
+class SummarySink:
+    """Summaries of a function's spans go to the Journal that `connect` has named by the time of the first flush."""
+
+    def exporter(self, service: str) -> Exporter:  # noqa: ARG002 - each span names it
+        return BackgroundExporter("The Journal", _deliver)
+
 
 
 def write(items: Iterable[Item], now: datetime) -> int:
@@ -60,6 +69,14 @@ def read(trace_id: str) -> list[dict[str, Any]]:
         return [item for entry in JournalEntry.query(PARTITION + trace_id) for item in _items(entry.raw, trace_id)]
     except PynamoDBException as error:
         raise fault(error) from error
+
+
+def _deliver(items: Sequence[Item]) -> Answer:
+    try:
+        left = write(items, datetime.now(UTC))
+    except (PermanentFault, TemporaryFault) as refusal:
+        return Answer(0, refusal.reason)
+    return Answer(len(items) - left, "that it has no capacity for all of them" if left else "")
 
 
 def _write_batch(traces: Sequence[tuple[str, list[Item]]], now: datetime) -> int:
