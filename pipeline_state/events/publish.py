@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline_state.events.codec import Attributes, OutgoingMessage, attribute, encode
+from pipeline_state import tracing
+from pipeline_state.events.codec import Attributes, OutgoingMessage, attribute, encode, with_traceparent
 from pipeline_state.faults import TemporaryFault
 
 if TYPE_CHECKING:
@@ -63,14 +65,15 @@ class Publisher:
 
     def publish(self, event: CloudEvent, topic_arn: str) -> None:
         """To a standard topic, or else, where there is one, to the fallback queue."""
-        message = encode(event)
-        try:
-            self.forward(message, topic_arn)
-        except TemporaryFault:
-            if self._fallback is None:
-                raise
-            _log.warning("event %s goes to the fallback queue", event.get_id())
-            self._fallback.send(message.body, message.attributes | {TOPIC: attribute(topic_arn)})
+        with _sending(event, topic_arn) as message:
+            try:
+                self.forward(message, topic_arn)
+            except TemporaryFault:
+                if self._fallback is None:
+                    raise
+                _log.warning("event %s goes to the fallback queue", event.get_id())
+                tracing.add_field("fallback", True)  # noqa: FBT003 - a field's value
+                self._fallback.send(message.body, message.attributes | {TOPIC: attribute(topic_arn)})
 
     def forward(self, message: OutgoingMessage, topic_arn: str) -> None:
         """A message as it is, to a standard topic and nowhere else."""
@@ -84,14 +87,41 @@ class Publisher:
 
         There is no fallback: a detour would lose the order.
         """
-        message = encode(event)
-        try:
-            self._sns.publish(
-                TopicArn=topic_arn,
-                Message=message.body,
-                MessageAttributes=message.attributes,
-                MessageGroupId=group,
-                MessageDeduplicationId=deduplication_id or event.get_id(),
-            )
-        except (BotoCoreError, ClientError) as fault:
-            raise TemporaryFault(f"SNS did not take an event: {type(fault).__name__}", _RETRY_AFTER) from fault
+        with _sending(event, topic_arn) as message:
+            try:
+                self._sns.publish(
+                    TopicArn=topic_arn,
+                    Message=message.body,
+                    MessageAttributes=message.attributes,
+                    MessageGroupId=group,
+                    MessageDeduplicationId=deduplication_id or event.get_id(),
+                )
+            except (BotoCoreError, ClientError) as fault:
+                raise TemporaryFault(f"SNS did not take an event: {type(fault).__name__}", _RETRY_AFTER) from fault
+
+
+@contextmanager
+def _sending(event: CloudEvent, topic_arn: str) -> Iterator[OutgoingMessage]:
+    """The message of an event, in the span of its sending; that is in the event's own trace, whoever sends it.
+
+    Without a trace, the event's and the sender's, none is begun.
+    """
+    fields: tracing.Fields = {
+        "span.kind": "producer",
+        "messaging.system": "aws.sns",
+        "messaging.destination.name": topic_arn.rpartition(":")[2],
+        "messaging.operation.type": "send",
+        "cloudevents.event_id": event.get_id(),
+        "cloudevents.event_type": event.get_type(),
+        "cloudevents.event_subject": event.get_subject(),
+    }
+    own, here = tracing.parse_traceparent(str(event.get_extension("traceparent") or "")), tracing.current()
+    if here and (own is None or own.trace_id == here.trace_id):
+        with tracing.span("send event", fields):
+            context = tracing.current() or here
+            yield encode(with_traceparent(event, context.traceparent))
+    elif own:
+        with tracing.beside("send event", parent=own, fields=fields) as context:
+            yield encode(with_traceparent(event, context.traceparent))
+    else:
+        yield encode(event)

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline_state import metrics
 from pipeline_state.events.publish import Queue
 from pipeline_state.faults import PermanentFault, TemporaryFault
-from pipeline_state.handlers import dead_letters
+from pipeline_state.handlers import dead_letters, hops
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -53,6 +53,7 @@ class Batch:
     work: Callable[[Record], None]
     dead_letters: Queue
     attempts: int = 0
+    _tries: Counter[str] = field(default_factory=Counter, init=False, repr=False, compare=False)
     _bugs: Counter[str] = field(default_factory=Counter, init=False, repr=False, compare=False)
 
     def messages(self, records: Sequence[Record]) -> Failures:
@@ -77,21 +78,21 @@ class Batch:
         return is_last and self._is_given_up(record, self.attempts, trouble)
 
     def _is_settled_change(self, record: Record) -> bool:
-        trouble, number = self._trouble(record), record["dynamodb"]["SequenceNumber"]
-        if trouble is None or not trouble.is_bug:
-            self._bugs.pop(number, None)
-            return trouble is None
-        self._bugs[number] += 1
-        if self._bugs[number] < _STREAM_ATTEMPTS or not self._is_given_up(record, _STREAM_ATTEMPTS, trouble):
+        number = record["dynamodb"]["SequenceNumber"]
+        self._tries[number] += 1
+        trouble = self._trouble(record, self._tries[number])
+        self._bugs[number] = self._bugs[number] + 1 if trouble and trouble.is_bug else 0
+        is_last = self._bugs[number] >= _STREAM_ATTEMPTS
+        if trouble and not (is_last and self._is_given_up(record, _STREAM_ATTEMPTS, trouble)):
             return False
-        self._bugs.pop(number)
+        del self._tries[number], self._bugs[number]
         return True
 
-    def _trouble(self, record: Record) -> _Trouble | None:
+    def _trouble(self, record: Record, attempt: int = 1) -> _Trouble | None:
         """Why the record is to be tried again; None when there is nothing left to do."""
         try:
             try:
-                self.work(record)
+                self.work(record if attempt == 1 else {**record, hops.TRIED: attempt})
             except PermanentFault as fault:
                 self._bury(record, fault.reason)
         except TemporaryFault as fault:
@@ -114,7 +115,8 @@ class Batch:
         _log.error("given up: %s", reason)
         # By the message's own id, since one that is sent here again may have to lie there again within five minutes.
         once = str(record.get("messageId") or record.get("eventID", ""))
-        self.dead_letters.send(dead_letters.body_of(record), dead_letters.describe(record, reason), once)
+        with hops.burying(record, reason):
+            self.dead_letters.send(dead_letters.body_of(record), dead_letters.describe(record, reason), once)
         metrics.count(metrics.DEAD_LETTERS)
 
 

@@ -14,7 +14,10 @@ REASON = "reason"
 ABOUT = ("repo", "commit", "pipeline", "environment")
 """What a dead letter may be about, also the names of the attributes that say so."""
 
-OURS = frozenset((REASON, *ABOUT))
+DIED_AT = "died-at"
+"""The attribute of a message that was sent back: when it had come into the dead-letter queue, in epoch milliseconds."""
+
+OURS = frozenset((REASON, DIED_AT, *ABOUT))
 """The attributes that a message has as a dead letter only."""
 
 _MOST_ATTRIBUTES = 10
@@ -36,7 +39,7 @@ _LONGEST_VALUE = 1_000
 def describe(record: Mapping[str, Any], reason: str) -> Attributes:
     """The attributes of a record's dead letter: the reason, what it is about, and those that the message came with."""
     ours = {REASON: attribute(reason[:_LONGEST_REASON])}
-    ours |= {name: attribute(value) for name, value in _about(record).items()}
+    ours |= {name: attribute(value) for name, value in about_record(record).items()}
     theirs = _given(record.get("messageAttributes"))
     names = sorted(theirs, key=lambda name: (name not in _FIRST, name))[: _MOST_ATTRIBUTES - len(ours)]
     return ours | {name: theirs[name] for name in names}
@@ -63,7 +66,8 @@ def about(body: str) -> dict[str, str]:
     return _of_change(found) if isinstance(found, dict) and "dynamodb" in found else _of_event(found)
 
 
-def _about(record: Mapping[str, Any]) -> dict[str, str]:
+def about_record(record: Mapping[str, Any]) -> dict[str, str]:
+    """The same of a message or stream record as Lambda hands it over."""
     return about(str(record["body"])) if "body" in record else _of_change(record)
 
 

@@ -10,6 +10,7 @@ from pipeline_state import tracing
 from pipeline_state.events.codec import OutgoingMessage, attribute
 from pipeline_state.events.publish import TOPIC, Publisher, Queue
 from pipeline_state.faults import PermanentFault
+from pipeline_state.handlers import hops
 from pipeline_state.handlers.batch import Batch, Handle, Record
 from pipeline_state.settings import read_settings
 from pipeline_state.startup import Clients, start_tracing, utc_now
@@ -29,10 +30,9 @@ class Forwarder:
         """
         given = {name: value["stringValue"] for name, value in message["messageAttributes"].items()}
         parent = tracing.parse_honeycomb(given.get("x-honeycomb-trace", ""))
-        with tracing.message_span("forward", parent=parent):
+        with tracing.message_span("forward", parent=parent, fields=hops.of_message(message)):
             if parent:
-                sent_at = int(message["attributes"]["SentTimestamp"])
-                tracing.transit("fallback queue", sent_at_ms=sent_at, now=self.now(), parent=parent)
+                hops.came(message, hop="fallback queue", parent=parent, now=self.now())
             topic_arn = given.pop(TOPIC, None)
             if topic_arn is None:
                 raise PermanentFault(f"no attribute {TOPIC!r}: nobody knows where this event was to go")

@@ -12,6 +12,7 @@ from pipeline_state.events.codec import decode
 from pipeline_state.events.deployment import Deployment, read_deployment
 from pipeline_state.events.publish import Queue
 from pipeline_state.faults import PermanentFault
+from pipeline_state.handlers import hops
 from pipeline_state.handlers.batch import Batch, Handle, backing_off
 from pipeline_state.model.order import NO_COMMIT, Push
 from pipeline_state.model.pipelines import DEPLOYED_TO, SourceKind
@@ -24,7 +25,7 @@ from pipeline_state.table.models import connect, tables_of
 from pipeline_state.table.pushes import record_push
 from pipeline_state.table.results import record_deployment, record_news, record_result
 from pipeline_state.table.retry import RepeatedError
-from pipeline_state.table.snapshot import Reader, Snapshot
+from pipeline_state.table.snapshot import Reader
 
 if TYPE_CHECKING:
     from cloudevents.core.v1.event import CloudEvent
@@ -46,33 +47,28 @@ class GateRecorder:
         about = _commit_of(event)
         if about is None:
             return
-        parent = tracing.parse_traceparent(str(event.get_extension("traceparent") or "")) or tracing.trace_of(*about)
-        fields = {"cloudevents.event_id": event.get_id(), "cloudevents.event_type": event.get_type()}
-        with tracing.message_span("record gates", parent=parent, fields=fields):
-            sent_at = int(message["attributes"]["SentTimestamp"])
-            tracing.transit("SNS and SQS", sent_at_ms=sent_at, now=self.now(), parent=parent)
+        parent = hops.parent_of(str(event.get_extension("traceparent") or ""), *about)
+        fields = {**hops.of_event(event), **hops.of_commit(*about)}
+        with hops.handling("record gates", message, hop="SNS → SQS", parent=parent, now=self.now(), fields=fields):
             self._write(event, *about)
 
     def _write(self, event: CloudEvent, repo: str, commit: str) -> None:
         try:
-            with tracing.span("write record"):
-                before = self._transition(event, repo, commit)
+            with tracing.span("write record", hops.DATABASE):
+                self._transition(event, repo, commit)
         except RepeatedError:
             tracing.add_field("repeated", True)  # noqa: FBT003 - a field's value
-            return
-        if before is not None and not before.item:
-            start = event.get_time() or self.now()
-            tracing.send_root(before.repo, commit, start=start, fields={"repo": before.repo, "commit": commit})
 
-    def _transition(self, event: CloudEvent, repo: str, commit: str) -> Snapshot | None:
+    def _transition(self, event: CloudEvent, repo: str, commit: str) -> None:
         kind = source_kind(event.get_type())
         if event.get_type() == "com.github.push":
-            return self._push(event, repo, commit)
-        if kind is not None:
-            return self._result(kind, event, repo, commit)
-        return self._deployment(event, read_deployment(event))
+            self._push(event, repo, commit)
+        elif kind is not None:
+            self._result(kind, event, repo, commit)
+        else:
+            self._deployment(event, read_deployment(event))
 
-    def _push(self, event: CloudEvent, repo: str, commit: str) -> Snapshot:
+    def _push(self, event: CloudEvent, repo: str, commit: str) -> None:
         data = _data(event)
         paths = data.get("paths")
         known = isinstance(paths, list) and data.get("paths_complete") is True and not data.get("created")
@@ -85,9 +81,9 @@ class GateRecorder:
         marks = {"forced": bool(data.get("forced")), "created": bool(data.get("created"))}
         what = {"branch": data["branch"], "before": push.before, "pushed_at": push.pushed_at, **marks, **_paths(push)}
         happening = self._happening(event, repo, commit, what)
-        return record_push(self.reader, str(data["branch"]), push, happening, _trace_of)
+        record_push(self.reader, str(data["branch"]), push, happening, _trace_of)
 
-    def _result(self, kind: SourceKind, event: CloudEvent, repo: str, commit: str) -> Snapshot:
+    def _result(self, kind: SourceKind, event: CloudEvent, repo: str, commit: str) -> None:
         data = _data(event)
         result = Result(
             kind=kind,
@@ -100,9 +96,9 @@ class GateRecorder:
         )
         shown = ("name", "app", "status", "completed_at", "url")
         what = {name: getattr(result, name) for name in shown}
-        return record_result(self.reader, result, self._happening(event, repo, commit, what), _trace_of)
+        record_result(self.reader, result, self._happening(event, repo, commit, what), _trace_of)
 
-    def _deployment(self, event: CloudEvent, told: Deployment) -> Snapshot | None:
+    def _deployment(self, event: CloudEvent, told: Deployment) -> None:
         promotion = told.promotion
         what = {
             "pipeline": promotion.pipeline,
@@ -116,7 +112,7 @@ class GateRecorder:
         happening = self._happening(event, promotion.repo, promotion.commit, what)
         if told.kind not in OUTCOMES:
             record_news(happening)
-            return None
+            return
         result = ReleaseResult(
             gate=DEPLOYED_TO + promotion.environment_key,
             release=promotion.release.name,
@@ -129,7 +125,7 @@ class GateRecorder:
             chart=told.chart,
             digest=told.digest,
         )
-        return record_deployment(self.reader, result, happening, _trace_of)
+        record_deployment(self.reader, result, happening, _trace_of)
 
     def _happening(self, event: CloudEvent, repo: str, commit: str, what: Mapping[str, Any]) -> Happening:
         return Happening(

@@ -14,6 +14,7 @@ from pipeline_state.events import deployment
 from pipeline_state.events.codec import decode, encode
 from pipeline_state.events.deployment import Course
 from pipeline_state.faults import PermanentFault, TemporaryFault
+from pipeline_state.handlers import hops
 from pipeline_state.handlers.batch import Record
 from pipeline_state.handlers.helm_function import Answer, HelmWorker, helm_function
 from pipeline_state.handlers.watching import GRACE, RESERVE, begun, wanted, watch
@@ -37,11 +38,10 @@ class HelmInstaller(HelmWorker):
         """A promotion is installed; one that was withdrawn is rolled back."""
         event = decode(message["body"])
         promotion = deployment.read_promotion(event)
-        parent = tracing.parse_traceparent(promotion.traceparent) or tracing.trace_of(promotion.repo, promotion.commit)
-        fields = {"environment": promotion.environment, "release": promotion.release.name}
-        with tracing.message_span("install", parent=parent, fields=fields):
-            sent_at = int(message["attributes"]["SentTimestamp"])
-            tracing.transit("SNS and SQS FIFO", sent_at_ms=sent_at, now=self.now(), parent=parent)
+        parent = hops.parent_of(promotion.traceparent, promotion.repo, promotion.commit)
+        fields = {**hops.of_event(event), **hops.of_promotion(promotion)}
+        hop = "SNS FIFO → SQS FIFO"
+        with hops.handling("install", message, hop=hop, parent=parent, now=self.now(), fields=fields):
             last = self.is_last_attempt(message)
             promotion = replace(promotion, traceparent=_here(promotion))
             reason = deployment.why_withdrawn(event)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from pipeline_state import metrics, tracing
 from pipeline_state.events.publish import Publisher, Queue
+from pipeline_state.handlers import hops
 from pipeline_state.handlers.batch import Batch, Handle
 from pipeline_state.handlers.promotion import Outcome, Promotions
+from pipeline_state.handlers.waits_told import tell_ended
 from pipeline_state.model.times import format_time
 from pipeline_state.settings import read_settings
 from pipeline_state.startup import Clients, start_tracing, utc_now
@@ -19,7 +22,7 @@ from pipeline_state.table.journal import Happening
 from pipeline_state.table.models import connect, tables_of, to_plain
 from pipeline_state.table.results import note_hand_edits
 from pipeline_state.table.retry import RepeatedError
-from pipeline_state.table.snapshot import Reader
+from pipeline_state.table.snapshot import Reader, Snapshot
 from pipeline_state.table.stream import Change, read_change, read_opening
 
 _SHOWN = 200
@@ -61,23 +64,30 @@ class Promoter:
         outcome.raise_fault()
 
     def _promote(self, repo: str, commit: str) -> None:
-        with tracing.message_span("check for promotion", parent=tracing.trace_of(repo, commit)):
+        with hops.checking(repo, commit):
             self.promotions.promote(repo, commit)
 
     def _consider_change(self, record: Mapping[str, Any]) -> None:
         change = read_change(record)
-        if not change.matters:
-            return
-        parent = tracing.trace_of(change.repo, change.commit)
-        with tracing.message_span("check for promotion", parent=parent):
-            sent_at = int(change.at.timestamp() * 1000)
-            tracing.transit("stream", sent_at_ms=sent_at, now=self.now(), parent=parent)
+        if change.is_new:
+            tracing.send_root(change.repo, change.commit, start=change.pushed_at or change.at)
+        if change.matters:
+            self._check(change, record)
+        tell_ended(change, partial(self._snapshot, change), self.now())
+
+    def _check(self, change: Change, record: Mapping[str, Any]) -> None:
+        told: tracing.Fields = {**hops.of_change(record), "gates": ", ".join(change.gates)}
+        with hops.checking(change.repo, change.commit, told):
+            hops.changed(record, change.at, parent=tracing.trace_of(change.repo, change.commit), now=self.now())
             if change.edits:
                 self._note(change)
             lags = self.promotions.promote(change.repo, change.commit).lags
             for lag in lags:  # of these alone: what a freeze, a soak time or a turn held up was not late
                 metrics.measure(metrics.PROMOTION_LAG, lag.total_seconds())
         metrics.count(metrics.GATE_CHANGES, len(change.gates), commits=f"{change.repo}@{change.commit}")
+
+    def _snapshot(self, change: Change) -> Snapshot:
+        return self.promotions.reader.read(change.repo, change.commit, environments=False)
 
     def _note(self, change: Change) -> None:
         values = to_plain({name: value for name, value in change.edits.items() if value is not None})

@@ -12,6 +12,7 @@ from pipeline_state import metrics, tracing
 from pipeline_state.events.deployment import promoted
 from pipeline_state.events.publish import Publisher
 from pipeline_state.faults import PermanentFault, TemporaryFault
+from pipeline_state.handlers import hops
 from pipeline_state.handlers.parking import Parking
 from pipeline_state.model.decision import Decision, Promote, Promoted
 from pipeline_state.model.pipelines import Pipeline, Policy
@@ -139,7 +140,7 @@ class Promotions:
     def _promote_one(self, snapshot: Snapshot) -> Outcome:
         repo, commit = snapshot.repo, snapshot.commit
         try:
-            with tracing.message_span("check for promotion", parent=tracing.trace_of(repo, commit)):
+            with hops.checking(repo, commit):
                 return self.promote(repo, commit)
         except (PermanentFault, TemporaryFault) as fault:
             _log.warning("%s@%s: %s", repo, commit[:12], fault.reason)
@@ -161,7 +162,7 @@ class Promotions:
     def _act(self, snapshot: Snapshot, pipeline: Pipeline, decision: Decision, found: Outcome) -> bool:
         """Whether an earlier claim had to be seen to first, so that there may be more to decide."""
         if isinstance(decision, Promote):
-            with tracing.span("claim", environment=decision.environment):
+            with tracing.span("claim", {**hops.DATABASE, hops.ENVIRONMENT: decision.environment}):
                 promotions = claim(snapshot, pipeline, decision, self.now())
             self._note_claim(snapshot, decision, found)
             self._publish(promotions)
@@ -197,11 +198,10 @@ class Promotions:
         Of releases that go in order only the first: the installer announces each of the others after the one before it.
         """
         for promotion in promotions[:1] if promotions[0].in_order else promotions:
-            with tracing.span("send event", release=promotion.release.name, environment=promotion.environment):
-                context = tracing.current() or tracing.trace_of(promotion.repo, promotion.commit)
-                event = promoted(replace(promotion, traceparent=context.traceparent), at=self.now())
-                again = f"{promotion.id}-again-{repeats}" if repeats else ""
-                self.publisher.publish_ordered(event, self.topic_arn, group=promotion.lock, deduplication_id=again)
+            context = tracing.current() or tracing.trace_of(promotion.repo, promotion.commit)
+            event = promoted(replace(promotion, traceparent=context.traceparent), at=self.now())
+            again = f"{promotion.id}-again-{repeats}" if repeats else ""
+            self.publisher.publish_ordered(event, self.topic_arn, group=promotion.lock, deduplication_id=again)
         mark_published(promotions[0], self.now(), repeats)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pipeline_state import tracing
 from pipeline_state.events import deployment
 from pipeline_state.events.codec import decode
 from pipeline_state.faults import TemporaryFault
+from pipeline_state.handlers import hops
 from pipeline_state.handlers.batch import Record
 from pipeline_state.handlers.helm_function import Answer, HelmWorker, helm_function
 from pipeline_state.handlers.rollout_turn import RolloutTurn
@@ -21,12 +21,12 @@ class RolloutObserver(HelmWorker):
 
     def receive(self, message: Record, *, owner: str, seconds: float) -> None:
         """One look at one rollout."""
-        promotion = deployment.read_promotion(decode(message["body"]))
-        parent = tracing.parse_traceparent(promotion.traceparent) or tracing.trace_of(promotion.repo, promotion.commit)
-        fields = {"environment": promotion.environment, "release": promotion.release.name}
-        with tracing.message_span("observe rollout", parent=parent, fields=fields):
-            sent_at = int(message["attributes"]["SentTimestamp"])
-            tracing.transit("SQS, with its delay", sent_at_ms=sent_at, now=self.now(), parent=parent)
+        event = decode(message["body"])
+        promotion = deployment.read_promotion(event)
+        parent = hops.parent_of(promotion.traceparent, promotion.repo, promotion.commit)
+        fields = {**hops.of_event(event), **hops.of_promotion(promotion)}
+        hop = "SQS delay queue"
+        with hops.handling("observe rollout", message, hop=hop, parent=parent, now=self.now(), fields=fields):
             found = rollouts.find(promotion, self._time())
             if found is None:
                 self._tell_again(promotion)

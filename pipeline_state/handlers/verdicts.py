@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline_state import metrics, tracing
+from pipeline_state import metrics
 from pipeline_state.events import deployment
 from pipeline_state.events.codec import decode
 from pipeline_state.events.deployment import Course
@@ -35,8 +35,7 @@ class Verdicts:
 
     def say(self, event: CloudEvent) -> None:
         """Publish what an installer has to say. Raises TemporaryFault."""
-        with tracing.span("send event", type=event.get_type()):
-            self.publisher.publish(event, self.results_topic)
+        self.publisher.publish(event, self.results_topic)
 
     def conclude(self, promotion: Promotion, outcome: Mapping[str, Any], ended: Ended) -> None:
         """Settle an outcome that has just been kept, which counts once. Raises as `settle`."""
@@ -75,8 +74,7 @@ class Verdicts:
             self._announce(deployment.withdrawn(by_name[name], at=self.now(), reason=reason), by_name[name])
 
     def _announce(self, event: CloudEvent, promotion: Promotion) -> None:
-        with tracing.span("send event", type=event.get_type(), release=promotion.release.name):
-            self.publisher.publish_ordered(event, self.promotions_topic, group=promotion.lock)
+        self.publisher.publish_ordered(event, self.promotions_topic, group=promotion.lock)
 
     def tell(self, promotion: Promotion, outcome: Mapping[str, Any]) -> None:
         """Publish an outcome as it was kept, so that telling it twice is telling the same. Raises TemporaryFault."""

@@ -16,11 +16,12 @@ from urllib.parse import parse_qs
 
 from pipeline_state import metrics, tracing
 from pipeline_state.events import circleci, github, signatures
-from pipeline_state.events.codec import sendable, with_traceparent
+from pipeline_state.events.codec import sendable
 from pipeline_state.events.payload import UnprocessableError
 from pipeline_state.events.publish import Publisher, Queue
 from pipeline_state.events.secrets import WebhookSecrets
 from pipeline_state.faults import TemporaryFault
+from pipeline_state.handlers import hops
 from pipeline_state.settings import Settings, read_settings
 from pipeline_state.startup import Clients, start_tracing, utc_now
 
@@ -74,6 +75,7 @@ class Provider:
     """What tells GitHub from CircleCI. is_ping: whether headers and parsed JSON are only a test of the connection."""
 
     name: str
+    title: str
     signature_header: str
     is_signed: Callable[[bytes, str | None, Sequence[str]], bool]
     is_ping: Callable[[Mapping[str, str], object], bool]
@@ -93,7 +95,13 @@ class Webhook:
 
     def receive(self, request: Request) -> Answer:
         """The answer: 202 once the event is safe, 200 to a ping, 400, 401, 422 or 503 as `Answer.body` says."""
-        with tracing.message_span(f"webhook {self.provider.name}", parent=None, fields={"bytes": len(request.body)}):
+        fields: tracing.Fields = {
+            "span.kind": "server",
+            "faas.trigger": "http",
+            "http.request.body.size": len(request.body),
+        }
+        with tracing.message_span(f"webhook {self.provider.name}", parent=None, fields=fields):
+            tracing.add_field("http.request.body.size", len(request.body))
             try:
                 answer = self._answer(request)
             except NotJsonError:
@@ -103,13 +111,14 @@ class Webhook:
             except TemporaryFault as fault:
                 _log.error("webhook %s: %s", self.provider.name, fault.reason)
                 answer = Answer(503, {"message": "not taken; send it again"})
-            tracing.add_field("status", answer.status)
+            tracing.add_field("http.response.status_code", answer.status)
         metrics.count(metrics.EVENTS_RECEIVED, providers=self.provider.name)
         if answer.status in _REJECTED:
             metrics.count(_REJECTED[answer.status])
         return answer
 
     def _answer(self, request: Request) -> Answer:
+        received_at = self.now()
         with tracing.span("verify signature"):
             signature = request.headers.get(self.provider.signature_header)
             if not self.secrets.vouch(lambda secrets: self.provider.is_signed(request.body, signature, secrets)):
@@ -118,18 +127,20 @@ class Webhook:
             content = parse(request)
             if self.provider.is_ping(request.headers, content):
                 return Answer(200, {"message": "pong"})
-            event = self.provider.read(request.headers, content, self.now())
-        self._publish(event)
+            event = self.provider.read(request.headers, content, received_at)
+        self._publish(event, received_at)
         return Answer(202, {"id": event.get_id()})
 
-    def _publish(self, event: CloudEvent) -> None:
+    def _publish(self, event: CloudEvent, received_at: datetime) -> None:
         """Within the trace of the commit that the event is about, where it is about one."""
         data: Any = event.get_data()
+        tracing.add_fields(hops.of_event(event))
         if "repo" in data and "sha" in data:
-            tracing.adopt(tracing.trace_of(data["repo"], data["sha"]))
-        with tracing.span("publish", event_type=event.get_type(), event_id=event.get_id()):
-            context = tracing.current()
-            self.publisher.publish(with_traceparent(event, context.traceparent if context else ""), self.topic_arn)
+            commit = tracing.trace_of(data["repo"], data["sha"])
+            tracing.adopt(commit)
+            tracing.add_fields(hops.of_commit(data["repo"], data["sha"]))
+            hops.delivered(event, self.provider.title, parent=commit, now=received_at)
+        self.publisher.publish(event, self.topic_arn)
 
     def _reject(self, request: Request, fault: UnprocessableError) -> Answer:
         """422. What was sent is kept for whoever has to find out why; failing to keep it does not change the answer."""
@@ -149,8 +160,10 @@ class Webhook:
         return Answer(422, {"message": fault.reason, "field": fault.field})
 
 
-GITHUB = Provider("github", signatures.GITHUB_HEADER, signatures.github_signed, github.is_ping, github.read)
-CIRCLECI = Provider("circleci", signatures.CIRCLECI_HEADER, signatures.circleci_signed, circleci.is_ping, circleci.read)
+GITHUB = Provider("github", "GitHub", signatures.GITHUB_HEADER, signatures.github_signed, github.is_ping, github.read)
+CIRCLECI = Provider(
+    "circleci", "CircleCI", signatures.CIRCLECI_HEADER, signatures.circleci_signed, circleci.is_ping, circleci.read
+)
 
 
 def github_webhook() -> Webhook:

@@ -62,7 +62,7 @@ def read_record(item: Mapping[str, Any]) -> Record:
     claims = {}
     for name, value in item.items():
         if name.startswith(CLAIM):
-            claim = _claim(name.removeprefix(CLAIM), value)
+            claim = read_claim(name, value)
             if claim is None:
                 problems.append(f"{name} is not a claim; restore it from the journal or remove it")
             else:
@@ -82,7 +82,8 @@ def read_record(item: Mapping[str, Any]) -> Record:
     )
 
 
-def _claim(environment_key: str, value: object) -> Claim | None:
+def read_claim(name: str, value: object) -> Claim | None:
+    """The claim in an attribute, whose name begins with `CLAIM`; None where people have made something else of it."""
     if not isinstance(value, Mapping):
         return None
     generation, at, promotions = value.get("generation"), value.get("at"), value.get("promotions")
@@ -90,7 +91,7 @@ def _claim(environment_key: str, value: object) -> Claim | None:
         return None
     repeats = value.get("repeats")
     return Claim(
-        environment_key=environment_key,
+        environment_key=name.removeprefix(CLAIM),
         generation=int(generation),
         at=at,
         promotions=promotions,

@@ -39,7 +39,7 @@ class Wait:
 
     what: a gate, one to be mended, or what people would say. who: is to end it. environment: the first one (by
     `Pipeline.key_of`) that it keeps the commit from. end: None while it lasts. ended_by, known: who ended it, and
-    whether that is certain; both empty while it lasts, and where it was a clock.
+    whether that is certain; both empty while it lasts, and where it was a clock. gate: empty where it was for none.
     """
 
     what: str
@@ -49,6 +49,7 @@ class Wait:
     end: datetime | None = None
     ended_by: str = ""
     known: Known = ""
+    gate: str = ""
 
     @property
     def name(self) -> str:
@@ -180,9 +181,9 @@ class _Course:
         for key, gate in reversed(wanted):
             status = self._gates.status(gate, moment)
             if status is GateStatus.FAILED:
-                yield Wait(gate + TO_BE_MENDED, "people", key, moment)
+                yield Wait(gate + TO_BE_MENDED, "people", key, moment, gate=gate)
             elif status is GateStatus.PENDING:
-                yield Wait(gate, self._who(gate), key, moment)
+                yield Wait(gate, self._who(gate), key, moment, gate=gate)
 
     def _is_awaited(self, gate: str) -> bool:
         """A deployment, once there is one: until then there are the gates before it to wait for."""

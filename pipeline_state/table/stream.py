@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipeline_state.model.gates import is_gate
-from pipeline_state.model.record import BRANCHES, CLAIM, LAST_WRITE, WRITTEN
+from pipeline_state.model.gates import GateStatus, is_gate, read_gate
+from pipeline_state.model.record import BRANCHES, CLAIM, LAST_WRITE, WRITTEN, read_claim
 from pipeline_state.model.times import parse_time
 from pipeline_state.table.models import Raw, to_plain
 from pipeline_state.table.snapshot import CLOSING, DONE, EVERYTHING, IN_TURN
@@ -31,6 +31,10 @@ class Change:
         Nobody edits a record by removing it.
     gates: all whose value changed, by anybody; a column that was added empty is not yet one that changed.
     matters: whether a decision can come out differently now.
+    is_new: whether the record was not there before. pushed_at: where it says so.
+    is_placed: whether it is on a branch for the first time.
+    moved: gates that were pending or failed and are something else now.
+    claims: by environment, when the claim before this one was made, if there was one, and this one.
     """
 
     repo: str
@@ -40,6 +44,11 @@ class Change:
     edits: Mapping[str, Raw | None]
     gates: tuple[str, ...]
     matters: bool
+    is_new: bool
+    pushed_at: datetime | None
+    is_placed: bool
+    moved: tuple[str, ...]
+    claims: Mapping[str, tuple[datetime | None, datetime]]
 
 
 def read_change(record: Mapping[str, Any]) -> Change:
@@ -50,14 +59,20 @@ def read_change(record: Mapping[str, Any]) -> Change:
     gates = sorted(name for name in changed if is_gate(name))
     edits = {name: new.get(name) for name in gates if new and not _is_ours(name, old, new, changed)}
     keys = to_plain(told["Keys"])
+    at = _written_at(new, float(told["ApproximateCreationDateTime"]), precise=LAST_WRITE in changed and not edits)
     return Change(
         repo=keys["repo"],
         commit=keys["commit"],
         id=str(record["eventID"]),
-        at=_written_at(new, float(told["ApproximateCreationDateTime"]), precise=LAST_WRITE in changed and not edits),
+        at=at,
         edits=edits,
         gates=tuple(name for name in gates if new and (name in old or new[name] != _EMPTY)),
         matters=bool(new) and (bool(gates) or _places(old) != _places(new) or _is_asked_for(changed, new)),
+        is_new=bool(new) and not old,
+        pushed_at=parse_time(new.get("pushed_at", {}).get("S")),
+        is_placed=BRANCHES in new and BRANCHES not in old,
+        moved=tuple(gate for gate in gates if old and _has_moved(gate, old, new, at)),
+        claims=_claims(changed, old, new),
     )
 
 
@@ -93,6 +108,27 @@ def _is_asked_for(changed: Collection[str], new: Raw) -> bool:
     """Whether a person has claimed something for the commit, which is still to be published."""
     claims = (new.get(name, {}).get("M", {}) for name in changed if name.startswith(CLAIM))
     return any("by" in claim and not claim.get("published", {}).get("BOOL") for claim in claims)
+
+
+def _has_moved(gate: str, old: Raw, new: Raw, at: datetime) -> bool:
+    values = (to_plain({gate: image.get(gate, _EMPTY)})[gate] for image in (old, new))
+    before, after = (read_gate(gate, value, at).status for value in values)
+    return before is not GateStatus.PASSED and (before is not after or gate not in new)
+
+
+def _claims(changed: Collection[str], old: Raw, new: Raw) -> dict[str, tuple[datetime | None, datetime]]:
+    """The claims made by a change; what is only noted about one that was there is none."""
+    found = {}
+    for name in (name for name in changed if name.startswith(CLAIM)):
+        before, after = (read_claim(name, to_plain(image).get(name)) for image in (_only(name, old), _only(name, new)))
+        made = parse_time(after.at) if after else None
+        if after and made and (before is None or before.generation != after.generation):
+            found[after.environment_key] = parse_time(before.at) if before else None, made
+    return found
+
+
+def _only(name: str, image: Raw) -> Raw:
+    return {name: image[name]} if name in image else {}
 
 
 def _places(image: Raw) -> Raw:

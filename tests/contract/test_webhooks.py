@@ -294,7 +294,7 @@ def test_the_steps_are_spans_in_the_commits_trace_without_payload_or_secret(
     post_github(PUSH)
     spans = [item["data"] for item in read_all(tmp_path / "spans")]
     trace_id = tracing.trace_of("octo-org/octo-repo", json.loads(PUSH)["after"]).trace_id
-    assert {span["name"] for span in spans} == {"webhook github", "verify signature", "make event", "publish"}
+    assert {span["name"] for span in spans} == {"webhook github", "verify signature", "make event", "send event"}
     assert {span["trace.trace_id"] for span in spans} == {trace_id}
     for secret in (GITHUB_SECRET, sign(PUSH, GITHUB_SECRET), "Answer in JSON", "monalisa@example.com"):
         assert secret not in str(spans)

@@ -44,7 +44,7 @@ def test_a_long_rollout_is_watched_and_ends_in_the_commits_trace(way: Way) -> No
     gate = verdict(way, sha, "slow")
     assert (gate["status"], gate["releases"]["slow"]["revision"]) == ("TRUE", 1)
     trace = trace_of(way.repo, sha).trace_id
-    wanted = {"hand lease over", "look again later", "SQS, with its delay", "observe rollout", "helm status"}
+    wanted = {"hand lease over", "look again later", "SQS delay queue", "observe rollout", "helm status"}
     eventually(lambda: wanted <= {span["name"] for span in way.spans(trace)} or None, "the look in the trace")
 
 

@@ -12,14 +12,17 @@ PUSH = "com.github.push"
 BUILD = "com.circleci.workflow-completed"
 DEPLOYED = "dev.cdevents.service."
 
+TYPE, ENVIRONMENT = "cloudevents.event_type", "deployment.environment.name"
+"""Fields of spans."""
+
 WEBHOOK = "webhook"
 STREAM = "DynamoDB stream"
 CHECK = "check, claim, send"
-FIFO = "SNS and SQS FIFO"
+FIFO = "SNS FIFO → SQS FIFO"
 BEFORE_HELM = "lease, chart, look-up"
 HELM = "helm upgrade"
 AFTER_HELM = "lease back, send"
-QUEUE = "SNS and SQS"
+QUEUE = "SNS → SQS"
 RECORD = "record gates"
 
 HOPS = (WEBHOOK, STREAM, CHECK, FIFO, BEFORE_HELM, HELM, AFTER_HELM, QUEUE, RECORD)
@@ -48,14 +51,14 @@ def legs(spans: Sequence[Span], environments: Iterable[str]) -> list[Leg]:
 
 def check_after_build(spans: Sequence[Span]) -> Span | None:
     """The promoter's check for which the build's change of the record woke it."""
-    build = next((span for span in spans if span.fields.get("cloudevents.event_type") == BUILD), None)
-    woken = [span.end for span in spans if build and span.name == "stream" and span.start > build.start - ROUNDING]
+    build = next((span for span in spans if span.name == RECORD and span.fields.get(TYPE) == BUILD), None)
+    woken = [span.end for span in spans if build and span.name == STREAM and span.start > build.start - ROUNDING]
     checks = [span for span in spans if span.name == "check for promotion"]
     return next((check for check in checks if woken and check.start > woken[0] - ROUNDING), None)
 
 
 def _webhook_leg(name: str, event_type: str, spans: Sequence[Span]) -> Leg | None:
-    publish = _one(spans, "publish", event_type=event_type)
+    publish = _one(spans, "send event", TYPE, event_type)
     webhook = publish and next((span for span in spans if span.id == publish.parent), None)
     queue, record = _recorded(spans, publish, event_type)
     if not (webhook and queue and record):
@@ -65,16 +68,17 @@ def _webhook_leg(name: str, event_type: str, spans: Sequence[Span]) -> Leg | Non
 
 
 def _deployment_leg(environment: str, spans: Sequence[Span]) -> Leg | None:
-    claim = _one(spans, "claim", environment=environment)
+    claim = _one(spans, "claim", ENVIRONMENT, environment)
     check = claim and next((span for span in spans if span.id == claim.parent), None)
-    install = _one(spans, "install", environment=environment)
-    queue, record = _recorded(spans, install, DEPLOYED)
+    install = _one(spans, "install", ENVIRONMENT, environment)
+    told = _one([span for span in spans if install and span.parent == install.id], "send event", TYPE, DEPLOYED)
+    queue, record = _recorded(spans, told, DEPLOYED)
     if not (check and install and queue and record):
         return None
     helm = next((span for span in spans if span.parent == install.id and span.name == "helm upgrade"), None)
     fifo = next((span for span in spans if span.parent == install.parent and span.name.startswith(FIFO)), None)
     stream = min(
-        (span for span in spans if span.service == "promoter" and span.name == "stream"),
+        (span for span in spans if span.service == "promoter" and span.name == STREAM),
         key=lambda span: abs(span.end - check.start),
         default=None,
     )
@@ -96,9 +100,7 @@ def _deployment_leg(environment: str, spans: Sequence[Span]) -> Leg | None:
 def _recorded(spans: Sequence[Span], sender: Span | None, event_type: str) -> tuple[Span | None, Span | None]:
     """The transit and the recording of an event that was sent in the span `sender`."""
     sent = [span for span in spans if sender and span.parent == sender.id]
-    record = next(
-        (span for span in sent if str(span.fields.get("cloudevents.event_type", "")).startswith(event_type)), None
-    )
+    record = next((span for span in sent if str(span.fields.get(TYPE, "")).startswith(event_type)), None)
     queue = min(
         (span for span in sent if span.name == QUEUE and record),
         key=lambda span: abs(span.end - record.start) if record else timedelta.max,
@@ -107,5 +109,8 @@ def _recorded(spans: Sequence[Span], sender: Span | None, event_type: str) -> tu
     return queue, record
 
 
-def _one(spans: Sequence[Span], name: str, **fields: str) -> Span | None:
-    return next((span for span in spans if span.name == name and fields.items() <= span.fields.items()), None)
+def _one(spans: Sequence[Span], name: str, field: str, start: str) -> Span | None:
+    """The first span of a name with a field that begins so."""
+    return next(
+        (span for span in spans if span.name == name and str(span.fields.get(field, "")).startswith(start)), None
+    )

@@ -29,28 +29,32 @@ def span(name: str, parent: str, at_ms: float, took_ms: float, service: str = "a
 
 def webhook(event_type: str, at_ms: float) -> list[Span]:
     door = span("webhook", "root", at_ms, 40)
-    publish = span("publish", door.id, at_ms + 10, 30, event_type=event_type)
+    publish = span("send event", door.id, at_ms + 10, 30, cloudevents__event_type=event_type)
     record = span("record gates", publish.id, at_ms + 90, 10, cloudevents__event_type=event_type)
-    return [door, publish, span("SNS and SQS", publish.id, at_ms + 40, 50), record]
+    return [door, publish, span("SNS → SQS", publish.id, at_ms + 40, 50), record]
 
 
 def deployment(environment: str, at_ms: float) -> list[Span]:
     check = span("check for promotion", "root", at_ms + 60, 20)
     send = span("send event", check.id, at_ms + 70, 10)
-    install = span("install", send.id, at_ms + 100, 500, environment=environment)
+    install = span("install", send.id, at_ms + 100, 500, deployment__environment__name=environment)
     return [
-        span("stream", "root", at_ms, 60, "promoter"),
+        span("DynamoDB stream", "root", at_ms, 60, "promoter"),
         check,
-        span("claim", check.id, at_ms + 61, 5, environment=environment),
+        span("claim", check.id, at_ms + 61, 5, deployment__environment__name=environment),
         send,
-        span("SNS and SQS FIFO", send.id, at_ms + 80, 20),
+        span("SNS FIFO → SQS FIFO", send.id, at_ms + 80, 20),
         install,
-        span("SNS and SQS", install.id, at_ms + 110, 7),
-        span("record gates", install.id, at_ms + 117, 5, cloudevents__event_type="dev.cdeventsx.…started"),
+        *told(install, at_ms + 105, "dev.cdeventsx.…started"),
         span("helm upgrade", install.id, at_ms + 200, 300),
-        span("SNS and SQS", install.id, at_ms + 590, 15),
-        span("record gates", install.id, at_ms + 605, 10, cloudevents__event_type=DEPLOYED),
+        *told(install, at_ms + 585, DEPLOYED),
     ]
+
+
+def told(install: Span, at_ms: float, event_type: str) -> list[Span]:
+    send = span("send event", install.id, at_ms, 5, cloudevents__event_type=event_type)
+    record = span("record gates", send.id, at_ms + 20, 10, cloudevents__event_type=event_type)
+    return [send, span("SNS → SQS", send.id, at_ms + 5, 15), record]
 
 
 def milliseconds(duration: timedelta) -> float:
@@ -63,23 +67,25 @@ def test_every_leg_has_its_own_hops() -> None:
     push, build, staging, production = legs(spans, ["staging", "production"])
     assert {name: milliseconds(took) for name, took in push.hops.items()} == {
         "webhook": 40,
-        "SNS and SQS": 50,
+        "SNS → SQS": 50,
         "record gates": 10,
     }
     assert [milliseconds(leg.total) for leg in (push, build, staging, production)] == [100, 100, 615, 615]
     assert {name: milliseconds(took) for name, took in production.hops.items()} == {
         "DynamoDB stream": 60,
         "check, claim, send": 20,
-        "SNS and SQS FIFO": 20,
+        "SNS FIFO → SQS FIFO": 20,
         "lease, chart, look-up": 100,
         "helm upgrade": 300,
         "lease back, send": 100,
-        "SNS and SQS": 15,
+        "SNS → SQS": 15,
         "record gates": 10,
     }
 
 
-@pytest.mark.parametrize("missing", ["webhook", "record gates", "stream", "claim", "helm upgrade", "SNS and SQS FIFO"])
+@pytest.mark.parametrize(
+    "missing", ["webhook", "record gates", "DynamoDB stream", "claim", "helm upgrade", "SNS FIFO → SQS FIFO"]
+)
 def test_a_leg_of_which_a_span_is_missing_is_left_out(missing: str) -> None:
     spans = [*webhook("com.github.push", 0), *deployment("staging", 1000)]
     assert len(legs(spans, ["staging"])) == 2
@@ -87,8 +93,8 @@ def test_a_leg_of_which_a_span_is_missing_is_left_out(missing: str) -> None:
 
 
 def test_the_check_after_the_build_is_the_one_its_change_woke() -> None:
-    earlier = [span("stream", "root", 400, 120, "promoter"), span("check for promotion", "root", 520, 15)]
-    later = [span("stream", "root", 590.9, 30, "promoter"), span("check for promotion", "root", 620.9, 9)]
+    earlier = [span("DynamoDB stream", "root", 400, 120, "promoter"), span("check for promotion", "root", 520, 15)]
+    later = [span("DynamoDB stream", "root", 590.9, 30, "promoter"), span("check for promotion", "root", 620.9, 9)]
     assert check_after_build([*earlier, *webhook(BUILD, 500)]) is None
     assert check_after_build([*earlier, *webhook(BUILD, 500), *later]) == later[1]
 
