@@ -1,8 +1,7 @@
 """What is wanted of Helm, in the flags of Helm 4 and of Helm 3: the one place where they differ.
 
-Helm 4 renamed --atomic and --force, made --wait and a rollback's --dry-run strategies, and applies on the server's
-side, where fields have owners. https://helm.sh/docs/overview/#changes-in-helm-4; the rest is what both print with
---help.
+Helm 4 renamed --atomic and --force, made --wait a strategy, and applies on the server's side, where fields have owners.
+https://helm.sh/docs/overview/#changes-in-helm-4; the rest is what both print with --help.
 """
 
 from __future__ import annotations
@@ -23,38 +22,35 @@ class Wish:
     """What an upgrade, a rollback or an uninstallation is to do besides its work.
 
     waits: until everything is ready (or gone), Jobs included. goes_back: an upgrade that fails, to the revision before;
-    in Helm that means waiting. cleans_up: what a failed upgrade or rollback has newly made goes. force_conflicts: take
-    over fields that others manage. is_dry_run: ask the API server, change nothing; Secrets are not printed.
+    in Helm that means waiting. force_conflicts: take over fields that others manage. is_there: the release is known to
+    be there, so that Helm need not look whether to upgrade it or to install it.
     """
 
     waits: bool = False
     goes_back: bool = False
-    cleans_up: bool = False
     force_conflicts: bool = False
-    is_dry_run: bool = False
+    is_there: bool = False
 
 
 def upgrade(major: Major, wish: Wish) -> list[str]:
-    """Flags of `helm upgrade --install`.
+    """Flags of `helm upgrade`.
 
     Validation of its own, by API documents that Helm fetches each time, finds nothing that the API server would not say
     itself, and takes half of Helm's time.
     """
-    flags = ["--disable-openapi-validation", *_waiting(wish)]
+    flags = ["--disable-openapi-validation", *([] if wish.is_there else ["--install"]), *_waiting(wish)]
     flags += ["--rollback-on-failure" if major >= NEWEST else "--atomic"] if wish.goes_back else []
-    flags += ["--dry-run=server", "--hide-secret"] if wish.is_dry_run else []
-    return flags + _cleaning(wish) + _conflicts(major, wish)
+    return flags + _conflicts(major, wish)
 
 
 def rollback(major: Major, wish: Wish) -> list[str]:
-    """Flags of `helm rollback`. goes_back means nothing here; Helm 3 tries nothing out on the server."""
-    dry = ["--dry-run=server" if major >= NEWEST else "--dry-run"] if wish.is_dry_run else []
-    return _waiting(wish) + dry + _cleaning(wish) + _conflicts(major, wish)
+    """Flags of `helm rollback`. goes_back and is_there mean nothing here."""
+    return _waiting(wish) + _conflicts(major, wish)
 
 
 def uninstall(major: Major, wish: Wish) -> list[str]:  # noqa: ARG001 - the same in both so far, which callers need not know
-    """Flags of `helm uninstall`. goes_back, cleans_up and force_conflicts mean nothing here."""
-    return (["--wait"] if wish.waits else []) + (["--dry-run"] if wish.is_dry_run else [])
+    """Flags of `helm uninstall`. Only waits means anything here."""
+    return ["--wait"] if wish.waits else []
 
 
 def is_older(major: Major, stderr: bytes) -> bool:
@@ -67,10 +63,6 @@ def is_older(major: Major, stderr: bytes) -> bool:
 
 def _waiting(wish: Wish) -> list[str]:
     return ["--wait", "--wait-for-jobs"] if wish.waits else []
-
-
-def _cleaning(wish: Wish) -> list[str]:
-    return ["--cleanup-on-fail"] if wish.cleans_up else []
 
 
 def _conflicts(major: Major, wish: Wish) -> list[str]:

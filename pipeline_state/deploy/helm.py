@@ -36,6 +36,9 @@ LOOK_UP_SECONDS = 30.0
 _SHORT_SECONDS = 5.0
 """How long the API server may be silent to us, before Helm is asked for the same."""
 
+_ALWAYS = "--install"
+"""What pyhelm3 says with every upgrade, and the dialect where it is wanted: Helm looks the release up again for it."""
+
 _READS = ("history", "status", "get")
 """The commands that only look something up."""
 
@@ -78,7 +81,7 @@ class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
     async def upgrade(
         self, release: Release, chart: str, content: Mapping[str, Any], description: str, wish: Wish
     ) -> dict[str, Any]:
-        """`helm upgrade --install` of a chart at a path; the new revision as Helm prints it."""
+        """`helm upgrade` of a chart at a path; the new revision as Helm prints it."""
         revision: dict[str, Any] = await self._in_its_words(
             dialect.upgrade,
             wish,
@@ -151,7 +154,7 @@ class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
         Raises pyhelm3's ReleaseNotFoundError, CommandCancelledError when its time was up, otherwise Error;
         TemporaryFault when somebody else killed it (out of memory, say).
         """
-        verb, *rest = [*map(str, command), *self._flags]
+        verb, *rest = [*(word for word in map(str, command) if word != _ALWAYS), *self._flags]
         self._flags = []
         if verb == "get":  # beside another command its span would hang in that one's, and its time would count twice
             ended = await self._run([verb, *rest, *self._target], input)

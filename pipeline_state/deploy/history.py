@@ -123,6 +123,11 @@ def running(revisions: Sequence[Revision], verified: int) -> Marks | None:
     return _origin(last, revisions).marks
 
 
+def is_there(revisions: Sequence[Revision]) -> bool:
+    """Whether Helm upgrades the release; what was uninstalled with --keep-history it installs anew."""
+    return bool(revisions) and revisions[-1].status != "uninstalled"
+
+
 def ever_ready(revisions: Sequence[Revision]) -> bool:
     """Whether any revision was carried out: the next one is an upgrade then, otherwise a first deployment."""
     return any(revision.has_succeeded for revision in revisions)

@@ -149,7 +149,7 @@ class _Work:
         """The new revision as Helm prints it. Where Helm would go back to the wrong one, or not at all, we do."""
         verified = self.request.verified
         goes_back = waits and history.helm_goes_back_well(revisions, verified)
-        wish = Wish(waits, goes_back, force_conflicts=self.request.force_conflicts)
+        wish = Wish(waits, goes_back, self.request.force_conflicts, history.is_there(revisions))
         told, before = history.describe(marks), asyncio.ensure_future(self._manifest_of(revisions))
         try:
             revision = await self.helm.upgrade(

@@ -36,7 +36,8 @@ _PASSING: tuple[tuple[float, re.Pattern[str]], ...] = tuple(
         (5.0, r"provide credentials|Unauthorized(?:$|[;:])|must be logged in|ExpiredToken|token (?:has|is) expired"),
         # Somebody else's change came in between; another Helm made the same revision, a moment before.
         (10.0, r"the object has been modified; please apply your changes|another operation \(.*\) is in progress"),
-        (10.0, r"release: already exists"),
+        # Somebody has made the release, or uninstalled it, since it was looked up.
+        (10.0, r"release: already exists|\" has no deployed releases"),
         (60.0, r"too many requests|toomanyrequests|rate exceeded|throttl"),
         # Nobody answers, or the line broke.
         (

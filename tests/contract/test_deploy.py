@@ -232,15 +232,23 @@ def test_helm_gets_these_flags_and_no_others(shop: Shop) -> None:
         "upgrade",
         "web",
         str(CHARTS / "web"),
-        *words("--history-max 10 --install --output json --timeout 20s --values -"),
+        *words("--history-max 10 --output json --timeout 20s --values -"),
         "--create-namespace",
         "--description",
         f"gatestream p1 {digests.of_chart(str(CHARTS / 'web'))} values:{fingerprint(sent)}",
         "--namespace",
         shop.namespace,
-        *words("--disable-openapi-validation --wait --wait-for-jobs --rollback-on-failure"),
+        *words("--disable-openapi-validation --install --wait --wait-for-jobs --rollback-on-failure"),
         target,
     ]
+
+
+def test_a_release_that_is_there_is_upgraded_and_one_that_was_uninstalled_is_installed(shop: Shop) -> None:
+    shop.install("p1", commit=COMMITS[0])
+    shop.install("p2", commit=COMMITS[1])
+    shop.run("helm", "uninstall", "web", "--keep-history")
+    assert isinstance(shop.install("p3", commit=COMMITS[2]), Deployed)
+    assert ["--install" in run for run in shop.helm_runs()] == [True, False, True]
 
 
 def words(text: str) -> list[str]:

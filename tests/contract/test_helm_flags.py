@@ -19,14 +19,13 @@ from pipeline_state.deploy.dialect import Major, Wish
 from pipeline_state.deploy.helm import environment
 
 CHART = Path(__file__).parents[2] / "infra/local/example/charts/web"
-ALL = Wish(waits=True, goes_back=True, cleans_up=True, force_conflicts=True, is_dry_run=True)
+ALL = Wish(waits=True, goes_back=True, force_conflicts=True, is_there=True)
 WISHES = {
     "nothing": Wish(),
     "waits": Wish(waits=True),
     "goes back": Wish(goes_back=True),
-    "cleans up": Wish(cleans_up=True),
     "force conflicts": Wish(force_conflicts=True),
-    "is dry run": Wish(is_dry_run=True),
+    "is there": Wish(is_there=True),
     "all": ALL,
 }
 VERBS = {"upgrade": dialect.upgrade, "rollback": dialect.rollback, "uninstall": dialect.uninstall}
@@ -53,7 +52,7 @@ class Shop:
 
     def upgrade(self, major: Major, wish: Wish, *more: str) -> subprocess.CompletedProcess[bytes]:
         flags = dialect.upgrade(major, wish)
-        return self.helm(major, "upgrade", "web", str(CHART), "--install", "--create-namespace", *flags, *more)
+        return self.helm(major, "upgrade", "web", str(CHART), "--create-namespace", *flags, *more)
 
     def scale(self, replicas: int) -> None:
         target = ["--namespace", self.namespace, "--kubeconfig", str(self.cluster.kubeconfig)]
@@ -87,19 +86,17 @@ def test_helm_knows_every_flag_of_its_version(shop: Shop, major: Major, verb: st
 
 
 @pytest.mark.parametrize("major", [4, 3])
-def test_what_is_tried_out_changes_nothing(shop: Shop, major: Major) -> None:
+def test_a_release_is_installed_where_it_is_not_there_and_then_upgraded(shop: Shop, major: Major) -> None:
+    assert shop.upgrade(major, Wish(is_there=True)).returncode != 0
     assert shop.upgrade(major, Wish(waits=True, goes_back=True)).returncode == 0
     assert shop.upgrade(major, ALL, "--set=replicaCount=7").returncode == 0
-    dry = Wish(is_dry_run=True)
-    assert shop.helm(major, "rollback", "web", "1", *dialect.rollback(major, dry)).returncode == 0
-    assert shop.helm(major, "uninstall", "web", *dialect.uninstall(major, dry)).returncode == 0
-    assert (shop.replicas(), shop.revisions()) == (2, ["deployed"])
+    assert (shop.replicas(), shop.revisions()) == (7, ["deployed", "superseded"])
 
 
 @pytest.mark.parametrize("wish", [Wish(goes_back=True), Wish(force_conflicts=True)], ids=["goes back", "forces"])
 def test_helm_3_refuses_what_is_said_to_helm_4_before_it_does_anything(shop: Shop, wish: Wish) -> None:
     flags = dialect.upgrade(4, wish)
-    done = shop.helm(3, "upgrade", "web", str(CHART), "--install", "--create-namespace", *flags)
+    done = shop.helm(3, "upgrade", "web", str(CHART), "--create-namespace", *flags)
     assert done.returncode != 0
     assert dialect.is_older(4, done.stderr)
     assert shop.revisions() == []

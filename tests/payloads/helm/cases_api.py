@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from pipeline_state.deploy import dialect
 from tests.certificates import write_certificate
-from tests.payloads.helm.cases import CASES, Case, Say, case, deployment
+from tests.payloads.helm.cases import CASES, Case, Say, case, deployment, settings
 from tests.payloads.helm.faulty_api import Answer, Fault, close, cut, hang, plain, reset, serving, status, twice
 from tests.payloads.helm.room import SECONDS, Room
 
@@ -112,7 +112,7 @@ def _(room: Room) -> bytes:
     """The API server does not answer, and Helm's time is up: SIGTERM."""
     wish = dialect.Wish(waits=True, goes_back=True)
     with serving(room.url, Fault("POST|PATCH", _APPLY, hang)) as api:
-        flags = ["--install", "--create-namespace", *dialect.upgrade(room.major, wish)]
+        flags = ["--create-namespace", *dialect.upgrade(room.major, wish)]
         config = room.config("faulty", api.url)
         process = room.start("upgrade", "web", room.chart({"web": deployment()}), *flags, kubeconfig=config)
         api.reached.wait(SECONDS)
@@ -194,3 +194,11 @@ def _(room: Room) -> bytes:
     """Another Helm has made the very first revision a moment before."""
     with serving(room.url, Fault("POST", "/secrets", twice)) as api:
         return room.upgrade(room.chart({"web": deployment()}), kubeconfig=room.config("faulty", api.url))
+
+
+@case("release-gone")
+def _(room: Room) -> bytes:
+    """Somebody has uninstalled it since it was looked up."""
+    room.prepared(room.chart({"web": settings()}))
+    room.start("uninstall", "web").communicate()
+    return room.upgrade(room.chart({"web": settings()}), wish=dialect.Wish(is_there=True))

@@ -209,7 +209,7 @@ def _with_pod(room: Room, status: dict[str, Any]) -> bytes:
     """A chart with a bare Pod whose status becomes that."""
     chart = room.chart({"web": pod()})
     in_namespace(room)
-    flags = ["--install", "--timeout", "3s", *dialect.upgrade(room.major, _BACK)]
+    flags = ["--timeout", "3s", *dialect.upgrade(room.major, _BACK)]
     return _after(room, room.start("upgrade", "web", chart, *flags), status)
 
 

@@ -63,7 +63,7 @@ class Room:
         **values: Any,
     ) -> bytes:
         """What Helm says on standard error. Raises NothingSaidError."""
-        fixed = ["--install", "--output", "json", "--timeout", timeout, "--values", "-", "--create-namespace"]
+        fixed = ["--output", "json", "--timeout", timeout, "--values", "-", "--create-namespace"]
         spoken = dialect.upgrade(self.major, wish)
         return self.run("upgrade", release, chart, *fixed, *spoken, *flags, kubeconfig=kubeconfig, given=values)
 

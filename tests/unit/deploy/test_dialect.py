@@ -8,7 +8,7 @@ from pipeline_state.deploy import dialect
 from pipeline_state.deploy.dialect import Major, Wish
 
 NOTHING = Wish()
-ALL = Wish(waits=True, goes_back=True, cleans_up=True, force_conflicts=True, is_dry_run=True)
+ALL = Wish(waits=True, goes_back=True, force_conflicts=True, is_there=True)
 
 
 @pytest.mark.parametrize(
@@ -17,13 +17,11 @@ ALL = Wish(waits=True, goes_back=True, cleans_up=True, force_conflicts=True, is_
         (NOTHING, [], []),
         (Wish(waits=True), ["--wait", "--wait-for-jobs"], ["--wait", "--wait-for-jobs"]),
         (Wish(goes_back=True), ["--rollback-on-failure"], ["--atomic"]),
-        (Wish(cleans_up=True), ["--cleanup-on-fail"], ["--cleanup-on-fail"]),
         (Wish(force_conflicts=True), ["--server-side=true", "--force-conflicts"], []),
-        (Wish(is_dry_run=True), ["--dry-run=server", "--hide-secret"], ["--dry-run=server", "--hide-secret"]),
     ],
 )
 def test_an_upgrade_is_told_in_the_words_of_its_version(wish: Wish, four: list[str], three: list[str]) -> None:
-    always = dialect.upgrade(4, NOTHING)
+    always = ["--disable-openapi-validation", "--install"]
     assert dialect.upgrade(4, wish) == always + four
     assert dialect.upgrade(3, wish) == always + three
 
@@ -34,9 +32,7 @@ def test_an_upgrade_is_told_in_the_words_of_its_version(wish: Wish, four: list[s
         (NOTHING, [], []),
         (Wish(waits=True), ["--wait", "--wait-for-jobs"], ["--wait", "--wait-for-jobs"]),
         (Wish(goes_back=True), [], []),
-        (Wish(cleans_up=True), ["--cleanup-on-fail"], ["--cleanup-on-fail"]),
         (Wish(force_conflicts=True), ["--server-side=true", "--force-conflicts"], []),
-        (Wish(is_dry_run=True), ["--dry-run=server"], ["--dry-run"]),
     ],
 )
 def test_so_is_a_rollback(wish: Wish, four: list[str], three: list[str]) -> None:
@@ -44,9 +40,15 @@ def test_so_is_a_rollback(wish: Wish, four: list[str], three: list[str]) -> None
 
 
 @pytest.mark.parametrize("major", [3, 4])
-def test_an_uninstallation_can_wait_and_be_tried_out(major: Major) -> None:
+def test_a_release_that_is_there_is_upgraded_and_never_installed(major: Major) -> None:
+    assert "--install" not in dialect.upgrade(major, ALL)
+    assert "--install" in dialect.upgrade(major, Wish(waits=True, goes_back=True, force_conflicts=True))
+
+
+@pytest.mark.parametrize("major", [3, 4])
+def test_an_uninstallation_can_wait(major: Major) -> None:
     assert dialect.uninstall(major, NOTHING) == []
-    assert dialect.uninstall(major, ALL) == ["--wait", "--dry-run"]
+    assert dialect.uninstall(major, ALL) == ["--wait"]
 
 
 @pytest.mark.parametrize(

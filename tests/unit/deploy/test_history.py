@@ -17,6 +17,7 @@ from pipeline_state.deploy.history import (
     finished,
     good,
     helm_goes_back_well,
+    is_there,
     read_history,
     remedy,
     running,
@@ -109,6 +110,13 @@ def test_a_revision_described_without_a_digest_has_none(description: str) -> Non
 
 def test_a_release_that_was_never_ready_is_deployed_for_the_first_time() -> None:
     assert [ever_ready(history(*each)) for each in ((), ("failed",), ("superseded", "failed"))] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    "statuses,there", [("", False), ("deployed", True), ("failed", True), ("superseded uninstalled", False)]
+)
+def test_a_release_is_there_until_it_is_uninstalled(statuses: str, there: bool) -> None:  # noqa: FBT001
+    assert is_there(history(*statuses.split())) is there
 
 
 def test_helms_own_lines_are_read() -> None:

@@ -71,6 +71,7 @@ PASSES_AFTER = {
     "registry-resets": 30,
     "registry-token-expired": 5,
     "registry-without-address": 30,
+    "release-gone": 10,
     "token-refused": 5,
     "token-refused-at-look-up": 5,
     "two-at-once": 10,
