@@ -42,6 +42,7 @@ _PER_BATCH = 25
 
 TEAMS = ("checkout", "search", "identity", "media", "billing", "logistics", "growth", "platform")
 THINGS = ("api", "web", "worker", "gateway", "importer", "mailer", "ledger", "catalog", "pricing", "reports")
+GATES = ("circle_ci_build_done", "unit_tests", "dependency_scan", "approval_from_legal")
 PEOPLE = ("ann", "bo", "chidi", "dana", "eve")
 PROMOTED, FAILED, TAKEN_FROM = 5, 40, "arn:aws:sts::000000000000:assumed-role/deployers/"
 
@@ -63,15 +64,14 @@ class MadeUp:
 
     @property
     def pipeline(self) -> Pipeline:
-        gates = ("circle_ci_build_done", "unit_tests", "dependency_scan", "approval_from_legal")
         local, web = Cluster(context="local"), Release("web", "shop", "charts/web", image="registry.acme.test/web")
         names = ("staging", "canary", "production") if self.number % 3 else ("staging", "production")
         environments = tuple(
-            Environment(name, gates[:2] if at == 0 else gates, names[at - 1 : at], (web,), local)
+            Environment(name, GATES[:2] if at == 0 else GATES[: at + 2], names[max(0, at - 1) : at], (web,), local)
             for at, name in enumerate(names)
         )
         name = self.repo.partition("/")[2]
-        return Pipeline(name, self.repo, gates=tuple(map(GateDefinition, gates)), environments=environments)
+        return Pipeline(name, self.repo, gates=tuple(map(GateDefinition, GATES)), environments=environments)
 
     def commit(self, at: int) -> str:
         """The hash of a commit, by its place from the oldest."""
@@ -121,17 +121,23 @@ class MadeUp:
         when = {"sequence": self.sequence(at), "pushed_at": pushed}
         place = {**when, **({"before": self.commit(at - 1)} if at else {})}
         item = {"repo": self.repo, "commit": self.commit(at), "branch": "main", "_branches": {"main": place}, **when}
-        is_new, trace = at > max(heads.values()), tracing.trace_of(self.repo, self.commit(at)).honeycomb
-        gates = {gate.name: self._gate(gate.name, at, chance, is_new=is_new) for gate in self.pipeline.gates}
+        trace = tracing.trace_of(self.repo, self.commit(at)).honeycomb
+        gates = {name: self._gate(name, at, chance, is_open=at <= self._opened(name, heads)) for name in GATES}
         return {**item, "honeycomb_trace": trace, "_schema": 1, **gates, **self._places(at, heads)}
 
-    def _gate(self, name: str, at: int, chance: random.Random, *, is_new: bool) -> Any:
-        status = "TRUE" if not is_new else chance.choice(("TRUE", "TRUE", "FALSE", ""))
+    def _opened(self, gate: str, heads: dict[str, int]) -> int:
+        """Up to which commit a gate is open: the head of the first environment that wants it."""
+        wanting = (heads[each.name] for each in self.pipeline.environments if gate in each.gates)
+        return next(wanting, self.commits)
+
+    def _gate(self, name: str, at: int, chance: random.Random, *, is_open: bool) -> Any:
+        status = "TRUE" if is_open else chance.choice(("FALSE", "", "", ""))
         if not status:
             return ""
         by = chance.choice(PEOPLE) if name.startswith("approval") else "circleci"
         time = format_time(self.pushed(at) + timedelta(minutes=chance.randint(2, 9)))
-        return {"status": status, "by": by, "at": time}
+        reason = {"reason": "CVE-2026-1234 in libfoo"} if status == "FALSE" and name == "dependency_scan" else {}
+        return {"status": status, "by": by, "at": time, **reason}
 
     def _places(self, at: int, heads: dict[str, int]) -> Item:
         """What the record tells of where it has been deployed."""

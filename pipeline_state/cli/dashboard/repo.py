@@ -1,21 +1,82 @@
-"""A repository: its commits and their gates."""
+"""A repository: its commits and their gates, and what each environment has of them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from pipeline_state.cli import facts
+from pipeline_state.cli.dashboard.fleet_memory import row_of
+from pipeline_state.cli.dashboard.fleet_rows import Row
+from pipeline_state.cli.dashboard.repo_view import Wanted, find, grid_of
+from pipeline_state.cli.steering.places import Place
+from pipeline_state.table import listing, waiting
+from pipeline_state.table.definitions import load_definitions
+from pipeline_state.table.delivered import items_of
+from pipeline_state.table.snapshot import EVERYTHING, Snapshot
+
 if TYPE_CHECKING:
     from pipeline_state.cli.dashboard.board import Board
 
+TOPIC = "repo"
+
 
 def routes(board: Board) -> list[Route]:
-    """The page."""
+    """The page, and its grid alone, which takes another look with every change."""
+    board.live.looks[TOPIC] = look
 
     def page(request: Request) -> Response:
-        return board.page(request, "repo.html", repo="{owner}/{name}".format(**request.path_params))
+        live = board.live.url(TOPIC, _repo(request))
+        return board.page(request, "repo.html", live=live, **_context(board, request))
 
-    return [Route("/repo/{owner}/{name}", page)]
+    def grid(request: Request) -> Response:
+        return board.page(request, "repo_grid.html", **_context(board, request))
+
+    return [Route("/repo/{owner}/{name}", page), Route("/repo/{owner}/{name}/grid", grid)]
+
+
+def look(repo: str) -> str:
+    """What changes with its environments, with what waits for them, and with the commits that are on their way.
+
+    Three reads, and one of each of these commits. Commits that are settled are not looked at: what somebody edits
+    there is seen when the page takes its next look, a minute later. Raises TemporaryFault and PermanentFault.
+    """
+    definitions = load_definitions(repo)
+    keys = [(pipeline.name, each.name) for pipeline in definitions.pipelines for each in pipeline.environments]
+    environments = listing.environments_at([*keys, EVERYTHING])
+    waits = waiting.of_repo(definitions.repo)
+    commits = items_of((each.repo, each.commit) for each in waits)
+    read = [definitions.version, [each.mark for each in waits], *environments.items(), *commits.items()]
+    return hashlib.sha256(json.dumps(read, default=str).encode()).hexdigest()[:16]
+
+
+def _repo(request: Request) -> str:
+    return "{owner}/{name}".format(**request.path_params)
+
+
+def _context(board: Board, request: Request) -> Mapping[str, Any]:
+    """Raises HTTPException for a repository that nothing is known of."""
+    definitions = load_definitions(_repo(request))
+    wanted = Wanted.from_query(definitions.repo, request.query_params)
+    found = find(listing.commits(definitions.repo), wanted)
+    if not found.branches and not found.total and not definitions.pipelines:
+        told = f"There is no record of {definitions.repo}: no webhook has told of it, or it is spelled differently."
+        raise HTTPException(404, told)
+    snapshot = facts.snapshot_of(definitions.repo, found.listed)
+    places = _places(snapshot, board)
+    grid = grid_of(facts.rows(snapshot, found.listed, board.now()), {row.key: row.head["head"] for row in places})
+    return {"repo": definitions.repo, "wanted": wanted, "found": found, "places": places, "grid": grid}
+
+
+def _places(snapshot: Snapshot, board: Board) -> list[Row]:
+    """The environments, as the fleet shows them."""
+    declared, environments = snapshot.definitions.declared, snapshot.environments
+    places = [Place(pipeline, environment, declared) for pipeline, environment in snapshot.places]
+    return [row_of(place, environments.get(place.key, {}), environments, board.now()) for place in places]

@@ -33,6 +33,17 @@ addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.requestConfig?.triggeringEvent?.type.startsWith("sse:"))
     document.getElementById("announce").textContent = `Updated at ${new Date().toLocaleTimeString()}`;
 });
+// What somebody has opened or closed stays so when its fragment is replaced.
+let folded = [];
+addEventListener("htmx:beforeSwap", () => {
+  folded = [...document.querySelectorAll("details[id]")].map((each) => [each.id, each.open]);
+});
+addEventListener("htmx:afterSettle", () => {
+  for (const [id, open] of folded.splice(0)) {
+    const same = document.getElementById(id);
+    if (same) same.open = open;
+  }
+});
 // A fragment that could not be had is told in words; htmx itself leaves the old one.
 addEventListener("htmx:responseError", (event) => {
   const page = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");

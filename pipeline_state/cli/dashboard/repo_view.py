@@ -1,0 +1,138 @@
+"""A repository as a grid: its commits down, newest first; gates and environments across; the heads drawn on it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from pipeline_state.cli.dashboard.marks import Mark, decision_mark, gate_mark
+from pipeline_state.cli.facts import Row
+from pipeline_state.cli.matrix import Key, gates_of, key_of, places_of
+from pipeline_state.table.listing import Listed
+
+PAGE = 50
+"""Commits of a page."""
+
+_SETTLED = frozenset({"Superseded", "NotACandidate", "NoPipeline"})
+"""Decisions of which nothing more comes by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateCell:
+    """A gate of a commit. since: when what is pending began to be (RFC 3339): the commit's push, at the latest."""
+
+    mark: Mark
+    by: str = ""
+    reason: str = ""
+    since: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceCell:
+    """What is decided about a commit and an environment. sentence: as `why` says it.
+
+    is_head: whether the environment has this very commit. is_open: whether something still comes of it, or should.
+    """
+
+    mark: Mark
+    sentence: str
+    is_head: bool
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A commit. Cells are None where it has no such gate or environment."""
+
+    commit: str
+    branch: str
+    pushed_at: str
+    gates: Sequence[GateCell | None]
+    places: Sequence[PlaceCell | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """gates: names, in the order of the cells. places: what to call the environments, likewise."""
+
+    gates: Sequence[str]
+    places: Sequence[str]
+    lines: Sequence[Line]
+
+
+def grid_of(rows: Sequence[Row], heads: Mapping[Key, str]) -> Grid:
+    """From commits as `facts.rows` tells of them. heads: which commit each environment has."""
+    gates, places = gates_of(rows), places_of(rows)
+    return Grid(gates, list(places.values()), [_line(row, gates, list(places), heads) for row in rows])
+
+
+def _line(row: Row, gates: Sequence[str], places: Sequence[Key], heads: Mapping[Key, str]) -> Line:
+    known = {gate["name"]: gate for gate in row.status["gates"]}
+    decided = {key_of(each): each for each in row.status["environments"]}
+    return Line(
+        commit=row.commit,
+        branch=row.status["branch"] or "",
+        pushed_at=row.pushed_at,
+        gates=[_gate_cell(known[name], row.pushed_at) if name in known else None for name in gates],
+        places=[
+            _place_cell(decided[key], is_head=heads.get(key) == row.commit) if key in decided else None
+            for key in places
+        ],
+    )
+
+
+def _gate_cell(gate: Mapping[str, Any], pushed_at: str) -> GateCell:
+    is_pending = gate["status"] == "pending"
+    since = gate["at"] or pushed_at if is_pending else ""
+    return GateCell(gate_mark(gate["status"]), gate["by"] or "", gate["reason"] or "", since)
+
+
+def _place_cell(environment: Mapping[str, Any], *, is_head: bool) -> PlaceCell:
+    mark = decision_mark(environment)
+    is_open = environment["decision"] not in {"Promoted", *_SETTLED} or (is_head and mark.tone != "good")
+    return PlaceCell(mark, environment["reason"], is_head, is_open)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which commits. branch: empty for all. page: counted from 1."""
+
+    repo: str
+    branch: str = ""
+    page: int = 1
+
+    @classmethod
+    def from_query(cls, repo: str, query: Mapping[str, str]) -> Wanted:
+        """Of a URL; what cannot be understood is left out."""
+        page = query.get("page", "")
+        return cls(repo, query.get("branch", ""), int(page) if page.isascii() and page.isdigit() and int(page) else 1)
+
+    def url(self, path: str, **changes: str | int) -> str:
+        """The URL of the same, but for some of it; what goes without saying is left out."""
+        told = {"branch": self.branch, "page": self.page} | changes
+        kept = {name: value for name, value in told.items() if value not in {"", 1}}
+        return f"{path}?{urlencode(kept)}" if kept else path
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of commits. branches: how many commits there are of each, most first. total: of those that are wanted."""
+
+    listed: Sequence[Listed]
+    branches: Mapping[str, int]
+    total: int
+    page: int
+    pages: int
+
+
+def find(listed: Collection[Listed], wanted: Wanted) -> Found:
+    """The commits of a page, of all that there are, newest first."""
+    names = sorted({each.branch for each in listed if each.branch})
+    counts = {name: sum(each.branch == name for each in listed) for name in names}
+    those = [each for each in listed if wanted.branch in {"", each.branch}]
+    pages = max(1, -(-len(those) // PAGE))
+    page = min(wanted.page, pages)
+    branches = dict(sorted(counts.items(), key=lambda item: -item[1]))
+    return Found(those[(page - 1) * PAGE : page * PAGE], branches, len(those), page, pages)
