@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline_state.cli import facts
-from pipeline_state.cli.dashboard.marks import Mark, decision_mark, gate_mark
+from pipeline_state.cli.dashboard.marks import TAKEN_BACK, Mark, decision_mark, gate_mark
 from pipeline_state.cli.dashboard.offers import Offer, gate_offers, place_offers
 from pipeline_state.cli.dashboard.past_view import PastView, past_view
 from pipeline_state.cli.happenings import Told, tell
@@ -19,7 +19,8 @@ from pipeline_state.cli.steering.closures import closures_of
 from pipeline_state.cli.steering.places import Place
 from pipeline_state.cli.steering.promotions import told_of
 from pipeline_state.cli.views import who
-from pipeline_state.model.decision import Decision
+from pipeline_state.model import decision as decisions
+from pipeline_state.model.decision import Decision, Promoted
 from pipeline_state.model.entries import EDITED, PUSHED, Known, doer_of
 from pipeline_state.model.gates import Gate, GateStatus
 from pipeline_state.model.pipelines import DEPLOYED_TO, GateDefinition, Pipeline, SourceKind
@@ -211,7 +212,7 @@ class _Page:
         was_good = any(past.outcome in {"deployed", ""} for past in pasts)
         return PlaceView(
             title=f"{pipeline.name} {environment.name}" if several else environment.name,
-            mark=decision_mark(told),
+            mark=TAKEN_BACK if _is_taken_back(decision) else decision_mark(told),
             sentence=decision.sentence,
             is_head=state.head == self.snapshot.commit,
             closed=tuple(closures.sentences),
@@ -240,6 +241,11 @@ def safe_url(url: str | None) -> str:
     except ValueError:
         return ""
     return url or "" if told.scheme in {"http", "https"} and told.netloc else ""
+
+
+def _is_taken_back(decision: Decision) -> bool:
+    gate = decision.deployed if isinstance(decision, Promoted) else None
+    return gate is not None and (gate.reason or "").startswith(decisions.TAKEN_BACK)
 
 
 def _is_to(deployment: Deployment, place: Place) -> bool:

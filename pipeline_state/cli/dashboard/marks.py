@@ -33,7 +33,12 @@ def gate_mark(status: str) -> Mark:
 def decision_mark(environment: Mapping[str, Any]) -> Mark:
     """What is decided about an environment of `facts.status`."""
     told = word(environment)
-    return Mark(_spelled(told), MARKS.get(told, told[:1]), _TONES.get(decision_style(environment), "none"))
+    tone = "wait" if told == "promoted" else _TONES.get(decision_style(environment), "none")
+    return Mark(_spelled(told), MARKS.get(told, told[:1]), tone)
+
+
+TAKEN_BACK = Mark("taken back", "↩", "closed")
+"""Of a commit that somebody has gone back from."""
 
 
 def outcome_mark(outcome: str) -> Mark:
