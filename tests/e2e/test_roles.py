@@ -14,14 +14,16 @@ from infra.local.process import ROOT
 from infra.local.stack import StackInfo, StackOptions
 from pipeline_state.model.environments import Freeze
 from pipeline_state.model.pipelines import GateDefinition, GateSource, SourceKind
-from pipeline_state.table import holds, waiting
+from pipeline_state.table import holds, summaries, waiting
 from pipeline_state.table.definitions import load_definitions
 from pipeline_state.table.journal import Happening
+from pipeline_state.tracing import trace_of
 from tests.e2e.watch import eventually
 from tests.e2e.way import Way, commit
 
 pytestmark = pytest.mark.e2e
 
+ENTRY = {"record": {"S": "trace#probed"}, "entry": {"S": "1"}, "repo": {"S": "myOrg/probed"}, "commit": {"S": "c" * 40}}
 KEY = {"repo": {"S": "myOrg/probed"}, "commit": {"S": "c" * 40}}
 
 PROBE = """
@@ -41,7 +43,8 @@ DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "Author
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackInfo]:
     """A stack that enforces roles."""
-    options = StackOptions(auth=True, charts_dir=ROOT / "infra" / "local" / "example" / "charts")
+    charts = ROOT / "infra" / "local" / "example" / "charts"
+    options = StackOptions(auth=True, charts_dir=charts, span_summaries=True)
     with local_stack.running(tmp_path_factory.mktemp("guarded"), options=options) as info:
         yield info
 
@@ -86,6 +89,14 @@ def test_the_roles_suffice_for_the_whole_way(guarded: StackInfo) -> None:
     put_back(guarded, way.repo, sha)
     eventually(guarded, lambda: "deployed_to_production" in way.item(sha))
     assert way.deployed(sha, "production")["releases"]["production"]["status"] == "TRUE"
+    eventually(guarded, lambda: services(way, sha) >= {"gate_recorder", "promoter", "helm_installer"})
+    assert services(way, sha) == {"gate_recorder", "promoter", "helm_installer"}
+
+
+def services(way: Way, sha: str) -> set[str]:
+    """Whose spans the journal has summaries of; the webhooks' it has not."""
+    found = summaries.read(trace_of(way.repo, sha).trace_id)
+    return {item["data"]["service.name"] for item in found}
 
 
 def test_the_roles_suffice_for_a_freeze_that_ends_and_for_the_sweep(guarded: StackInfo) -> None:
@@ -144,6 +155,7 @@ def call(stack: StackInfo, verb: str, name: str) -> dict[str, Any]:
         "TableName": getattr(stack, f"{name.lower()}_table", ""),
         "Key": KEY if name == "Gates" else {"repo": KEY["repo"]},
     }
+    put = {"PutRequest": {"Item": ENTRY}}
     update = {"UpdateExpression": "SET legal = :yes", "ExpressionAttributeValues": {":yes": {"S": "TRUE"}}}
     secret = f"{name.lower().removesuffix('secrets')}_secrets_arn"
     service, operation, arguments = {
@@ -152,6 +164,11 @@ def call(stack: StackInfo, verb: str, name: str) -> dict[str, Any]:
         "read": ("secretsmanager", "get_secret_value", {"SecretId": getattr(stack, secret, "")}),
         "update": ("dynamodb", "update_item", {**table, **update}),
         "delete": ("dynamodb", "delete_item", table),
+        "batch": (
+            "dynamodb",
+            "batch_write_item",
+            {"RequestItems": {table["TableName"]: [put]}},
+        ),
     }[verb]
     return {"service": service, "call": operation, "arguments": arguments}
 
@@ -163,6 +180,7 @@ CALLS = [
     ("GitHubWebhook", "read", "CircleCISecrets", False),
     ("GitHubWebhook", "publish", "CircleCIEvents", False),
     ("GitHubWebhook", "update", "Gates", False),
+    ("GitHubWebhook", "batch", "Journal", False),
     ("CircleCIWebhook", "read", "CircleCISecrets", True),
     ("CircleCIWebhook", "publish", "CircleCIEvents", True),
     ("CircleCIWebhook", "send", "RejectedEvents", True),
@@ -174,6 +192,8 @@ CALLS = [
     ("EventForwarder", "update", "Gates", False),
     ("GateRecorder", "update", "Gates", True),
     ("GateRecorder", "delete", "Gates", False),
+    ("GateRecorder", "batch", "Journal", True),
+    ("GateRecorder", "batch", "Gates", False),
     ("GateRecorder", "publish", "PromotionEvents", False),
     ("Promoter", "send", "PromoterDeadLetters", True),
     ("Promoter", "send", "Installs", False),
@@ -186,6 +206,7 @@ CALLS = [
     ("Sweeper", "update", "Pipelines", False),
     ("HelmInstaller", "publish", "DeploymentEvents", True),
     ("HelmInstaller", "update", "Gates", False),
+    ("HelmInstaller", "batch", "Journal", True),
     ("HelmInstaller", "read", "GitHubSecrets", False),
 ]
 
