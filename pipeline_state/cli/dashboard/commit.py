@@ -20,6 +20,7 @@ from pipeline_state.cli.dashboard import pages
 from pipeline_state.cli.dashboard.actions import Actions
 from pipeline_state.cli.dashboard.commit_view import commit_view
 from pipeline_state.cli.dashboard.letters import letters_view
+from pipeline_state.cli.traces.page import waterfall_html
 from pipeline_state.cli.traces.spans import Span, spans_of
 from pipeline_state.model.entries import CLAIMED
 from pipeline_state.table.deployments import Deployment, deployments_of
@@ -76,10 +77,10 @@ class _Reading:
 
     @property
     def state(self) -> str:
-        """What changes whenever the page would look different."""
-        snapshot = self.snapshot
+        """What changes whenever the page would look different; that a wait goes on is no change."""
+        snapshot, ended = self.snapshot, sorted(span.id for span in self.spans if not span.is_open)
         read = [snapshot.item, *snapshot.environments.items(), snapshot.definitions.version, len(self.entries)]
-        told = json.dumps([*read, *([span.id, str(span.duration)] for span in self.spans)], default=str)
+        told = json.dumps([*read, *ended], default=str)
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
@@ -113,7 +114,9 @@ class _Pages:
             raise HTTPException(404, f"{reading.snapshot.repo} has no record of {commit}: no webhook has told of it.")
         view = commit_view(reading.snapshot, reading.entries, reading.deployments, self.board.now())
         done = self.actions.once.said(request.query_params.get("done", ""))
-        return self.board.page(request, "commit.html", live=live, view=view, waterfall="", done=done)
+        return self.board.page(
+            request, "commit.html", live=live, view=view, waterfall=waterfall_html(reading.spans), done=done
+        )
 
     def letters(self, request: Request) -> Response:
         repo, commit = _about(request)

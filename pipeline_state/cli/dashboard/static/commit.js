@@ -20,10 +20,10 @@ body.addEventListener("submit", (event) => {
 addEventListener("pageshow", () => body.querySelector(".confirm")?.removeAttribute("disabled"));
 
 addEventListener("htmx:beforeSwap", () => {
-  const open = [...document.querySelectorAll("details[id][open]")].map((each) => each.id);
-  addEventListener("htmx:afterSettle", () => open.forEach((id) => document.getElementById(id)?.setAttribute("open", "")), {
-    once: true,
-  });
+  const selector = (each) => (each.id ? `#${CSS.escape(each.id)}` : `#${CSS.escape(each.closest("[id]").id)} details`);
+  const open = [...document.querySelectorAll("main details[open]")].map(selector);
+  const again = () => open.forEach((each) => document.querySelector(each)?.setAttribute("open", ""));
+  addEventListener("htmx:afterSettle", again, { once: true });
 });
 // What was done is told once, and not again when the page is loaded anew.
 if (document.getElementById("done")) history.replaceState(null, "", location.pathname);
