@@ -198,8 +198,24 @@ def test_a_trace_is_drawn_from_the_stacks_own_file(gatestream: Terminal, way: Wa
         lambda: out if "record gates" in (out := gatestream("trace", way.repo, sha).stdout) else "", "it"
     )
     assert "webhook github" in drawn
-    spans = gatestream.json("trace", way.repo, sha)
-    assert spans["trace_id"] == gatestream.json("status", way.repo, sha)["trace_id"]
+    assert any("waiting for approval" in line and "still waiting" in line for line in drawn.splitlines())
+    by_function = gatestream.json("trace", way.repo, sha)["resourceSpans"]
+    spans = [span for each in by_function for scope in each["scopeSpans"] for span in scope["spans"]]
+    assert {span["traceId"] for span in spans} == {gatestream.json("status", way.repo, sha)["trace_id"]}
+
+
+def test_a_trace_is_written_as_a_page(gatestream: Terminal, way: Way, definitions: Path, tmp_path: Path) -> None:
+    sha = pushed(gatestream, way, definitions)
+    told = gatestream.json("trace", way.repo, sha, "--page", str(tmp_path / "trace.html"))
+    assert told == {"page": str(tmp_path / "trace.html")}
+    assert "waiting for approval" in (tmp_path / "trace.html").read_text()
+    refused = gatestream("trace", way.repo, sha, "--page", str(tmp_path / "absent" / "trace.html"), code=1)
+    assert "the page cannot be written" in refused.stderr
+
+
+def test_a_trace_that_is_nowhere_is_told_with_what_to_do(gatestream: Terminal, way: Way) -> None:
+    assert "send a webhook about the commit" in gatestream("trace", way.repo, commit(), code=1).stderr
+    assert "no webhook has told of it" in gatestream("trace", way.repo, "abcd", code=1).stderr
 
 
 def test_a_payload_is_signed_and_posted_from_a_file_or_standard_input(gatestream: Terminal, tmp_path: Path) -> None:
@@ -314,10 +330,11 @@ class TestDeployed:
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr == "gatestream: no stack nowhere in us-east-1; deploy it, or check --stack and --region\n"
 
-    def test_a_trace_without_honeycomb_is_nowhere(
+    def test_of_a_trace_without_summaries_the_waits_are_known_from_the_journal(
         self, environment: dict[str, str], gatestream: Terminal, way: Way, definitions: Path
     ) -> None:
         sha = pushed(gatestream, way, definitions)
         done = self.run(environment, "trace", way.repo, sha, "--stack", way.stack.stack_name)
-        assert done.returncode == 1
-        assert "HoneycombKeySecret" in done.stderr
+        assert done.returncode == 0
+        assert "waiting for approval" in done.stdout
+        assert "record gates" not in done.stdout

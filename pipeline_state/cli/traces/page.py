@@ -97,7 +97,7 @@ def _view(spans: Sequence[Span]) -> _View:
     moments = zip(scale.moments, scale.positions, strict=True)
     points = [[_since(origin, moment), round(position, 4)] for moment, position in moments]
     return _View(
-        trace=str(spans[0].fields.get("trace.trace_id", "")),
+        trace=spans[0].trace_id,
         sentences=account_texts(len(spans), account_of(spans)),
         points=json.dumps({"origin": origin.timestamp() * 1000, "points": points}),
         ticks=[f"{moment.astimezone(UTC):%H:%M:%S}" for moment in (origin, scale.moments[-1])],

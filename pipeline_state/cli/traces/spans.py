@@ -26,6 +26,11 @@ class Span:
     fields: Mapping[str, Any]
 
     @property
+    def trace_id(self) -> str:
+        """32 hex."""
+        return str(self.fields.get("trace.trace_id") or "")
+
+    @property
     def end(self) -> datetime:
         """When it was over."""
         return self.start + self.duration

@@ -33,8 +33,8 @@ def with_stand_ins(spans: Sequence[Span]) -> list[Span]:
 def _stand_in(span_id: str, root: str, children: Sequence[Span]) -> Span:
     provider = _provider(children)
     name, service = (f"webhook {provider}", f"{provider}_webhook") if provider else (_UNKNOWN, "")
-    told = {"name": name, "service.name": service, "trace.span_id": span_id, "trace.parent_id": root}
-    fields = {**told, "duration_ms": 0, "stands_in": True}
+    ids = {"trace.trace_id": children[0].trace_id, "trace.span_id": span_id, "trace.parent_id": root}
+    fields = {**ids, "name": name, "service.name": service, "duration_ms": 0, "stands_in": True}
     return Span(name, service, span_id, root, min(child.start for child in children), timedelta(0), fields)
 
 

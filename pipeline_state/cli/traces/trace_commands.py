@@ -1,8 +1,10 @@
-"""`gatestream trace`: a commit's whole way as a waterfall, or where Honeycomb shows it."""
+"""`gatestream trace`: a commit's whole way as a waterfall, in the terminal or as a page."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,45 +13,107 @@ from pipeline_state.cli.options import Choice, common
 from pipeline_state.cli.record_commands import Commit, Repo
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import RenderableType
+
+    from pipeline_state.cli.stacks import Stack
+    from pipeline_state.cli.traces.spans import Span
 
 _PAGES = {"https://api.eu1.honeycomb.io": "https://ui.eu1.honeycomb.io"}
 _PAGE = "https://ui.honeycomb.io"
+_WHOLE = re.compile(r"[0-9a-fA-F]{40}")
+
+Open = Annotated[bool, typer.Option("--open", help="Open it in the browser, as a page that needs nothing else.")]
+Page = Annotated[Path | None, typer.Option(metavar="FILE", help="Write that page to a file.", show_default=False)]
 
 
-def trace(choice: Choice, repo: Repo, commit: Commit) -> None:
-    """Draw a commit's trace: every hop from the webhook to Helm, and how long it took."""
+def trace(choice: Choice, repo: Repo, commit: Commit, in_browser: Open = False, page: Page = None) -> None:
+    """Draw a commit's trace: every hop from the webhook to Helm, every wait and who ended it, and how long it took."""
     from pipeline_state import tracing
-    from pipeline_state.cli import facts
-    from pipeline_state.cli.traces import waterfall
     from pipeline_state.cli.traces.spans import spans_of
 
     stack = choice.open()
-    spelled, sha = facts.find_commit(repo, commit)
+    spelled, sha = _find(stack, repo, commit)
     trace_id = tracing.trace_of(spelled, sha).trace_id
-    if stack.traces is None:
-        place = honeycomb_place(stack.parameters, trace_id)
-        choice.show(place, lambda: f"Trace {trace_id} is in Honeycomb:\n{place['url']}")
-        return
+    link = honeycomb_link(stack.parameters, trace_id)
     spans = spans_of(stack, spelled, sha)
     if not spans:
-        raise CommandError(f"{stack.traces} has no spans of trace {trace_id}; the stack was started anew since")
-    choice.show({"trace_id": trace_id, "spans": [span.to_json() for span in spans]}, lambda: waterfall.draw(spans))
+        raise CommandError(_nothing(stack, trace_id, link))
+    if in_browser or page:
+        written = _write_page(page, spelled, sha, spans, link)
+        choice.show({"page": str(written)}, lambda: f"The trace is in {written}")
+        if in_browser:
+            _open(written)
+        return
+    choice.show(tracing.to_otlp_json(span.to_item() for span in spans), lambda: _view(spans, link))
 
 
-def honeycomb_place(parameters: Mapping[str, str], trace_id: str) -> dict[str, str]:
-    """Where Honeycomb shows a trace of the stack with these parameters. Raises CommandError when it sends none.
+def honeycomb_link(parameters: Mapping[str, str], trace_id: str) -> str:
+    """Where Honeycomb shows a trace of the stack with these parameters; empty where it sends none there.
 
     https://docs.honeycomb.io/investigate/collaborate/share-trace/ (direct trace links)
     """
     if not parameters.get("HoneycombKeySecret"):
-        raise CommandError("this stack sends no spans; deploy it with HoneycombKeySecret to have traces")
+        return ""
     dataset = parameters.get("HoneycombDataset") or "gatestream"
     page = _PAGES.get(parameters.get("HoneycombApiHost", ""), _PAGE)
-    url = f"{page}/<your team>/environments/<your environment>/datasets/{dataset}/trace?trace_id={trace_id}"
-    return {"trace_id": trace_id, "dataset": dataset, "url": url}
+    return f"{page}/<your team>/environments/<your environment>/datasets/{dataset}/trace?trace_id={trace_id}"
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(rich_help_panel="Pipelines and commits")(common(trace))
+
+
+def _find(stack: Stack, repo: str, commit: str) -> tuple[str, str]:
+    """The commit; also one that has no record any more, where its whole hash is given: the trace may outlive it."""
+    from pipeline_state.cli import facts
+
+    try:
+        return facts.find_commit(repo, commit)
+    except CommandError:
+        if stack.traces is None or not _WHOLE.fullmatch(commit):
+            raise
+        return repo, commit.lower()
+
+
+def _nothing(stack: Stack, trace_id: str, link: str) -> str:
+    """Why there is nothing to draw, and what to do."""
+    if stack.traces:
+        return f"{stack.traces} has no spans of trace {trace_id}; send a webhook about the commit, then look again"
+    if link:
+        return f"the journal has no summaries of trace {trace_id}; Honeycomb may have it: {link}"
+    return f"the journal has no summaries of trace {trace_id}; deploy the stack with SpanSummaries=true to have them"
+
+
+def _view(spans: Sequence[Span], link: str) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    from pipeline_state.cli.traces.waterfall import draw
+
+    return Group(draw(spans), *([Text(f"In Honeycomb: {link}")] if link else []))
+
+
+def _write_page(page: Path | None, repo: str, commit: str, spans: Sequence[Span], link: str) -> Path:
+    """Raises CommandError where it cannot be written."""
+    import tempfile
+
+    from pipeline_state.cli.traces.page import page_html
+    from pipeline_state.tracing import trace_of
+
+    short = commit[:12]
+    written = page or Path(tempfile.mkdtemp(prefix="gatestream-")) / f"trace-{short}.html"
+    html = page_html(f"{repo} {short}", trace_of(repo, commit).trace_id, spans, link)
+    try:
+        written.write_text(html, encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"the page cannot be written: {written}: {error.strerror}") from error
+    return written.absolute()
+
+
+def _open(written: Path) -> Any:
+    import webbrowser
+
+    return webbrowser.open(written.as_uri())
