@@ -11,6 +11,13 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
 
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
 
 class Receiver(ThreadingHTTPServer):
     """What all of them have in common."""
@@ -55,6 +62,30 @@ class HoneycombReceiver(Receiver):
         self.batches.append(json.loads(body))
         others = [{"status": 202}] * (len(self.batches[-1]) - 1)
         return json.dumps([{"status": self.span_status}, *others]).encode()
+
+
+class OtlpReceiver(Receiver):
+    """OTLP over HTTP, in protobuf."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rejected = 0  # spans of each request, as its answer says
+        self.exports: list[ExportTraceServiceRequest] = []
+
+    @property
+    def spans(self) -> list[Span]:
+        scopes = (scope for export in self.exports for each in export.resource_spans for scope in each.scope_spans)
+        return [span for scope in scopes for span in scope.spans]
+
+    @property
+    def names(self) -> list[str]:
+        return [span.name for span in self.spans]
+
+    def take(self, body: bytes) -> bytes:
+        self.exports.append(ExportTraceServiceRequest.FromString(body))
+        success = ExportTracePartialSuccess(rejected_spans=self.rejected)
+        answer = ExportTraceServiceResponse(partial_success=success if self.rejected else None)
+        return bytes(answer.SerializeToString())
 
 
 class _Handler(BaseHTTPRequestHandler):

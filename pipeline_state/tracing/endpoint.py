@@ -41,6 +41,11 @@ class Endpoint:
         self._connections.clear()
 
 
+def is_success(status: int) -> bool:
+    """Whether a status of HTTP says that what was sent has been taken."""
+    return 200 <= status < 300  # noqa: PLR2004 - HTTP's own classes of status
+
+
 def _connections(url: str) -> PoolManager:
     """By way of the environment's proxy, if it names one for this host."""
     parts = urlsplit(url)

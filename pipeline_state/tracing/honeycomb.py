@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from pipeline_state.tracing.endpoint import Endpoint
+from pipeline_state.tracing.endpoint import Endpoint, is_success
 from pipeline_state.tracing.exporter import Answer, BackgroundExporter, Item
 
 
@@ -28,8 +28,3 @@ class HoneycombExporter(BackgroundExporter):
             return Answer(0, f"status {response.status}")
         refused = [each["status"] for each in response.json() if not is_success(each["status"])]
         return Answer(len(items) - len(refused), f"status {refused[0]}" if refused else "")
-
-
-def is_success(status: int) -> bool:
-    """Whether a status of HTTP says that what was sent has been taken."""
-    return 200 <= status < 300  # noqa: PLR2004 - HTTP's own classes of status

@@ -45,6 +45,30 @@ class HoneycombSink:
 
 
 @dataclass(frozen=True, slots=True)
+class OtlpSink:
+    """Spans go to an OpenTelemetry endpoint by OTLP/HTTP. headers: see otlp.parse_headers.
+
+    Raises ValueError when the headers are malformed.
+    """
+
+    endpoint: str
+    headers: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        self._headers()
+
+    def exporter(self, service: str) -> Exporter:  # noqa: ARG002 - each span names it
+        from pipeline_state.tracing.otlp import OtlpExporter  # noqa: PLC0415 - for this sink only
+
+        return OtlpExporter(self.endpoint, self._headers())
+
+    def _headers(self) -> dict[str, str]:
+        from pipeline_state.tracing.otlp import parse_headers  # noqa: PLC0415 - the same
+
+        return parse_headers(self.headers)
+
+
+@dataclass(frozen=True, slots=True)
 class FileSink:
     """Spans are appended to a file, one line of JSON each."""
 

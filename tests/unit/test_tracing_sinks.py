@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from urllib3 import PoolManager, ProxyManager
 
 from pipeline_state import tracing
 from pipeline_state.tracing import Exporter, trace_of
+from pipeline_state.tracing.endpoint import Endpoint
 from pipeline_state.tracing.honeycomb import HoneycombExporter
+from pipeline_state.tracing.otlp import OtlpExporter
 from pipeline_state.tracing.outbox import FLUSH_SECONDS
-from tests.receivers import HoneycombReceiver, Receiver, black_hole, closed_port, listening
+from tests.receivers import HoneycombReceiver, OtlpReceiver, Receiver, black_hole, closed_port, listening
 
 ROOT = trace_of("myOrg/myApp", "a" * 40)
 LONG = 60.0
@@ -75,14 +78,14 @@ def test_processes_that_share_a_file_write_whole_lines(tmp_path: Path) -> None:
         assert len(own) == 500
 
 
-def flushed(exporter: Exporter, *names: str) -> Exporter:
-    """After a flush of spans so named, however long the answer takes."""
+def flushed(exporter: Exporter, *names: str, bound: float = LONG) -> Exporter:
+    """After a flush of spans so named, which by default waits for the answer however long it takes."""
     fields = {"trace.trace_id": ROOT.trace_id, "trace.span_id": ROOT.span_id, "duration_ms": 1.5, "service.name": "f"}
     items = [
         {"time": "2026-03-01T12:00:00.000000Z", "samplerate": 1, "data": {"name": name, **fields}} for name in names
     ]
     exporter.export(items)
-    exporter.wait(time.monotonic() + LONG)
+    exporter.wait(time.monotonic() + bound)
     return exporter
 
 
@@ -90,8 +93,13 @@ def honeycomb_exporter(url: str) -> Exporter:
     return HoneycombExporter(url, "key", "set")
 
 
+def otlp_exporter(url: str) -> Exporter:
+    return OtlpExporter(url, {"x-key": "key"})
+
+
 EXPORTERS: dict[str, tuple[Callable[[], Receiver], Callable[[str], Exporter]]] = {
     "honeycomb": (HoneycombReceiver, honeycomb_exporter),
+    "otlp": (OtlpReceiver, otlp_exporter),
 }
 
 
@@ -158,11 +166,75 @@ def test_a_closed_port_loses_its_batch(export: Callable[..., Exporter], caplog: 
 
 def test_a_black_hole_is_not_waited_for(kind: str, caplog: pytest.LogCaptureFixture) -> None:
     with black_hole() as url:
-        exporter = EXPORTERS[kind][1](url)
-        exporter.export([{"time": "2026-03-01T12:00:00.000000Z", "samplerate": 1, "data": {}}])
-        exporter.wait(time.monotonic())
-        exporter.close()
+        flushed(EXPORTERS[kind][1](url), "first", bound=0).close()
     assert "has not answered in time; spans wait" in caplog.text
+
+
+def test_what_a_slow_endpoint_takes_in_the_end_is_not_sent_again(kind: str, receiver: Receiver) -> None:
+    receiver.may_answer.clear()
+    exporter = flushed(EXPORTERS[kind][1](receiver.url), "first", bound=0)
+    receiver.has_request.wait()
+    flushed(exporter, "second")  # is kept
+    receiver.may_answer.set()
+    exporter.close()
+    assert (receiver.names, exporter.lost) == (["first"], 0)
+
+
+def test_an_answer_that_is_not_honeycombs_is_none(
+    honeycomb: HoneycombReceiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    honeycomb.garbage = b"<html>Welcome to the airport's network"
+    assert flushed(honeycomb_exporter(honeycomb.url), "first").lost == 1
+    assert caplog.messages == ["1 spans lost: Honeycomb answered JSONDecodeError"]
+
+
+@pytest.mark.parametrize("garbage", [b"", b"{}", b"<html>"], ids=["nothing", "JSON", "HTML"])
+def test_an_otlp_endpoint_that_says_success_is_believed_whatever_else_it_says(garbage: bytes) -> None:
+    with listening(OtlpReceiver()) as receiver:
+        receiver.garbage = garbage
+        assert flushed(otlp_exporter(receiver.url), "first").lost == 0
+
+
+def test_of_a_batch_that_is_taken_in_part_the_rest_is_lost(caplog: pytest.LogCaptureFixture) -> None:
+    with listening(HoneycombReceiver()) as honeycomb, listening(OtlpReceiver()) as otlp:
+        honeycomb.span_status, otlp.rejected = 400, 1
+        assert flushed(honeycomb_exporter(honeycomb.url), "first", "second").lost == 1
+        exporter = flushed(otlp_exporter(otlp.url), "first", "second")
+        otlp.rejected = 0
+        flushed(exporter, "third")  # the way is open, and it is told there
+        assert otlp.spans[-1].attributes[-1].key == "meta.lost_spans"
+    assert [message.partition(" answered ")[2] for message in caplog.messages] == ["status 400", "a partial success"]
+
+
+def test_headers_and_path_are_those_of_otlp() -> None:
+    with listening(OtlpReceiver()) as receiver:
+        for url in (receiver.url, f"{receiver.url}/", f"{receiver.url}/v1/traces"):
+            flushed(otlp_exporter(url), "first")
+        flushed(otlp_exporter(f"{receiver.url}/otlp"), "first")
+        assert [path for path, _ in receiver.requests] == [*["/v1/traces"] * 3, "/otlp/v1/traces"]
+        headers = receiver.requests[0][1]
+    assert (headers["x-key"], headers["content-type"]) == ("key", "application/x-protobuf")
+    assert headers["content-encoding"] == "gzip"
+
+
+def test_the_same_spans_go_everywhere_at_once(honeycomb: HoneycombReceiver, tmp_path: Path) -> None:
+    path = tmp_path / "spans.jsonl"
+    with listening(OtlpReceiver()) as otlp:
+        sinks = (tracing.HoneycombSink("key", honeycomb.url), tracing.OtlpSink(otlp.url), tracing.FileSink(path))
+        tracing.configure("gate-recorder", *sinks, sample_rate=2)
+        for commit in range(40):
+            root = trace_of("myOrg/myApp", f"{commit:040x}")
+            with tracing.message_span("record", parent=root), tracing.span("write"):
+                pass
+        tracing.flush()
+        for receiver in (honeycomb, otlp):
+            receiver.has_request.wait()
+        tracing.shutdown()
+        ids = [(span.trace_id.hex(), span.span_id.hex()) for span in otlp.spans]
+    fields = [item["data"] for item in map(json.loads, path.read_text().splitlines())]
+    assert [(each["trace.trace_id"], each["trace.span_id"]) for each in fields] == ids
+    assert honeycomb.batches == [[json.loads(line) for line in path.read_text().splitlines()]]
+    assert 0 < len(ids) < 80
 
 
 def test_an_invocation_ends_while_the_endpoint_is_still_silent(honeycomb: HoneycombReceiver) -> None:
@@ -187,8 +259,25 @@ def test_tracing_never_fails_an_invocation(caplog: pytest.LogCaptureFixture, tmp
     assert "No such file or directory" in caplog.text
 
 
-def test_the_key_stays_out_of_sight() -> None:
-    assert "hunter2" not in repr(tracing.HoneycombSink("hunter2"))
+def test_the_keys_stay_out_of_sight() -> None:
+    sinks = tracing.HoneycombSink("hunter2"), tracing.OtlpSink("http://collector:4318", "x-key=hunter2")
+    assert "hunter2" not in repr(sinks)
+
+
+@pytest.mark.parametrize(
+    "proxy, bypass, made",
+    [("", "", PoolManager), ("http://user:pass@proxy:3128", "", ProxyManager), ("http://proxy", "host", PoolManager)],
+    ids=["none", "with a login", "not for this host"],
+)
+def test_the_environments_proxy_is_used(
+    monkeypatch: pytest.MonkeyPatch, proxy: str, bypass: str, made: type[PoolManager]
+) -> None:
+    monkeypatch.setenv("https_proxy", proxy)
+    monkeypatch.setenv("no_proxy", bypass)
+    connections = Endpoint("https://host/path", {})._connections  # noqa: SLF001 - before anything is sent
+    assert type(connections) is made
+    if isinstance(connections, ProxyManager):
+        assert connections.proxy_headers["proxy-authorization"].startswith("Basic ")
 
 
 def test_honeycomb_without_a_key_is_a_mistake_that_is_named() -> None:
