@@ -12,6 +12,7 @@ from pipeline_state.events.publish import TOPIC, Publisher, Queue
 from pipeline_state.faults import PermanentFault
 from pipeline_state.handlers import hops
 from pipeline_state.handlers.batch import Batch, Handle, Record
+from pipeline_state.handlers.dead_letters import DIED_AT
 from pipeline_state.settings import read_settings
 from pipeline_state.startup import Clients, start_tracing, utc_now
 
@@ -36,7 +37,7 @@ class Forwarder:
             topic_arn = given.pop(TOPIC, None)
             if topic_arn is None:
                 raise PermanentFault(f"no attribute {TOPIC!r}: nobody knows where this event was to go")
-            attributes = {name: attribute(value) for name, value in given.items()}
+            attributes = {name: attribute(value) for name, value in given.items() if name != DIED_AT}
             self.publisher.forward(OutgoingMessage(message["body"], attributes), topic_arn)
 
 

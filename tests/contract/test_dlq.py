@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline_state.cli.dlq.dead_letters import Look, read
+from pipeline_state.cli.dlq.dead_letters import Letter, Look, read
 from pipeline_state.events.codec import decode, encode
 from pipeline_state.events.deployment import read_promotion
 from pipeline_state.table.journal import history
@@ -39,6 +39,11 @@ def crash_before(room: FunctionRoom, operation: str) -> Iterator[None]:
 
 def entries(room: FunctionRoom, commit: str) -> list[str]:
     return [entry["kind"] for entry in history(room.repo, commit)]
+
+
+def died_at(letter: Letter) -> dict[str, str]:
+    """The attribute of what is sent back, from which its trace tells how long it lay there."""
+    return {"died-at": str(int(letter.sent_at.timestamp() * 1000))}
 
 
 def test_looking_takes_nothing_away_and_hides_nothing(dlq: DlqRoom) -> None:
@@ -89,7 +94,8 @@ def test_an_event_sent_back_ends_up_in_the_record(dlq: DlqRoom, queue: str) -> N
     assert outcome.reason == ""
     assert dlq.letters() == ()
     (message,) = dlq.room.recorder.poll()
-    assert list(message["messageAttributes"]) == ["topic"], "what it says of itself as a dead letter stays behind"
+    kept = {*message["messageAttributes"]}
+    assert kept == {"topic", "died-at"}, "what it says of itself as a dead letter stays behind, but how long it was one"
     assert list(dlq.room.tables.record(A).branches) == ["main"]
 
 
@@ -139,13 +145,14 @@ def promotion(dlq: DlqRoom) -> str:
 def test_a_promotion_goes_back_into_its_releases_group_however_soon(dlq: DlqRoom, queue: str) -> None:
     body = promotion(dlq)
     dlq.put(queue, body, reason="no cluster")
+    died = died_at(*dlq.letters())
     assert [outcome.reason for outcome in dlq.redrive()] == [""]
     (message,) = dlq.room.sqs.receive_message(
         QueueUrl=dlq.room.installs, AttributeNames=["All"], MessageAttributeNames=["All"]
     )["Messages"]
     told = read_promotion(decode(body))
     assert (message["Body"], message["Attributes"]["MessageGroupId"]) == (body, told.lock)
-    assert "MessageAttributes" not in message
+    assert {name: each["StringValue"] for name, each in message["MessageAttributes"].items()} == died
     assert dlq.letters() == ()
 
 
@@ -156,14 +163,15 @@ def test_a_rollout_that_nobody_could_bring_to_its_verdict_is_shown_and_looked_at
     told = {name: letter.to_json()[name] for name in ("queue", "repo", "commit", "reason")}
     assert told == {"queue": "RolloutsDeadLetters", "repo": dlq.room.repo, "commit": A, "reason": "no such cluster"}
     assert [(outcome.reason, outcome.to_json()["to"]) for outcome in dlq.redrive()] == [("", "Rollouts")]
-    assert dlq.room.bodies(dlq.room.rollouts) == [(body, {})]
+    assert dlq.room.bodies(dlq.room.rollouts) == [(body, died_at(letter))]
     assert dlq.letters() == ()
 
 
 def test_an_event_for_a_topic_goes_back_to_the_fallback_queue_with_the_topic(dlq: DlqRoom) -> None:
     dlq.put("FallbackEventsDeadLetters", "event", topic="arn:topic", reason="SNS is gone", **{"ce-type": "push"})
+    kept = {"topic": "arn:topic", "ce-type": "push", **died_at(*dlq.letters())}
     assert [outcome.reason for outcome in dlq.redrive()] == [""]
-    assert dlq.room.bodies(dlq.stack.queues["FallbackEvents"]) == [("event", {"topic": "arn:topic", "ce-type": "push"})]
+    assert dlq.room.bodies(dlq.stack.queues["FallbackEvents"]) == [("event", kept)]
 
 
 def test_an_event_for_no_topic_stays_with_the_reason(dlq: DlqRoom) -> None:

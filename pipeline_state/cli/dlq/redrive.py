@@ -17,11 +17,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline_state.cli.console import CommandError, told
 from pipeline_state.cli.dlq.dead_letters import LOOKING_SECONDS, PROMOTER, QUEUES, Letter, Look, object_of
 from pipeline_state.cli.stacks import Stack
-from pipeline_state.events.codec import decode
+from pipeline_state.events.codec import attribute, decode
 from pipeline_state.events.deployment import read_promotion
 from pipeline_state.events.publish import TOPIC
 from pipeline_state.faults import PermanentFault
-from pipeline_state.handlers.dead_letters import OURS
+from pipeline_state.handlers.dead_letters import DIED_AT, OURS
 
 _PROMOTER_SECONDS = 900
 """How long its messages stay ours: it takes a minute for one at most, and ten are read at a time."""
@@ -77,7 +77,7 @@ def _send_back(stack: Stack, look: Look, letter: Letter) -> str:
     """Why the letter is still there; empty when it has gone."""
     try:
         if QUEUES[letter.queue] == PROMOTER:
-            _hand_over(stack, changes_in(stack, letter))
+            _hand_over(stack, [{**change, DIED_AT: _died_at(letter)} for change in changes_in(stack, letter)])
         else:
             _send(stack, letter)
     except (BotoCoreError, ClientError, CommandError) as error:
@@ -97,7 +97,13 @@ def _send(stack: Stack, letter: Letter) -> None:
     url = _known(stack, stack.queues.get(queue), f"{queue}QueueUrl")
     ordered = {"MessageGroupId": _group(letter), "MessageDeduplicationId": letter.id} if url.endswith(".fifo") else {}
     given = {name: value for name, value in letter.attributes.items() if name not in OURS}
+    given[DIED_AT] = attribute(str(_died_at(letter)))
     stack.client("sqs").send_message(QueueUrl=url, MessageBody=letter.body, MessageAttributes=given, **ordered)
+
+
+def _died_at(letter: Letter) -> int:
+    """When it came to lie there, in epoch milliseconds: whoever handles it tells so in the trace of its commit."""
+    return int(letter.sent_at.timestamp() * 1000)
 
 
 def _group(letter: Letter) -> str:
