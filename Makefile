@@ -63,7 +63,7 @@ layers: setup  ## import-linter: imports point one way
 .PHONY: template
 template: setup  ## cfn-lint and sam validate on template.yaml
 	@$(BIN)/python -m infra.local.tools sam
-	@$(BIN)/cfn-lint template.yaml
+	@$(BIN)/cfn-lint template.yaml infra/audit/template.yaml
 	@"$$($(BIN)/python -c 'from infra.local.tools import sam; print(sam())')" validate --lint --region us-east-1
 
 .PHONY: bench

@@ -12,6 +12,7 @@ from pipeline_state.cli.options import Choice, common
 
 if TYPE_CHECKING:
     from pipeline_state.cli.happenings import Told
+    from pipeline_state.cli.stacks import Stack
 
 Repo = Annotated[str, typer.Argument(help="The repository, owner/name.")]
 Commit = Annotated[str, typer.Argument(help="A commit's hash, or enough of its first digits.")]
@@ -86,15 +87,14 @@ def events(choice: Choice, where: Where = "", what: What = "", last: Last = 50) 
     """Tell what happened, newest last: everywhere, in a repository, to a commit, or in an environment."""
     from pipeline_state.cli import views
 
-    choice.open()
-    told = _events(where, what, last)
+    told = _events(choice.open(), where, what, last)
     if not told and not choice.as_json:
         raise CommandError("nothing has happened yet; connect a webhook, or try `gatestream webhook send`")
     choice.show([event.to_json() for event in told], lambda: views.events_table(told))
 
 
-def _events(where: str, what: str, last: int) -> list[Told]:
-    from pipeline_state.cli import story
+def _events(stack: Stack, where: str, what: str, last: int) -> list[Told]:
+    from pipeline_state.cli import audit, story
     from pipeline_state.cli.happenings import tell
     from pipeline_state.table.listing import in_order, latest_entries
 
@@ -105,7 +105,8 @@ def _events(where: str, what: str, last: int) -> list[Told]:
         entries = story.of_part(where, what, last)
     else:
         entries = story.of_repo(where, last, _now())
-    return sorted(map(tell, entries), key=lambda event: in_order(event.time))[-last:]
+    latest = sorted(entries, key=lambda entry: in_order(str(entry["entry"]).partition("#")[0]))[-last:]
+    return [tell(entry) for entry in audit.with_callers(stack, latest)]
 
 
 def _now() -> datetime:

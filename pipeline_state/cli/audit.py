@@ -1,0 +1,142 @@
+"""Who made an edit by hand, where a trail keeps the calls that write to the table of gates: see infra/audit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline_state.model.entries import EDITED
+from pipeline_state.model.times import parse_time
+from pipeline_state.model.waits import TO_BE_MENDED
+
+if TYPE_CHECKING:
+    from pipeline_state.cli.stacks import Stack
+    from pipeline_state.cli.traces.spans import Span
+
+Entry = dict[str, Any]
+
+_APART = timedelta(seconds=2)
+"""Between a call and the change it made: both are known to the second."""
+
+_AT_ONCE = 8
+
+GROUP = "/gatestream/{stack}/calls"
+"""The log group of a stack's trail, as infra/audit/template.yaml names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A change that somebody made with a tool of their own. at: to the second."""
+
+    repo: str
+    commit: str
+    gates: tuple[str, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A write that succeeded. by: the caller's ARN. words: what the request names: keys, columns, and no values."""
+
+    at: datetime
+    by: str
+    words: str
+
+    def may_have_made(self, edit: Edit) -> bool:
+        """Whether it names all of the edit, at its time."""
+        named = all(word in self.words for word in (edit.repo, edit.commit, *edit.gates))
+        return named and abs(self.at - edit.at) <= _APART
+
+
+def with_callers(stack: Stack, entries: Iterable[Entry]) -> list[Entry]:
+    """Entries of the journal; edits whose caller the trail knows are verified as that caller's."""
+    found = list(entries)
+    edits = {at: edit for at, entry in enumerate(found) if (edit := _edit_in(entry))}
+    for at, by in _callers(stack, edits).items():
+        found[at] = {**found[at], "by": by, "verified": True}
+    return found
+
+
+def with_enders(stack: Stack, repo: str, commit: str, spans: Iterable[Span]) -> list[Span]:
+    """Spans of a commit; waits that an edit ended whose caller the trail knows were ended by that caller."""
+    found = list(spans)
+    edits = {at: edit for at, span in enumerate(found) if (edit := _edit_after(span, repo, commit))}
+    for at, by in _callers(stack, edits).items():
+        told = {**found[at].fields, "wait.ended_by": by, "wait.known": "verified"}
+        found[at] = replace(found[at], fields=told)
+    return found
+
+
+def caller(edit: Edit, calls: Iterable[Call]) -> str:
+    """The one who made an edit; empty where that was nobody known, or one of several."""
+    callers = {call.by for call in calls if call.may_have_made(edit)}
+    return callers.pop() if len(callers) == 1 else ""
+
+
+def read_call(text: str, functions: Collection[str]) -> Call | None:
+    """The call in a record of CloudTrail; None for what failed, and for those of our own functions, by their names.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/understanding-ddb-log-entries.html
+    """
+    try:
+        record = json.loads(text)
+        at, identity = parse_time(record["eventTime"]), record["userIdentity"]
+        by = str(identity.get("arn") or identity.get("invokedBy") or "")
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+    if at is None or not by or record.get("errorCode") or by.rpartition("/")[2] in functions:
+        return None
+    return Call(at, by, json.dumps(record.get("requestParameters"), ensure_ascii=False))
+
+
+def _callers(stack: Stack, edits: Mapping[int, Edit]) -> dict[int, str]:
+    """By the edit's place. Nobody where there is no trail; the local stack has none."""
+    if not edits or stack.traces is not None:
+        return {}
+    calls = _calls(stack, list(edits.values()))
+    return {at: by for at, edit in edits.items() if (by := caller(edit, calls))}
+
+
+def _calls(stack: Stack, edits: Collection[Edit]) -> list[Call]:
+    """All calls that name a commit of these, from shortly before the first of the edits on."""
+    logs, functions = stack.client("logs"), frozenset(stack.functions.values())
+    since = min(edit.at for edit in edits) - _APART
+
+    def read(commit: str) -> list[Call]:
+        with suppress(BotoCoreError, ClientError):  # no trail, or no right to read it
+            return list(_calls_about(logs, stack.name, commit, since, functions))
+        return []
+
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        return [call for calls in threads.map(read, {edit.commit for edit in edits}) for call in calls]
+
+
+def _calls_about(logs: Any, stack: str, commit: str, since: datetime, functions: Collection[str]) -> Iterator[Call]:
+    asked = {"filterPattern": f'"{commit}"', "startTime": int(since.timestamp() * 1000)}
+    for page in logs.get_paginator("filter_log_events").paginate(logGroupName=GROUP.format(stack=stack), **asked):
+        for event in page["events"]:
+            if call := read_call(event["message"], functions):
+                yield call
+
+
+def _edit_in(entry: Mapping[str, Any]) -> Edit | None:
+    repo, _, commit = str(entry["record"]).rpartition("#")
+    at, what = parse_time(str(entry["entry"]).partition("#")[0]), entry.get("what")
+    if entry.get("kind") != EDITED or entry.get("verified") is True or at is None or not isinstance(what, Mapping):
+        return None
+    return Edit(repo, commit, tuple(map(str, what)), at.replace(microsecond=0))
+
+
+def _edit_after(span: Span, repo: str, commit: str) -> Edit | None:
+    """The edit that ended a wait; of the gates only the one that it was for is known."""
+    gate = str(span.fields.get("wait.for") or "").removesuffix(TO_BE_MENDED)
+    if not span.is_wait or span.is_open or span.fields.get("wait.known") not in {"claimed", "unknown"} or not gate:
+        return None
+    return Edit(repo, commit, (gate,), span.end.replace(microsecond=0))
