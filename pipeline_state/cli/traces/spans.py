@@ -88,12 +88,13 @@ def spans_of(stack: Stack, repo: str, commit: str, now: datetime | None = None) 
 
     repo, commit: as the record spells them. Raises CommandError and TemporaryFault.
     """
+    from pipeline_state.cli.audit import with_enders
     from pipeline_state.cli.traces.stand_ins import with_stand_ins
     from pipeline_state.cli.traces.waiting import with_waits
     from pipeline_state.tracing import trace_of
 
     spans = spans_from(_items(stack, trace_of(repo, commit).trace_id))
-    return with_waits(with_stand_ins(spans), repo, commit, now or datetime.now(UTC))
+    return with_enders(stack, repo, commit, with_waits(with_stand_ins(spans), repo, commit, now or datetime.now(UTC)))
 
 
 def spans_from(items: Iterable[Mapping[str, Any]]) -> list[Span]:
