@@ -19,7 +19,7 @@ from pipeline_state.model.promotion import AUTOMATIC, Action, Promotion, promoti
 from pipeline_state.model.record import BRANCHES, CLAIM
 from pipeline_state.model.times import format_time
 from pipeline_state.table import journal, waiting
-from pipeline_state.table.deployments import deployment_item
+from pipeline_state.table.deployments import PUSHED_AT, deployment_item
 from pipeline_state.table.journal import Happening
 from pipeline_state.table.models import (
     SCHEMA,
@@ -223,11 +223,12 @@ def _move_head(transaction: Transaction, it: _Claim, promotions: Sequence[Promot
 
 
 def _keep_deployment(transaction: Transaction, it: _Claim, promotions: Sequence[Promotion]) -> None:
-    """What was promoted, whole: to be published from, and to go back to."""
+    """What was promoted, whole, and when it was pushed: to be published from, to go back to, and to be counted."""
     kept = {
         "repo": it.snapshot.repo,
         "commit": it.snapshot.commit,
         "at": it.moment,
+        PUSHED_AT: it.snapshot.record.branches[it.decision.branch].pushed_by,
         "promotions": json.dumps([promotion.to_dict() for promotion in promotions]),
         **_told(it.order),
     }

@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import takewhile
 from typing import Any
 
 from pynamodb.exceptions import PynamoDBException
 
+from pipeline_state.model.delivery import Outcome
 from pipeline_state.model.promotion import AUTOMATIC, Promotion
+from pipeline_state.model.results import ReleaseResult
 from pipeline_state.model.times import parse_time
-from pipeline_state.table.models import EXPIRES_AT, EnvironmentItem, to_plain
-from pipeline_state.table.transaction import fault
+from pipeline_state.table.models import EXPIRES_AT, EnvironmentItem, set_all, to_plain
+from pipeline_state.table.transaction import Transaction, fault
+
+PUSHED_AT = "pushed_at"
+"""The attribute that says when the push had happened that the commit was claimed for."""
 
 _KIND = "#deployment#"
+_DEPLOYED_AT, _FAILED_AT = "deployed_at:", "failed_at:"
+"""What the attributes begin with that say when a release came to its verdict."""
 
-_PAGE = 25
-"""Items of a page: some 50 KB."""
+_PAGE = 50
+"""Items of a page: some 100 KB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """One promotion of an environment, one `Promotion` for each of its releases.
 
-    at: RFC 3339, of the claim. is_leaving: whether its item leaves by age.
+    at: RFC 3339, of the claim. pushed_at: of the push that it was claimed for; empty in items of older versions.
+    deployed, failed: by release, when it was. is_leaving: whether its item leaves by age.
     """
 
     generation: int
@@ -37,7 +45,23 @@ class Deployment:
     action: str
     reason: str
     promotions: tuple[Promotion, ...]
+    pushed_at: str = ""
+    deployed: Mapping[str, datetime] = field(default_factory=dict)
+    failed: Mapping[str, datetime] = field(default_factory=dict)
     is_leaving: bool = False
+
+    @property
+    def outcome(self) -> tuple[Outcome, datetime | None]:
+        """How it ended, and when; nothing before that, and where nobody noted it.
+
+        One release that failed is enough, at once; of one that was deployed and taken back, the later counts.
+        """
+        names = [each.release.name for each in self.promotions]
+        deployed = [at for name in names if (at := self.deployed.get(name))]
+        failed = [at for name in names if (at := self.failed.get(name)) and at >= self.deployed.get(name, at)]
+        if failed:
+            return "failed", min(failed)
+        return ("deployed", max(deployed)) if names and len(deployed) == len(names) else ("", None)
 
 
 def deployment_item(pipeline: str, environment: str, generation: int) -> EnvironmentItem:
@@ -58,6 +82,17 @@ def deployments_since(pipeline: str, environment: str, since: datetime) -> Itera
     """
     found = _found(pipeline, environment, page_size=_PAGE)
     return takewhile(lambda each: (parse_time(each.at) or since) >= since, found)
+
+
+def note_end(transaction: Transaction, pipeline: str, environment: str, result: ReleaseResult) -> None:
+    """Note beside an environment how a release of a promotion ended, as part of a transaction.
+
+    It can be noted in any order: deployed and failed have an attribute each. Nothing is noted of what is tried again.
+    """
+    if result.status:
+        name = (_DEPLOYED_AT if result.status == "TRUE" else _FAILED_AT) + result.release
+        item = deployment_item(pipeline, environment, result.generation)
+        transaction.update("deployment", item, set_all({name: result.at}))
 
 
 def _found(pipeline: str, environment: str, **how: Any) -> Iterator[Deployment]:
@@ -98,5 +133,13 @@ def _read(item: EnvironmentItem) -> Deployment | None:
         action=str(plain.get("action", "promote")),
         reason=str(plain.get("reason", "")),
         promotions=tuple(Promotion.from_dict(each) for each in json.loads(plain["promotions"])),
+        pushed_at=str(plain.get(PUSHED_AT, "")),
+        deployed=_times(plain, _DEPLOYED_AT),
+        failed=_times(plain, _FAILED_AT),
         is_leaving=EXPIRES_AT in plain,
     )
+
+
+def _times(plain: Mapping[str, Any], prefix: str) -> dict[str, datetime]:
+    told = {name.removeprefix(prefix): parse_time(at) for name, at in plain.items() if name.startswith(prefix)}
+    return {release: at for release, at in told.items() if at}

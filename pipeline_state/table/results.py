@@ -12,6 +12,7 @@ from pipeline_state.model.pipelines import DEPLOYED_TO
 from pipeline_state.model.record import WRITTEN
 from pipeline_state.model.results import ReleaseResult, Result, counts, deployed_value, fed_gates
 from pipeline_state.table import journal, waiting
+from pipeline_state.table.deployments import note_end
 from pipeline_state.table.journal import Happening
 from pipeline_state.table.models import GateRecord, Raw, all_of, as_read, at, set_all, to_plain, to_raw
 from pipeline_state.table.pushes import TraceOf, about_record, is_claimed
@@ -41,14 +42,14 @@ def record_result(reader: Reader, result: Result, happening: Happening, trace_of
     def attempt() -> Snapshot:
         snapshot = reader.read(happening.repo, happening.commit, environments=False)
         fed = [gate for gate in fed_gates(result, snapshot.definitions.pipelines) if _counts(snapshot, gate, result)]
-        _write(snapshot, happening, dict.fromkeys(fed, evidence), trace_of, result=True)
+        _write(Transaction(), snapshot, happening, dict.fromkeys(fed, evidence), trace_of, result=True)
         return snapshot
 
     return until_unopposed(attempt)
 
 
 def record_deployment(reader: Reader, result: ReleaseResult, happening: Happening, trace_of: TraceOf) -> Snapshot:
-    """Journal how a release ended, and give it to the environment's deployed gate; the snapshot before the change.
+    """Journal how a release ended, and give it to its promotion and the deployed gate; the snapshot before the change.
 
     Raises as `record_result`.
     """
@@ -56,7 +57,10 @@ def record_deployment(reader: Reader, result: ReleaseResult, happening: Happenin
     def attempt() -> Snapshot:
         snapshot = reader.read(happening.repo, happening.commit, environments=False)
         value = deployed_value(to_plain(snapshot.item).get(result.gate), result)
-        _write(snapshot, happening, {result.gate: value} if value else {}, trace_of)
+        transaction = Transaction()
+        if place := _place(snapshot, result.gate):
+            note_end(transaction, *place, result)
+        _write(transaction, snapshot, happening, {result.gate: value} if value else {}, trace_of)
         return snapshot
 
     return until_unopposed(attempt)
@@ -81,7 +85,7 @@ def set_gate(reader: Reader, name: str, value: Mapping[str, Any], happening: Hap
 
     def attempt() -> Snapshot:
         snapshot = reader.read(happening.repo, happening.commit, environments=False)
-        _write(snapshot, happening, {name: value}, trace_of)
+        _write(Transaction(), snapshot, happening, {name: value}, trace_of)
         return snapshot
 
     return until_unopposed(attempt)
@@ -139,11 +143,21 @@ def with_note(gate: str, value: Mapping[str, Any], **more: Any) -> dict[str, Any
     return {gate: value, WRITTEN + gate: {"at": value["at"], "by": value["by"], "value": value, **more}}
 
 
+def _place(snapshot: Snapshot, gate: str) -> tuple[str, str] | None:
+    """Pipeline and environment of a deployed gate; None where the definitions do not have it any more."""
+    places = ((pipeline, each.name) for pipeline, each in snapshot.places)
+    return next(((pipeline.name, name) for pipeline, name in places if pipeline.deployed_gate(name) == gate), None)
+
+
 def _write(
-    snapshot: Snapshot, happening: Happening, values: Mapping[str, Mapping[str, Any]], trace_of: TraceOf, **more: Any
+    transaction: Transaction,
+    snapshot: Snapshot,
+    happening: Happening,
+    values: Mapping[str, Mapping[str, Any]],
+    trace_of: TraceOf,
+    **more: Any,
 ) -> None:
-    """Gate values and the journal's entry together, on condition that the gates are as they were read."""
-    transaction = Transaction()
+    """Commit, with gate values and the journal's entry, on condition that the gates are as they were read."""
     journal.append(transaction, replace(happening, repo=snapshot.repo, is_kept=is_claimed(snapshot.item)))
     written: dict[str, Any] = {}
     for gate, value in values.items():

@@ -63,6 +63,9 @@ class Delivered:
         order = Order() if action is Action.PROMOTE else Order(by, action, "it is slow")
         return claim(snapshot, self.pipeline, decision, at, order)
 
+    def begin(self, promotion: Promotion, at: datetime) -> None:
+        self._tell(deployment.started(promotion, at=at), at)
+
     def end(self, promotion: Promotion, at: datetime, reason: str = "", seconds: float = 0) -> None:
         """Deployed, or failed for a reason."""
         course = Course(seconds)
@@ -79,6 +82,7 @@ class Delivered:
     ) -> None:
         """Claimed and carried out, in so many minutes."""
         for promotion in self.promote(commit, environment, at, **how):
+            self.begin(promotion, at + timedelta(seconds=1))
             self.end(promotion, at + timedelta(minutes=minutes), reason, 60 * minutes)
 
     def happening(self, commit: str, kind: str, at: datetime, by: str, what: Mapping[str, Any]) -> Happening:

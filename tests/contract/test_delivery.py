@@ -156,11 +156,61 @@ def test_of_an_environment_the_newest_promotions_count(past: Delivered) -> None:
     assert found.is_cut
 
 
-def test_a_record_that_is_gone_leaves_its_promotion_without_an_outcome(past: Delivered, room: TableRoom) -> None:
+def as_an_older_version(past: Delivered, room: TableRoom, environment: str) -> None:
+    """Takes from the promotions what they did not have beside them then."""
+    for number in (1, 2, 3):
+        item = {"pipeline": past.pipeline.name, "environment": f"{environment}#deployment#{number:010d}"}
+        if room.read("environments", **item):
+            room.change("environments", item, {"pushed_at": None, "deployed_at:web": None, "failed_at:web": None})
+
+
+def test_figures_are_read_from_what_stands_beside_the_environment(
+    past: Delivered, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole_way(past, A, "", MORNING)
+    (place,) = [row.place for row in told(past).rows]
+    monkeypatch.setattr(reading, "items_of", never)
+    monkeypatch.setattr(reading, "entries_of", never)
+    (attempt,) = reading.read([place], MORNING - DAY, lambda *_: None).attempts[place.key]
+    assert (attempt.outcome, attempt.ended_at, attempt.pushed_at) == ("deployed", MORNING + 65 * MINUTE, MORNING)
+
+
+def test_what_an_older_version_deployed_counts_by_records_and_journals(past: Delivered, room: TableRoom) -> None:
+    for number, (commit, before) in enumerate([(A, ""), (B, A)]):
+        past.push(before, commit, MORNING + number * HOUR)
+        past.build(commit, MORNING + number * HOUR)
+        past.deploy(commit, "staging", MORNING + number * HOUR + MINUTE)
+    past.deploy(A, "staging", MORNING + 3 * HOUR, action=Action.ROLLBACK)
+    new = told(past, environment="staging").figures
+    as_an_older_version(past, room, "staging")
+    assert told(past, environment="staging").figures == new
+    assert (new.deployed, new.failed) == (2, 1)
+
+
+def test_what_an_older_version_deployed_and_has_left_since_has_no_outcome(past: Delivered, room: TableRoom) -> None:
+    whole_way(past, A, "", MORNING)
+    as_an_older_version(past, room, "production")
     room.client.delete_item(TableName=room.tables.names["gates"], Key={"repo": {"S": past.repo}, "commit": {"S": A}})
     assert items_of([(past.repo, A)]) == {}
     assert told(past).figures.changes == 0
+
+
+def test_where_the_time_of_a_record_went_that_has_left_is_not_told(past: Delivered, room: TableRoom) -> None:
+    whole_way(past, A, "", MORNING)
+    room.client.delete_item(TableName=room.tables.names["gates"], Key={"repo": {"S": past.repo}, "commit": {"S": A}})
+    found = told(past)
+    assert (found.figures.deployed, found.commits) == (1, [])
+    assert "newest 0 of 1 commits" in found.notes[0]
+
+
+def test_a_release_that_was_deployed_and_taken_back_has_failed_in_whatever_order_that_is_told(past: Delivered) -> None:
+    past.push("", A, MORNING)
+    past.build(A, MORNING)
+    (promotion,) = past.promote(A, "staging", MORNING + MINUTE)
+    past.end(promotion, MORNING + 3 * MINUTE, "taken back, since api failed")
+    past.end(promotion, MORNING + 2 * MINUTE)
+    (found,) = deployments_since(past.pipeline.name, "staging", MORNING)
+    assert found.outcome == ("failed", MORNING + 3 * MINUTE)
 
 
 def test_all_repositories_together_have_a_row_for_each_last_environment(past: Delivered) -> None:

@@ -1,13 +1,13 @@
 """What the figures are made of, read as cheaply as can be: 8 calls at once, and of the journals only the newest.
 
-An environment without a promotion in the time costs a share of a BatchGetItem. One with some costs a Query of them, a
-share of a BatchGetItem for each of their commits, whose deployed gate tells what came of the last promotion, and, up to
-a limit, a Query of the commit's journal, which tells what came of the ones before, and where the time went.
+An environment without a promotion in the time costs a share of a BatchGetItem, one with some a Query of them: each has
+its push and its end beside it. Of those that an older version made, the commits' records tell, and their journals.
+Where the time went is told by journals alone, and so of the newest commits only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -66,15 +66,33 @@ class Journals:
         return self._read.get(key)
 
 
+class Records:
+    """Records of commits, as plain values: each is read once."""
+
+    def __init__(self) -> None:
+        self._read: dict[Key, Item] = {}
+
+    def read(self, keys: Iterable[Key], tell: Tell) -> None:
+        """Read what has not been read. Raises TemporaryFault."""
+        new = [each for each in dict.fromkeys(keys) if each not in self._read]
+        batches = [new[start : start + MOST_KEYS] for start in range(0, len(new), MOST_KEYS)]
+        for found in in_parallel(batches, items_of, tell, "records"):
+            self._read |= found
+
+    def get(self, key: Key) -> Item | None:
+        """One of them; None where it is not there any more."""
+        return self._read.get(key)
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What environments were given, by pipeline and environment. items: the commits' records that are still there.
+    """What environments were given, by pipeline and environment.
 
     is_cut: whether some environment was given more than is read.
     """
 
     attempts: Mapping[Key, Sequence[Attempt]]
-    items: Mapping[Key, Item]
+    records: Records
     journals: Journals
     is_cut: bool
 
@@ -85,16 +103,15 @@ def read(places: Iterable[Place], since: datetime, tell: Tell, most: int = MOST_
     listed = in_parallel(
         busy, lambda place: list(islice(deployments_since(*place.key, since), most)), tell, "environments"
     )
-    commits = list(dict.fromkeys(_commit(each) for those in listed for each in those))
-    batches = [commits[start : start + MOST_KEYS] for start in range(0, len(commits), MOST_KEYS)]
-    items = {key: item for some in in_parallel(batches, items_of, tell, "records") for key, item in some.items()}
-    journals = Journals()
-    journals.read(_untold(listed, items), tell)
+    every = [each for those in listed for each in those]
+    records, journals = Records(), Journals()
+    records.read((_commit(each) for each in every if not (each.pushed_at and each.outcome[0])), tell)
+    journals.read((_commit(each) for each in every if _is_untold(each, records)), tell)
     attempts = {
-        place.key: [_attempt(each, items.get(_commit(each), {}), journals.get(_commit(each)) or ()) for each in those]
+        place.key: [_attempt(each, records, journals) for each in those]
         for place, those in zip(busy, listed, strict=True)
     }
-    return Reading(attempts, items, journals, any(len(those) == most for those in listed))
+    return Reading(attempts, records, journals, any(len(those) == most for those in listed))
 
 
 def in_parallel(given: Sequence[Given], work: Callable[[Given], Found], tell: Tell, what: str) -> list[Found]:
@@ -114,27 +131,19 @@ def _given_something(places: Sequence[Place], since: datetime) -> list[Place]:
     return [place for place in places if (at := last.get(place.key)) and at >= since]
 
 
-def _untold(listed: Iterable[Sequence[Deployment]], items: Mapping[Key, Item]) -> Iterator[Key]:
-    """The commits whose deployed gate does not tell of all their promotions, of those that are still there."""
-    for those in listed:
-        for each in those:
-            key = _commit(each)
-            if key in items and not _told_by_gate(each, items[key]):
-                yield key
+def _is_untold(deployment: Deployment, records: Records) -> bool:
+    """Whether what came of a promotion is told by neither itself nor the deployed gate of a commit that is there."""
+    record = records.get(_commit(deployment))
+    return record is not None and not _outcome(deployment, record)[0]
 
 
 def _commit(deployment: Deployment) -> Key:
     return deployment.repo, deployment.commit
 
 
-def _told_by_gate(deployment: Deployment, item: Item) -> tuple[str, str, str] | None:
-    told = outcome_of_gate(deployment, item)
-    return told if told and told[0] else None
-
-
-def _attempt(deployment: Deployment, item: Item, entries: Sequence[Item]) -> Attempt:
-    told = _told_by_gate(deployment, item) or outcome_of_journal(deployment, entries) or ("", "", "")
-    ended_at = parse_time(told[2])
+def _attempt(deployment: Deployment, records: Records, journals: Journals) -> Attempt:
+    record, entries = records.get(_commit(deployment)) or {}, journals.get(_commit(deployment)) or ()
+    outcome, ended_at = _outcome(deployment, record, entries)
     first = deployment.promotions[0]
     return Attempt(
         repo=deployment.repo,
@@ -144,19 +153,23 @@ def _attempt(deployment: Deployment, item: Item, entries: Sequence[Item]) -> Att
         generation=deployment.generation,
         action=Action(deployment.action) if deployment.action in {*Action} else Action.PROMOTE,
         claimed_at=parse_time(deployment.at) or _NEVER,
-        outcome=cast("Outcome", told[0]) if ended_at else "",
+        outcome=outcome,
         ended_at=ended_at,
-        pushed_at=_pushed_at(deployment, item),
+        pushed_at=parse_time(deployment.pushed_at) or _pushed_at(deployment, record),
     )
 
 
+def _outcome(deployment: Deployment, record: Item, entries: Sequence[Item] = ()) -> tuple[Outcome, datetime | None]:
+    """Of a promotion that older versions carried out, the commit's deployed gate or its journal tells."""
+    if deployment.outcome[0]:
+        return deployment.outcome
+    by_gate = outcome_of_gate(deployment, record)
+    told = by_gate if by_gate and by_gate[0] else outcome_of_journal(deployment, entries)
+    ended_at = parse_time(told[2]) if told else None
+    return (cast("Outcome", told[0]), ended_at) if told and ended_at else ("", None)
+
+
 def _pushed_at(deployment: Deployment, item: Item) -> datetime | None:
-    """Of the push that the commit was promoted for; a commit that was pushed again has its place by the last one."""
-    if not item:
-        return None
-    promotion, record = deployment.promotions[0], read_record(item)
-    claim = record.claims.get(promotion.environment_key)
-    if claim and claim.generation == deployment.generation and claim.pushed_at:
-        return parse_time(claim.pushed_at)
-    place = record.branches.get(promotion.branch)
+    """Of the push that brought the commit; one that was pushed again has its place by the last one."""
+    place = read_record(item).branches.get(deployment.promotions[0].branch) if item else None
     return parse_time(place.pushed_by) if place else None

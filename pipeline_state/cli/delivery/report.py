@@ -51,8 +51,8 @@ class Period:
 
     @property
     def before(self) -> datetime:
-        """When the period before it began."""
-        return self.since - (self.until - self.since)
+        """Since when the period before it counts, so that it is as long as this one has been so far."""
+        return self.since - (self.now - self.since)
 
     def figures(self, found: Iterable[Delivery]) -> Figures:
         """Of what came to a verdict in it."""

@@ -60,11 +60,13 @@ def spent(
 
     found: deployments of new commits. places: theirs.
     """
-    known = [each for each in found if each.lead_time is not None and _commit(each) in reading.items]
-    newest = sorted(known, key=lambda each: each.at, reverse=True)
-    ways = [EVERYTHING, *(key for each in newest[:MOST_JOURNALS] for key in _way(places[each.attempt.place]))]
+    known = [each for each in found if each.lead_time is not None]
+    newest = sorted(known, key=lambda each: each.at, reverse=True)[:MOST_JOURNALS]
+    ways = [EVERYTHING, *(key for each in newest for key in _way(places[each.attempt.place]))]
     reading.journals.read([*ways, *map(_commit, newest)], tell)
-    looked_into = [each for each in newest if reading.journals.get(_commit(each)) is not None]
+    read = [each for each in newest if reading.journals.get(_commit(each)) is not None]
+    reading.records.read(map(_commit, read), tell)
+    looked_into = [each for each in read if reading.records.get(_commit(each)) is not None]
     return [
         _spent(reading, each, places[each.attempt.place], pipelines(each.attempt.repo), now) for each in looked_into
     ]
@@ -97,7 +99,7 @@ def _spent(reading: Reading, delivery: Delivery, place: Place, pipelines: Sequen
     entries = reading.journals.get(key) or ()
     closing = [entry for each in [*_way(place), EVERYTHING] for entry in reading.journals.get(each) or ()]
     passed = on_the_way(pipelines, place.pipeline.name, way)
-    waited = waits(read_record(reading.items[key]), [*entries, *closing], passed, now, _window)
+    waited = waits(read_record(reading.records.get(key) or {}), [*entries, *closing], passed, now, _window)
     taken = [*stretches(waited, now), *installations(entries, place.pipeline.name, way)]
     inside = tuple(each for each in waited if each.start < end and (each.end or end) > start)
     return Spent(delivery, split(start, end, taken), inside)
