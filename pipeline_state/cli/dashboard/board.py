@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -33,12 +35,19 @@ class Board:
     A page is a module with `routes(board) -> list[Route]`. Its endpoints are plain functions, since they read tables:
     Starlette runs those in threads. The fields of a form are in `request.state.form`, checked already.
     No page has `style` attributes or scripts of its own in the HTML: the content security policy forbids them.
+
+    reopen: connects to the stack anew, where the rights to it end by themselves. ahead: what reads for the first page.
     """
 
     stack: Stack
     door: Door
     now: Callable[[], datetime] = utc_now
     live: Live = field(default_factory=Live)
+    reopen: Callable[[], Stack] | None = None
+    ahead: list[Callable[[], object]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.live.mend = self.mend
 
     @cached_property
     def identity(self) -> str:
@@ -48,6 +57,20 @@ class Board:
     @cached_property
     def _templates(self) -> Environment:
         return pages.templates(self.now)
+
+    def mend(self) -> None:
+        """After an error of AWS's: somebody may have signed in again meanwhile."""
+        if self.reopen is None:
+            return
+        with suppress(Exception):  # as it was before, then
+            self.stack = self.reopen()
+            self.__dict__.pop("identity", None)
+
+    async def read_ahead(self) -> None:
+        """Read for the first page; what goes wrong is told by that page itself."""
+        for read in self.ahead:
+            with suppress(Exception):
+                await run_in_threadpool(read)
 
     def page(self, request: Request, template: str, *, status: int = 200, **context: Any) -> Response:
         """A page or a fragment of one from a template, which knows beside what it is given: stack, csrf, path."""

@@ -30,7 +30,7 @@ def dashboard(choice: Choice, port: Port = 0, opens: Open = True) -> None:
 
     stack = choice.open()
     listening = _listen(port)
-    board, routes = board_of(stack, listening.getsockname()[1])
+    board, routes = board_of(stack, listening.getsockname()[1], choice.open)
     application = server.application(board, routes)
     _tell(choice, board.door, opens=opens)
     server.serve(application, listening)

@@ -26,6 +26,7 @@ def routes(board: Board) -> list[Route]:
     """The page, and its rows alone, which take another look with every change and every word of a search."""
     it = _Fleet(Fleet(board.now))
     board.live.looks[TOPIC] = it.look
+    board.ahead += [it.look, it.fleet.rows]
 
     def page(request: Request) -> Response:
         live = board.live.url(TOPIC)

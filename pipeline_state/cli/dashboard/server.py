@@ -2,45 +2,64 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
 import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import BotoCoreError, ClientError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from pipeline_state.cli.console import told
+from pipeline_state.cli.console import CommandError, told
 from pipeline_state.cli.dashboard import pages
 from pipeline_state.cli.dashboard.board import Board
 from pipeline_state.cli.dashboard.security import HOST, Guard
+from pipeline_state.faults import PermanentFault, TemporaryFault
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
-    from starlette.types import Scope
+    from starlette.types import ASGIApp, Scope
 
 _FOREVER = "private, max-age=31536000, immutable"
 _WATERFALL = ("pipeline_state.cli.traces", "static")
-_log = logging.getLogger(__name__)
 
 
-def application(board: Board, routes: Sequence[BaseRoute]) -> Starlette:
+_EXPECTED = (CommandError, PermanentFault, TemporaryFault, ClientError, BotoCoreError)
+"""Errors that commands tell on one line. Whatever else is raised is a bug, which the terminal tells of."""
+
+
+def application(board: Board, routes: Sequence[BaseRoute]) -> ASGIApp:
     """All pages behind the guard."""
-    return Starlette(
+    pages_ = Starlette(
         routes=[
             *routes,
             Route("/live", board.live.endpoint),
             Mount(f"/static/{pages.digest()}", _KeptFiles(directory=pages.STATIC, packages=[_WATERFALL])),
         ],
-        middleware=[Middleware(Guard, door=board.door)],
-        exception_handlers={HTTPException: _not_there(board), Exception: _went_wrong(board)},
+        exception_handlers={
+            HTTPException: _not_there(board),
+            **dict.fromkeys(_EXPECTED, _went_wrong(board)),
+            Exception: _went_wrong(board),
+        },
+        lifespan=partial(_ahead, board),
     )
+    return Guard(pages_, board.door)
+
+
+@asynccontextmanager
+async def _ahead(board: Board, _: Starlette) -> AsyncIterator[None]:
+    """Read what the first page will ask for, while the browser is still being opened."""
+    reading = asyncio.create_task(board.read_ahead())
+    yield
+    reading.cancel()
 
 
 class _KeptFiles(StaticFiles):
@@ -54,22 +73,20 @@ class _KeptFiles(StaticFiles):
 
 def _not_there(board: Board) -> Callable[[Request, Exception], Response]:
     def page(request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 500
-        why = error.detail if isinstance(error, HTTPException) else ""
+        status, why = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "")
         return board.page(request, "error.html", status=status, why=why)
 
     return page
 
 
 def _went_wrong(board: Board) -> Callable[[Request, Exception], Response]:
-    """What commands tell on one line, pages tell as well; the rest is a bug, which the terminal tells of."""
-
     def page(request: Request, error: Exception) -> Response:
         line = told(error)
         if line is None:
-            _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        why = line[0] if line else f"{type(error).__name__}: a bug; the dashboard's terminal tells more"
-        return board.page(request, "error.html", status=502 if line else 500, why=why)
+            bug = f"{type(error).__name__}: a bug; the dashboard's terminal tells more"
+            return board.page(request, "error.html", status=500, why=bug)
+        board.mend()
+        return board.page(request, "error.html", status=502, why=line[0])
 
     return page
 
@@ -79,7 +96,7 @@ def listen(port: int) -> socket.socket:
     return socket.create_server((HOST, port), reuse_port=False)
 
 
-def serve(application_: Starlette, listening: socket.socket) -> None:
+def serve(application_: ASGIApp, listening: socket.socket) -> None:
     """Answer until Ctrl-C or SIGTERM; pages that are still open then lose their events."""
     import uvicorn
 
