@@ -3,7 +3,9 @@
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+from botocore.exceptions import ClientError
 
 from pipeline_state.cli.stacks import Stack
 from pipeline_state.cli.traces.spans import Span, spans_of
@@ -17,8 +19,15 @@ from tests.contract.table_room import WEB, A, B, TableRoom, pipeline, seconds
 PRODUCTION = Environment("production", ("build", "legal"), (), (WEB,), Cluster(context="local"))
 
 
+class NoTrail:
+    """CloudWatch Logs where infra/audit is not deployed."""
+
+    def get_paginator(self, operation: str) -> NoReturn:
+        raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, operation)
+
+
 def deployed_stack() -> Stack:
-    return Stack("gatestream", "us-east-1", Tables(gates="gates"), {}, {}, lambda _: None)
+    return Stack("gatestream", "us-east-1", Tables(gates="gates"), {}, {}, lambda _: NoTrail())
 
 
 def spans(room: TableRoom, commit: str = A) -> list[Span]:
