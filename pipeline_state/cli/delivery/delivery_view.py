@@ -9,7 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pipeline_state.cli.delivery.headlines import Headline, Point, headlines, told
+from pipeline_state.cli.bars import bars
+from pipeline_state.cli.delivery.headlines import Headline, headlines, told
 from pipeline_state.cli.delivery.report import Report, Row
 from pipeline_state.cli.delivery.spending import awaited, sum_of
 from pipeline_state.cli.delivery.texts import HOW, MEANINGS, NAMES, PARTS, SOURCE
@@ -17,7 +18,6 @@ from pipeline_state.cli.spans import took
 from pipeline_state.cli.views import plain_table, shown
 from pipeline_state.model.lead_time import Part
 
-_HEIGHTS = "▁▂▃▄▅▆▇█"
 _TONES = {"good": "green", "bad": "red", "none": "dim"}
 _STYLES = {
     Part.HELM: "cyan",
@@ -51,18 +51,8 @@ def _headlines(found: Sequence[Headline]) -> Table:
     table = plain_table("", "", "by day" if step <= timedelta(days=1) else "by week")
     for each in found:
         value = Text.assemble((each.value, "bold"), f" {each.detail}\n", (each.trend, _TONES[each.tone]))
-        table.add_row(each.name, value, bars(each.course))
+        table.add_row(each.name, value, bars([point.value for point in each.course]))
     return table
-
-
-def bars(course: Sequence[Point]) -> str:
-    """One character a point, as high as its value; a dot where there was nothing to measure."""
-    highest = max((each.value or 0 for each in course), default=0)
-    return "".join("·" if each.value is None else _height(each.value, highest) for each in course)
-
-
-def _height(value: float, highest: float) -> str:
-    return _HEIGHTS[round(value / highest * (len(_HEIGHTS) - 1))] if highest else _HEIGHTS[0]
 
 
 def _spent(report: Report) -> Iterator[RenderableType]:
