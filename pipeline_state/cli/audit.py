@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -26,6 +27,8 @@ _APART = timedelta(seconds=2)
 """Between a call and the change it made: both are known to the second."""
 
 _AT_ONCE = 8
+_REMEMBERED = 60.0
+"""Seconds."""
 
 GROUP = "/gatestream/{stack}/calls"
 """The log group of a stack's trail, as infra/audit/template.yaml names it."""
@@ -105,17 +108,45 @@ def _callers(stack: Stack, edits: Mapping[int, Edit]) -> dict[int, str]:
 
 
 def _calls(stack: Stack, edits: Collection[Edit]) -> list[Call]:
-    """All calls that name a commit of these, from shortly before the first of the edits on."""
+    """All calls that name a commit of these, from shortly before the first of its edits on."""
     logs, functions = stack.client("logs"), frozenset(stack.functions.values())
-    since = min(edit.at for edit in edits) - _APART
+    since = {edit.commit: edit.at - _APART for edit in sorted(edits, key=lambda edit: edit.at, reverse=True)}
 
     def read(commit: str) -> list[Call]:
         with suppress(BotoCoreError, ClientError):  # no trail, or no right to read it
-            return list(_calls_about(logs, stack.name, commit, since, functions))
+            return list(_calls_about(logs, stack.name, commit, since[commit], functions))
         return []
 
+    places = {commit: (stack.region, stack.name, commit, start) for commit, start in since.items()}
+    unknown = [commit for commit, place in places.items() if place not in _memory]
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        return [call for calls in threads.map(read, {edit.commit for edit in edits}) for call in calls]
+        for commit, calls in zip(unknown, threads.map(read, unknown), strict=True):
+            _memory.keep(places[commit], calls)
+    return [call for place in places.values() for call in _memory.calls(place)]
+
+
+_Place = tuple[str, str, str, datetime]
+
+
+class _Memory:
+    """What was read in the last minute: pages look every few seconds, and a trail takes minutes to tell anything."""
+
+    def __init__(self) -> None:
+        self._kept: dict[_Place, tuple[float, list[Call]]] = {}
+
+    def __contains__(self, place: _Place) -> bool:
+        return time.monotonic() < self._kept.get(place, (0.0, []))[0]
+
+    def calls(self, place: _Place) -> list[Call]:
+        return self._kept.get(place, (0.0, []))[1]
+
+    def keep(self, place: _Place, calls: list[Call]) -> None:
+        now = time.monotonic()
+        self._kept = {each: kept for each, kept in self._kept.items() if now < kept[0]}
+        self._kept[place] = now + _REMEMBERED, calls
+
+
+_memory = _Memory()
 
 
 def _calls_about(logs: Any, stack: str, commit: str, since: datetime, functions: Collection[str]) -> Iterator[Call]:

@@ -118,3 +118,10 @@ def test_waits_that_last_or_are_verified_or_are_for_something_else_stay_as_they_
 def test_without_a_trail_everything_stays_as_it_was(ministack: str, traces: Path | None) -> None:
     stack, entries = bare(ministack, "nobody", traces), [edited("legal", by="bob")]
     assert with_callers(stack, entries) == entries
+
+
+def test_the_log_is_asked_once_a_minute_however_often_a_page_looks(stack: Stack) -> None:
+    assert with_callers(stack, [edited("legal")])[0]["by"] == "unknown"
+    called(stack, "legal")
+    assert with_callers(stack, [edited("legal")])[0]["by"] == "unknown"
+    assert with_callers(replace(stack, region="another"), [edited("legal")])[0]["by"] == ANN

@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from pipeline_state.cli import facts
+from pipeline_state.cli.audit import with_callers
 from pipeline_state.cli.console import CommandError
 from pipeline_state.cli.dashboard import pages
 from pipeline_state.cli.dashboard.actions import Actions
@@ -63,7 +64,7 @@ class _Reading:
 
     @cached_property
     def entries(self) -> list[dict[str, Any]]:
-        return list(history(self.snapshot.repo, self.commit))
+        return with_callers(self.stack, history(self.snapshot.repo, self.commit))
 
     @cached_property
     def deployments(self) -> list[Deployment]:
