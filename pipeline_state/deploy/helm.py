@@ -12,7 +12,7 @@ import re
 import shlex
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from pipeline_state.deploy.clusters import Access
 from pipeline_state.deploy.command import Command, errors
 from pipeline_state.deploy.dialect import Major, Wish
 from pipeline_state.deploy.history import Revision, RollBack, WayBack, read_history
+from pipeline_state.deploy.output import Ran, output
 from pipeline_state.deploy.stored import Stored
 from pipeline_state.deploy.terms import Workspace
 from pipeline_state.faults import TemporaryFault
@@ -50,7 +51,7 @@ _majors: dict[str, Major] = {}
 
 
 class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
-    """Helm for one piece of work. seconds: what its processes took so far."""
+    """Helm for one piece of work. seconds: what its processes took so far. ran: those that changed something."""
 
     def __init__(self, workspace: Workspace, access: Access, *, budget_seconds: float) -> None:
         path = workspace.environment.get("PATH")
@@ -62,6 +63,7 @@ class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
         self._margin = min(60.0, budget_seconds / 3)
         self._ends = time.monotonic() + budget_seconds
         self.seconds = 0.0
+        self.ran: list[Ran] = []
         self._flags: list[str] = []
         self._keeps_secrets = not workspace.environment.get("HELM_DRIVER")
         self._stored: Stored | None = None
@@ -140,6 +142,10 @@ class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
             ["test", release.name, "--namespace", release.namespace, "--timeout", self.timeout(release.timeout)]
         )
 
+    def output(self, revision: Mapping[str, Any], secrets: Iterable[str]) -> str:
+        """What it said while it worked, to be kept. secrets: besides those that lead to the cluster."""
+        return output(self.ran, revision, (*self._access.secrets, *secrets))
+
     def can_wait(self, seconds: float) -> bool:
         """Whether so long a wait, and a rollback after it, fit into the budget."""
         return seconds <= self._left() - self._margin
@@ -160,9 +166,12 @@ class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
             ended = await self._run([verb, *rest, *self._target], input)
             self._read = ended.stdout
         else:
+            since = time.monotonic()
             with tracing.span(f"helm {verb}", **{"helm.flags": _shown(rest)}), self._counted():
                 ended = await self._run([verb, *rest, *self._target], input)
                 tracing.add_field("helm.exit_code", ended.code)
+            if verb not in _READS:
+                self.ran.append(Ran(verb, ended.code, time.monotonic() - since, ended.stderr))
         if ended.code:
             raise _error(ended)
         return ended.stdout

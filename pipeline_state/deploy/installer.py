@@ -52,7 +52,7 @@ def install(request: Install, *, workspace: Workspace, budget_seconds: float) ->
             work = _Work(helm, request, ready)
             return asyncio.run(work.deploy())
     except PermanentFault as fault:
-        return Failed(fault.reason, work.helm.seconds, work.healed) if work else Failed(fault.reason, 0.0)
+        return work.failed(fault.reason) if work else Failed(fault.reason, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +83,21 @@ def _prepare(request: Install, workspace: Workspace) -> _Ready:
 
 @dataclass
 class _Work:
-    """One install under way. healed: what was done about a release that it found stuck. changes: as of `Deployed`."""
+    """One install under way. healed: what was done about a release that it found stuck. revision: the new one."""
 
     helm: Helm
     request: Install
     ready: _Ready
     healed: str = ""
     changes: Mapping[str, Any] = field(default_factory=dict)
+    revision: Mapping[str, Any] = field(default_factory=dict)
+
+    def failed(self, reason: str) -> Failed:
+        return Failed(reason, self.helm.seconds, self.healed, self.output)
+
+    @property
+    def output(self) -> str:
+        return self.helm.output(self.revision, self.ready.secrets)
 
     async def deploy(self) -> Deployed | Applied:
         request, release = self.request, self.request.release
@@ -163,7 +171,7 @@ class _Work:
             raise
         finally:
             was = await before
-        self.changes = self._compared(was, revision.get("manifest", ""))
+        self.revision, self.changes = revision, self._compared(was, revision.get("manifest", ""))
         return revision
 
     async def _manifest_of(self, revisions: Sequence[Revision]) -> str:
@@ -200,11 +208,10 @@ class _Work:
         """What has come of it, as far as Helm has brought it. before: the revisions before it."""
         action: Action = "upgraded" if history.ever_ready(before) else "deployed"
         digest, previous = marks.digest, self._previous(before)
+        told: dict[str, Any] = {"healed": self.healed, "changes": self.changes, "output": self.output}
         if not marks.unverified:
-            return Deployed(action, revision, chart, self.helm.seconds, digest, self.healed, previous, self.changes)
-        return Applied(
-            action, revision, chart, self.helm.seconds, digest, previous, is_ready, self.healed, self.changes
-        )
+            return Deployed(action, revision, chart, self.helm.seconds, digest, previous=previous, **told)
+        return Applied(action, revision, chart, self.helm.seconds, digest, previous, is_ready, **told)
 
     def _previous(self, before: Sequence[Revision]) -> int:
         way = history.way_back(before, self.request.verified)

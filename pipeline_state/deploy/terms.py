@@ -42,7 +42,8 @@ class Deployed:
     unchanged: an earlier delivery has finished this promotion, or just this chart with just these values runs already;
     nothing ran again. helm_seconds: what all Helm processes of this install took together. healed: what had to be put
     right first, as a sentence. previous: the revision to go back to; 0 when there is none. changes: what became of how
-    many resources, as of `manifests.summary`; empty where that is not known.
+    many resources, as of `manifests.summary`; empty where that is not known. output: what Helm said, as of
+    `output.output`; empty where it was not asked to change anything.
     """
 
     action: Action | Literal["unchanged"]
@@ -53,6 +54,7 @@ class Deployed:
     healed: str = ""
     previous: int = 0
     changes: Mapping[str, Any] = field(default_factory=dict)
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +74,20 @@ class Applied:
     is_ready: bool
     healed: str = ""
     changes: Mapping[str, Any] = field(default_factory=dict)
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
     """The business said no: chart, values, cluster or readiness. It was rolled back; another try would end the same.
 
-    reason: Helm's own sentence, at most 1 KB, without secrets. healed: as of `Deployed`.
+    reason: Helm's own sentence, at most 1 KB, without secrets. healed, output: as of `Deployed`.
     """
 
     reason: str
     helm_seconds: float
     healed: str = ""
+    output: str = ""
 
 
 def _no_secrets(name: str) -> str:

@@ -7,6 +7,7 @@ not known to pass by itself counts as failed: a person sees it at once, and a ne
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterable
 
 from pipeline_state.deploy import advice
@@ -111,7 +112,12 @@ def added(reason: str, more: str) -> str:
 
 
 def scrub(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text with the given secrets, bearer tokens and passwords in URLs blotted out."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, "***")
+    """The text with secrets, as they are or as a Secret has them, bearer tokens and passwords in URLs blotted out."""
+    shapes = (shape for secret in secrets if secret for shape in (secret, _encoded(secret)))
+    for shape in sorted(shapes, key=len, reverse=True):
+        text = text.replace(shape, "***")
     return _USERINFO.sub("://***@", _TOKEN.sub(r"\1***", text))
+
+
+def _encoded(secret: str) -> str:
+    return b64encode(secret.encode(errors="replace")).decode()

@@ -52,12 +52,14 @@ class Course:
     """How an installation went. seconds: from its start to its verdict; 0 where nobody tells.
 
     healed: what had to be put right first, as a sentence; empty where nothing had to. changes: what became of how many
-    resources in the cluster, 4 KB of JSON data at most; empty where nobody tells.
+    resources in the cluster, 4 KB of JSON data at most; output: what Helm said, 4 KB at most, without secrets. Both are
+    empty where nobody tells.
     """
 
     seconds: float = 0.0
     healed: str = ""
     changes: Mapping[str, Any] = field(default_factory=dict)
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,7 @@ def _course(ours: Mapping[str, Any]) -> Course:
         float(seconds) if isinstance(seconds, int | float) else 0.0,
         str(ours.get("healed", "")),
         changes if isinstance(changes, Mapping) else {},
+        str(ours.get("output", "")),
     )
 
 

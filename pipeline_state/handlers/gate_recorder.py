@@ -151,6 +151,7 @@ def _measured(told: Deployment) -> dict[str, Any]:
         "seconds": told.course.seconds,
         "healed": told.course.healed,
         "changes": told.course.changes,
+        "output": told.course.output,
     }
 
 

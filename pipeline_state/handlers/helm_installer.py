@@ -175,7 +175,9 @@ class HelmInstaller(HelmWorker):
         with tracing.span("hand lease over", phase=rollout.phase):
             if not rollouts.hand_over(promotion, owner, rollout, rollout.until + GRACE):
                 raise PermanentFault("the release's lease had passed to another invocation; see its result")
-        self._say_applied(promotion, rollout, Course(healed=applied.healed, changes=applied.changes))
+        self._say_applied(
+            promotion, rollout, Course(healed=applied.healed, changes=applied.changes, output=applied.output)
+        )
         watch(self.rollouts, promotion, seconds=1 if applied.is_ready else SOONEST)
 
     def _say_applied(self, promotion: Promotion, rollout: Rollout, course: Course) -> None:

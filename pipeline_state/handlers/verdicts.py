@@ -79,7 +79,12 @@ class Verdicts:
     def tell(self, promotion: Promotion, outcome: Mapping[str, Any]) -> None:
         """Publish an outcome as it was kept, so that telling it twice is telling the same. Raises TemporaryFault."""
         at = parse_time(outcome["at"]) or self.now()
-        course = Course(float(outcome.get("seconds", 0)), outcome.get("healed", ""), outcome.get("changes", {}))
+        course = Course(
+            seconds=float(outcome.get("seconds", 0)),
+            healed=outcome.get("healed", ""),
+            changes=outcome.get("changes", {}),
+            output=outcome.get("output", ""),
+        )
         if outcome["kind"] == "failed":
             self.say(deployment.failed(promotion, at=at, reason=outcome["reason"], course=course))
             return

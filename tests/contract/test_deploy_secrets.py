@@ -94,14 +94,16 @@ def shapes() -> Iterator[str]:
 
 
 def test_the_release_gets_the_texts_and_nothing_else_does(shop: Shop) -> None:
-    assert isinstance(shop.install(VALUES), Deployed)
+    verdict = shop.install(VALUES)
+    assert isinstance(verdict, Deployed)
+    assert "helm upgrade: done" in verdict.output
     target = ["--namespace", shop.namespace, "--kubeconfig", str(shop.cluster.kubeconfig), "--output", "json"]
     done = subprocess.run(["helm", "get", "values", "web", *target], check=True, capture_output=True, text=True)
     image = {"tag": "1" * 40}
     assert json.loads(done.stdout) == {"token": TOKEN, "db": [{"password": PASSWORD}], "key": KEY, "image": image}
     left = shop.left_behind()
     assert "upgrade" in left
-    assert [shape for shape in shapes() if shape in left] == []
+    assert [shape for shape in shapes() if shape in left + verdict.output] == []
 
 
 @pytest.mark.parametrize("text", [TOKEN, f"first line\n{TOKEN}"], ids=["one line", "two lines"])
@@ -111,7 +113,8 @@ def test_what_the_cluster_says_of_a_text_is_told_without_it(shop: Shop, text: st
     assert isinstance(verdict, Failed)
     assert "***" in verdict.reason
     assert "none of yes, never, fail" in verdict.reason
-    assert TOKEN not in verdict.reason + shop.left_behind()
+    assert "none of yes, never, fail" in verdict.output
+    assert TOKEN not in verdict.reason + verdict.output + shop.left_behind()
 
 
 def test_with_secrets_among_its_values_a_release_is_installed_anew_and_no_hash_of_them_is_told(shop: Shop) -> None:

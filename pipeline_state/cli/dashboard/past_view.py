@@ -27,7 +27,10 @@ _CHANGES = {
 
 @dataclass(frozen=True, slots=True)
 class ReleaseView:
-    """A release of it. took: empty where nobody tells. changed: how many resources became what; names: of those."""
+    """A release of it. took: empty where nobody tells. changed: how many resources became what; names: of those.
+
+    output: what Helm said, on several lines.
+    """
 
     name: str
     namespace: str
@@ -43,6 +46,7 @@ class ReleaseView:
     changed: str
     names: tuple[str, ...]
     unnamed: int
+    output: str
 
     @property
     def short_digest(self) -> str:
@@ -109,6 +113,7 @@ def _release(promotion: Promotion, course: Course) -> ReleaseView:
         changed=changed_told(course.changes),
         names=tuple(map(str, names)) if isinstance(names, list) else (),
         unnamed=_count(course.changes.get("unnamed")),
+        output=course.output,
     )
 
 

@@ -24,7 +24,7 @@ class Course:
     outcome: "deployed", "failed" or "superseded"; before that "started", "errored" or "applied". reason: of all but
     started and deployed. at: when it was told (RFC 3339). revision: Helm's. chart: its name and version, as Helm prints
     them. digest: that chart's. seconds: from the installation's start to the verdict. healed: what had to be put right
-    first. changes: what became of how many resources in the cluster.
+    first. changes: what became of how many resources in the cluster. output: what Helm said, on several lines.
     """
 
     outcome: str = ""
@@ -36,6 +36,7 @@ class Course:
     seconds: float = 0.0
     healed: str = ""
     changes: Mapping[str, Any] = field(default_factory=dict)
+    output: str = ""
 
 
 def courses(promotions: Iterable[Promotion], gate: Any, entries: Iterable[Mapping[str, Any]]) -> dict[str, Course]:
@@ -82,6 +83,7 @@ def _course(kept: Mapping[str, Any], told: list[Mapping[str, Any]]) -> Course:
         seconds=seconds_in(last.get("seconds")),
         healed=_text(_last(facts, "healed", str)),
         changes=_last(facts, "changes", Mapping) or {},
+        output=_text(_last(facts, "output", str)),
     )
 
 

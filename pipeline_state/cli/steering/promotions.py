@@ -101,6 +101,7 @@ def _release_data(promotion: Promotion, course: Course) -> dict[str, Any]:
         **{name: getattr(course, name) or None for name in _MEASURED},
         "installed_chart": course.chart or None,
         "changes": dict(course.changes) or None,
+        "output": course.output or None,
     }
 
 

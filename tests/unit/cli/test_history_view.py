@@ -67,7 +67,10 @@ def lines(*pasts: Past, width: int = 80) -> list[str]:
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
-GOOD = past(web=replace(WENT_WELL, healed=HEALED, changes={"changed": Decimal(2), "created": 0, "names": ["x"]}))
+SAID = "helm upgrade: done after 0.3 s"
+GOOD = past(
+    web=replace(WENT_WELL, healed=HEALED, changes={"changed": Decimal(2), "created": 0, "names": ["x"]}, output=SAID)
+)
 
 
 def test_in_80_columns_nothing_is_left_out() -> None:
@@ -144,6 +147,7 @@ def test_json_tells_all_of_it_whole() -> None:
         "healed": HEALED,
         "installed_chart": "web-1.2.3",
         "changes": {"changed": 2, "created": 0, "names": ["x"]},
+        "output": SAID,
     }
     assert [gate["by"] for gate in GOOD.to_json(NOW)["approvals"]] == ["ann"]
 
