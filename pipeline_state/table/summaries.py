@@ -53,7 +53,6 @@ class SummarySink:
         return BackgroundExporter("The Journal", _deliver)
 
 
-
 def write(items: Iterable[Item], now: datetime) -> int:
     """Write the summaries of an invocation's spans; how many of these DynamoDB did not take for want of capacity.
 
@@ -80,7 +79,7 @@ def _deliver(items: Sequence[Item]) -> Answer:
 
 
 def _write_batch(traces: Sequence[tuple[str, list[Item]]], now: datetime) -> int:
-    rows = [_row(trace_id, items, now) for trace_id, items in traces]
+    rows = [row_of(trace_id, items, now) for trace_id, items in traces]
     table = JournalEntry.Meta.table_name
     try:
         answer = connection().batch_write_item(table, put_items=rows)
@@ -90,7 +89,8 @@ def _write_batch(traces: Sequence[tuple[str, list[Item]]], now: datetime) -> int
     return sum(len(json.loads(row["spans"]["S"])) for row in left)
 
 
-def _row(trace_id: str, items: Sequence[Item], now: datetime) -> dict[str, dict[str, Any]]:
+def row_of(trace_id: str, items: Sequence[Item], now: datetime) -> dict[str, dict[str, Any]]:
+    """The raw item that tells of at least one span of a trace; it leaves so long after now as the journal does."""
     first = min(items, key=lambda item: str(item["time"]))
     row = {
         "record": PARTITION + trace_id,

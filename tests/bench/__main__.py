@@ -11,7 +11,18 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console
 
-from tests.bench import aws_calls, cold_import, decide, fleet, gate_to_ready, installer, stored, webhook_cpu
+from tests.bench import (
+    aws_calls,
+    cold_import,
+    decide,
+    fleet,
+    gate_to_ready,
+    installer,
+    stored,
+    traces,
+    tracing,
+    webhook_cpu,
+)
 from tests.bench.figures import Figure, as_json, as_table, raw_samples
 
 Measure = Callable[..., Iterator[Figure]]
@@ -29,6 +40,9 @@ MEASURES: dict[str, Measure] = {
     "decide": decide.measure,
     "flat": stored.measure,
     "sweep": stored.measure,
+    "tracing_cpu": tracing.measure,
+    "dead_endpoint": tracing.measure,
+    "traces": traces.measure,
 }
 
 

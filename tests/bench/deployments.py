@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from infra.local.process import ROOT
 from infra.local.stack import StackInfo, StackOptions
 from pipeline_state.model.pipelines import GateDefinition, GateSource, SourceKind
 from pipeline_state.tracing import trace_of
+from pipeline_state.tracing.store import read
 from tests.e2e.way import Way, commit, eventually
 
 CHARTS = ROOT / "infra" / "local" / "example" / "charts"
@@ -56,8 +56,7 @@ def spans_until(way: Way, sha: str, name: str) -> list[dict[str, Any]]:
     trace_id = trace_of(way.repo, sha).trace_id
 
     def look() -> list[dict[str, Any]] | None:
-        lines = Path(way.stack.traces).read_text(encoding="utf-8").splitlines()
-        spans = [json.loads(line) for line in lines if trace_id in line]
+        spans = read(Path(way.stack.traces), trace_id)
         return spans if any(span["data"]["name"] == name for span in spans) else None
 
     return eventually(look, f"span {name!r} of {sha}")
