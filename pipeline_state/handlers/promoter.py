@@ -69,8 +69,9 @@ class Promoter:
 
     def _consider_change(self, record: Mapping[str, Any]) -> None:
         change = read_change(record)
-        if change.is_new:
-            tracing.send_root(change.repo, change.commit, start=change.pushed_at or change.at)
+        if change.is_new and hops.attempt_of(record) == 1:
+            about = hops.of_commit(change.repo, change.commit)
+            tracing.send_root(change.repo, change.commit, start=change.pushed_at or change.at, fields=about)
         if change.matters:
             self._check(change, record)
         tell_ended(change, partial(self._snapshot, change), self.now())

@@ -54,7 +54,7 @@ def _ended_by(change: Change, snapshot: Snapshot, now: datetime) -> tuple[Wait, 
 
 def _among(found: tuple[Wait, ...], change: Change, snapshot: Snapshot) -> tuple[Wait, ...]:
     if change.is_placed:  # what was recorded before the push counts from the push on
-        return tuple(wait for wait in found if wait.end)
+        return tuple(wait for wait in found if wait.end and wait.end < change.at)
     return ended_waits(found, snapshot.record, change.at, change.moved, change.claims)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
+from pipeline_state.model.gates import GateStatus, read_gate
 from pipeline_state.model.pipelines import DEPLOYED_TO
 from pipeline_state.model.record import Record
 from pipeline_state.model.times import parse_time
@@ -35,8 +36,13 @@ def ended_waits(
             told |= dict.fromkeys(_of_environment(over, claim.environment_key, since, at))
     for environment, (before, made) in claims.items():
         told |= dict.fromkeys(_of_environment(over, environment, before or _EVER, made))
-        told |= dict.fromkeys(wait for wait in over if wait.gate and wait.end == made)
+        told |= dict.fromkeys(wait for wait in over if wait.end == made and _is_still_closed(wait.gate, record, made))
     return tuple(told)
+
+
+def _is_still_closed(gate: str, record: Record, at: datetime) -> bool:
+    """Whether a gate is not what ended the wait for it: the pipeline did without, since its definition has changed."""
+    return bool(gate) and read_gate(gate, record.gates.get(gate, ""), at).status is not GateStatus.PASSED
 
 
 def _nearest(over: list[Wait], at: datetime) -> list[Wait]:

@@ -33,7 +33,7 @@ class Change:
     matters: whether a decision can come out differently now.
     is_new: whether the record was not there before. pushed_at: where it says so.
     is_placed: whether it is on a branch for the first time.
-    moved: gates that were pending or failed and are something else now.
+    moved: gates that were pending or failed and are something else now, of a record that was on a branch before.
     claims: by environment, when the claim before this one was made, if there was one, and this one.
     """
 
@@ -71,7 +71,7 @@ def read_change(record: Mapping[str, Any]) -> Change:
         is_new=bool(new) and not old,
         pushed_at=parse_time(new.get("pushed_at", {}).get("S")),
         is_placed=BRANCHES in new and BRANCHES not in old,
-        moved=tuple(gate for gate in gates if old and _has_moved(gate, old, new, at)),
+        moved=tuple(gate for gate in gates if BRANCHES in old and _has_moved(gate, old, new, at)),
         claims=_claims(changed, old, new),
     )
 

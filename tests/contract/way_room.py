@@ -432,26 +432,26 @@ class WayRoom(FunctionRoom):
         self.person(lambda: set_gate(Reader(), gate, value, told, trace))
 
     def freeze(self, environment: str, until: str = "") -> None:
-        told = self._about(environment, "freeze")
+        told = self._about(environment, "frozen")
         frozen, pipeline = Freeze("ann", until, "sale"), self.pipeline
         self.person(lambda: holds.freeze(pipeline, environment, frozen, told))
 
     def unfreeze(self, environment: str) -> None:
-        self._end(holds.unfreeze, environment, "unfreeze")
+        self._end(holds.unfreeze, environment, "unfrozen")
 
     def hold(self, environment: str) -> None:
-        told, pipeline = self._about(environment, "hold"), self.pipeline
+        told, pipeline = self._about(environment, "held"), self.pipeline
         self.person(lambda: holds.hold(pipeline, environment, "sale", told))
 
     def release(self, environment: str) -> None:
-        self._end(holds.release, environment, "release")
+        self._end(holds.release, environment, "released")
 
     def stop(self) -> None:
-        told = self._about("everything", "stop")
+        told = self._about("everything", "stopped")
         self.person(lambda: holds.stop(Freeze("ann", "", "fire"), told))
 
     def start(self) -> None:
-        told = self._about("everything", "start")
+        told = self._about("everything", "started")
         self.person(lambda: holds.start(told))
 
     def rollback(self, environment: str, commit: str) -> None:
