@@ -138,6 +138,7 @@ def _context(asked: Asked, found: Report | None) -> Mapping[str, Any]:
         "slices": slices(sum_of(commits), len(commits)),
         "meanings": MEANINGS,
         "commits": [(each, slices(each.parts)) for each in commits[:_MOST_COMMITS]] if asked.wanted.repo else (),
+        "failures": found.failures[: _MOST_COMMITS if asked.wanted.repo else _MOST_AWAITED],
         "awaited": awaited(commits)[:_MOST_AWAITED],
         "listed": listed(found.rows, asked.order, asked.page),
         "where": _where(found),

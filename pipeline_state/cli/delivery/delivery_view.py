@@ -15,7 +15,8 @@ from pipeline_state.cli.delivery.report import Report, Row
 from pipeline_state.cli.delivery.spending import awaited, sum_of
 from pipeline_state.cli.delivery.texts import HOW, MEANINGS, NAMES, PARTS, SOURCE
 from pipeline_state.cli.spans import took
-from pipeline_state.cli.views import plain_table, shown
+from pipeline_state.cli.views import SHORT, plain_table, shown
+from pipeline_state.model.delivery import Delivery
 from pipeline_state.model.lead_time import Part
 
 _TONES = {"good": "green", "bad": "red", "none": "dim"}
@@ -27,12 +28,13 @@ _STYLES = {
     Part.UNEXPLAINED: "dim",
 }
 _BAR = 30
-_MOST_AWAITED, _MOST_ROWS = 5, 20
+_MOST_AWAITED, _MOST_FAILURES, _MOST_ROWS = 5, 5, 20
 
 
 def delivery_view(report: Report) -> RenderableType:
     """All of a report."""
-    blocks = [_title(report), _headlines(headlines(report)), *_spent(report), *_rows(report.rows), _how(report)]
+    tables = [*_spent(report), *_failures(report.failures), *_rows(report.rows)]
+    blocks = [_title(report), _headlines(headlines(report)), *tables, _how(report)]
     return Group(*(part for block in blocks for part in (block, Text())))
 
 
@@ -47,11 +49,12 @@ def _title(report: Report) -> Text:
 
 
 def _headlines(found: Sequence[Headline]) -> Table:
-    step = found[0].course[0].until - found[0].course[0].since
-    table = plain_table("", "", "by day" if step <= timedelta(days=1) else "by week")
+    table = Table.grid(padding=(0, 2))
     for each in found:
-        value = Text.assemble((each.value, "bold"), f" {each.detail}\n", (each.trend, _TONES[each.tone]))
-        table.add_row(each.name, value, bars([point.value for point in each.course]))
+        head = Text.assemble((each.value, "bold"), "  ", each.detail)
+        drawn = bars([point.value for point in each.course])
+        course = Text.assemble((drawn, "cyan"), (f"  {each.step}, highest {each.highest}", "dim"))
+        table.add_row(Text(each.name), Text("\n").join([head, course, Text(each.trend, _TONES[each.tone])]))
     return table
 
 
@@ -61,7 +64,7 @@ def _spent(report: Report) -> Iterator[RenderableType]:
         return
     total, parts = sum((each.delivery.at - each.start for each in commits), timedelta()), sum_of(commits)
     mean = took(total.total_seconds() / len(commits))
-    table = plain_table("where the time goes", "mean", "", f"of {mean} from push to deployment")
+    table = plain_table("where the time goes", "mean", "", f"of {mean}")
     for part, taken in parts.items():
         share = taken / total if total else 0.0
         bar = Text("█" * round(share * _BAR), _STYLES[part])
@@ -75,22 +78,39 @@ def _spent(report: Report) -> Iterator[RenderableType]:
         yield waited
 
 
+def _failures(found: Sequence[Delivery]) -> Iterator[RenderableType]:
+    if not found:
+        return
+    table = plain_table("failures", "environment", "how", "when (UTC)", "restored")
+    for each in found[:_MOST_FAILURES]:
+        attempt = each.attempt
+        commit = f"{attempt.repo.rpartition('/')[2]}@{attempt.commit[:SHORT]}"
+        restored = took(each.recovery.total_seconds()) if each.recovery is not None else "not yet"
+        table.add_row(commit, attempt.environment, each.failure, f"{each.at:%d %b %H:%M}", restored)
+    yield table
+    yield from _more(len(found) - _MOST_FAILURES)
+
+
 def _rows(rows: Sequence[Row]) -> Iterator[RenderableType]:
     """Environment by environment, those first that most is deployed to."""
-    if len(rows) < 2:  # noqa: PLR2004 - of a single one all is said above
+    if len(rows) == 1:  # all is said of it above
         return
     table = plain_table("pipeline", "environment", "deployed", "lead time", "failed", "restored in", folding=1)
     busiest = sorted(rows, key=lambda row: row.figures.deployed, reverse=True)
     for row in busiest[:_MOST_ROWS]:
         table.add_row(row.place.pipeline.name, row.place.environment.name, *told(row.figures).values())
     yield table
-    if len(rows) > _MOST_ROWS:
-        yield Text(f"and {len(rows) - _MOST_ROWS} more; --json has them all", "dim")
+    yield from _more(len(rows) - _MOST_ROWS)
+
+
+def _more(count: int) -> Iterator[Text]:
+    if count > 0:
+        yield Text(f"and {count} more; --json has them all", "dim")
 
 
 def _how(report: Report) -> Text:
     lines = [f"{NAMES[key]}: {how}." for key, how in HOW.items()]
     if report.commits:
-        parts = "; ".join(f"{PARTS[part]}: {meaning}" for part, meaning in MEANINGS.items())
-        lines.append(f"Of the lead time each moment counts once, as the first that is true of {parts}.")
-    return Text("\n".join([*report.notes, *lines, f"After {SOURCE}"]), "dim")
+        lines.append("Of the lead time each moment counts once, as the first of these that is true:")
+        lines += [f"  {PARTS[part]}: {meaning}" for part, meaning in MEANINGS.items()]
+    return Text("\n".join([*report.notes, *lines, f"Definitions after {SOURCE}"]), "dim")

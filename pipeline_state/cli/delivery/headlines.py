@@ -40,6 +40,18 @@ class Headline:
     tone: Literal["good", "bad", "none"]
     course: tuple[Point, ...]
 
+    @property
+    def step(self) -> str:
+        """Of what each point is."""
+        first = self.course[0]
+        return "by day" if first.until - first.since <= timedelta(days=1) else "by week"
+
+    @property
+    def highest(self) -> str:
+        """The highest value of the course, for people."""
+        known = [(point.value, point.text) for point in self.course if point.value is not None]
+        return max(known)[1] if known else "–"
+
 
 @dataclass(frozen=True, slots=True)
 class _Figure:

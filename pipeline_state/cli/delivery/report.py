@@ -54,6 +54,12 @@ class Period:
         """Since when the period before it counts, so that it is as long as this one has been so far."""
         return self.since - (self.now - self.since)
 
+    def failures(self, found: Iterable[Delivery]) -> list[Delivery]:
+        """Those that came to a verdict in it."""
+        return [
+            each for each in found if each.failure and each.attempt.is_change and self.since <= each.at < self.until
+        ]
+
     def figures(self, found: Iterable[Delivery]) -> Figures:
         """Of what came to a verdict in it."""
         return replace(figures(found, self.since, self.until), days=(self.now - self.since) / _DAY)
@@ -72,8 +78,8 @@ class Row:
 class Report:
     """Figures of a period. before: of the one before it. course: by day, or by week. rows: by environment.
 
-    commits: where the time of each went, newest deployment first. environments: the names there are to choose from.
-    is_cut: whether some environment was given more than is read.
+    failures: newest first. commits: where the time of each went, newest deployment first. environments: the names there
+    are to choose from. is_cut: whether some environment was given more than is read.
     """
 
     wanted: Wanted
@@ -82,6 +88,7 @@ class Report:
     before: Figures
     course: Sequence[tuple[datetime, datetime, Figures]]
     rows: Sequence[Row]
+    failures: Sequence[Delivery]
     commits: Sequence[Spent]
     environments: Sequence[str]
     is_cut: bool = False
@@ -110,6 +117,7 @@ class Report:
                 {"since": format_time(since), "until": format_time(until), **_figures_data(each)}
                 for since, until, each in self.course
             ],
+            "failures": [_failure_data(each) for each in self.failures],
             "seconds_spent": _parts_data(sum_of(self.commits)),
             "commits_looked_into": len(self.commits),
             "awaited": [
@@ -141,6 +149,7 @@ def report(wanted: Wanted, now: datetime, tell: Tell = lambda *_: None) -> Repor
         before=figures(every, period.before, period.since),
         course=[(*each, figures(every, *each)) for each in periods(period.since, period.until)],
         rows=_rows(places, found, commits, period),
+        failures=sorted(period.failures(every), key=lambda each: each.at, reverse=True),
         commits=commits,
         environments=names,
         is_cut=reading.is_cut,
@@ -191,6 +200,17 @@ def _rows(
 
 def _row_data(row: Row) -> dict[str, Any]:
     return {**row.place.to_json(), **_figures_data(row.figures), "seconds_spent": _parts_data(sum_of(row.commits))}
+
+
+def _failure_data(failure: Delivery) -> dict[str, Any]:
+    attempt, restored_at = failure.attempt, failure.restored_at
+    names = ("repo", "pipeline", "environment", "commit", "generation")
+    return {
+        **{name: getattr(attempt, name) for name in names},
+        "how": failure.failure,
+        "at": format_time(failure.at),
+        "restored_at": format_time(restored_at) if restored_at else None,
+    }
 
 
 def _figures_data(of: Figures) -> dict[str, Any]:
