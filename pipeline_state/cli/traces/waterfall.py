@@ -5,6 +5,7 @@ Work, hops and waits are told apart by their strokes, functions by colours.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -58,8 +59,8 @@ class Waterfall:
             yield from sheet.lines(depth, span)
         yield Text()
         for sentence in account_texts(len(self.spans), account_of(self.spans)):
-            yield Text(sentence)
-        yield sheet.legend()
+            yield from _flow([Text(clause) for clause in re.split(r"(?<=; )", sentence)], width)
+        yield from sheet.legend(width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +95,13 @@ class _Sheet:
         if left is None:
             yield from self._below(depth, note, style)
 
-    def legend(self) -> Text:
+    def legend(self, width: int) -> Iterator[Text]:
         """What strokes, folds and colours mean."""
-        text = Text("  ".join(f"{_STROKES[kind]} {word}" for kind, word in _LEGEND), "dim")
-        if self.scale.folds:
-            text.append(f"  {_FOLD} folded: {', '.join(duration_text(fold.pause) for fold in self.scale.folds)}", "dim")
+        strokes = [Text(f"{_STROKES[kind]} {word}  ", "dim") for kind, word in _LEGEND]
+        pauses = ", ".join(duration_text(fold.pause) for fold in self.scale.folds)
+        yield from _flow([*strokes, *([Text(f"{_FOLD} folded: {pauses}", "dim")] if pauses else [])], width)
         named = [(service, style) for service, style in self.styles.items() if service]
-        for number, (service, style) in enumerate(named):
-            text.append("  " if number else "\n")
-            text.append(f"{_STROKES['work']}\N{NO-BREAK SPACE}{service}", style)
-        return text
+        yield from _flow([Text(f"{_STROKES['work']} {service}  ", style) for service, style in named], width)
 
     def _label(self, depth: int, span: Span) -> Text:
         label = Text("  " * depth)
@@ -153,6 +151,20 @@ def _sheet(spans: Sequence[Span], width: int) -> _Sheet:
     bars = max(_NARROWEST_BARS, width - names - column - _DURATION_WIDTH - 2)
     styles = {service: _STYLES[number % len(_STYLES)] for number, service in enumerate(services)}
     return _Sheet(rows, scale_of(spans, bars, _WIDEST_FOLD), styles, names, column, bars)
+
+
+def _flow(pieces: Sequence[Text], width: int) -> Iterator[Text]:
+    """Pieces in as few lines as they need, none of them broken unless it alone is too long."""
+    line = Text()
+    for piece in pieces:
+        if line and len(line) + len(piece.plain.rstrip()) > width:
+            line.rstrip()
+            yield line
+            line = Text()
+        line.append_text(piece)
+    if line:
+        line.rstrip()
+        yield line
 
 
 def _place(wide: int, start: int, end: int, bars: int, *, is_wait: bool) -> int | None:
