@@ -8,10 +8,11 @@ from dataclasses import replace
 
 from pynamodb.exceptions import DoesNotExist, PynamoDBException
 
+from pipeline_state.faults import PermanentFault
 from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.table import journal
 from pipeline_state.table.journal import Happening
-from pipeline_state.table.models import SCHEMA, PipelinesItem, at, set_all, to_raw
+from pipeline_state.table.models import SCHEMA, PipelinesItem, Raw, at, set_all, to_raw
 from pipeline_state.table.snapshot import Definitions, read_definitions
 from pipeline_state.table.transaction import Transaction, fault
 
@@ -28,10 +29,25 @@ def load_definitions(repo: str, version: int | None = None) -> Definitions:
 
 
 def all_definitions() -> Iterator[Definitions]:
-    """The pipelines of every repository, as they are. Raises TemporaryFault."""
+    """The pipelines of every repository, as they are. Raises TemporaryFault, PermanentFault."""
+    return (read_definitions(repo, raw) for repo, raw in _items())
+
+
+def readable_definitions() -> tuple[list[Definitions], list[str]]:
+    """The same, and why those that are left out cannot be read, one sentence each. Raises TemporaryFault."""
+    found, problems = [], []
+    for repo, raw in _items():
+        try:
+            found.append(read_definitions(repo, raw))
+        except PermanentFault as error:
+            problems.append(error.reason)
+    return found, problems
+
+
+def _items() -> Iterator[tuple[str, Raw]]:
     try:
         for item in PipelinesItem.scan(at("copy_of").does_not_exist()):
-            yield read_definitions(item.repo, item.raw)
+            yield item.repo, item.raw
     except PynamoDBException as error:
         raise fault(error) from error
 

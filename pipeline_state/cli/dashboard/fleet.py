@@ -69,6 +69,7 @@ class _Fleet:
             "shows": {**{name: called for name, (called, _) in SHOWS.items()}, BEHIND: "behind"},
             "orders": ORDERS,
             "is_empty": not every,
+            "problems": self.fleet.problems,
         }
 
     def _promotions(self, rows: Iterable[Row]) -> dict[tuple[str, str], Deployment]:

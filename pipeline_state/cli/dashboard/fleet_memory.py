@@ -13,7 +13,7 @@ from pipeline_state.cli.dashboard.fleet_rows import Key, Row
 from pipeline_state.cli.facts import head_of, outcome_of
 from pipeline_state.cli.steering.closures import closures_of
 from pipeline_state.cli.steering.places import Place
-from pipeline_state.table.definitions import all_definitions
+from pipeline_state.table.definitions import readable_definitions
 from pipeline_state.table.listing import environments_at
 from pipeline_state.table.models import Raw, to_plain
 from pipeline_state.table.snapshot import EVERYTHING, Definitions, read_state
@@ -43,9 +43,13 @@ class Pace:
 
 @dataclass
 class Fleet:
-    """Definitions, and the environments' items. It is used by several threads."""
+    """Definitions, and the environments' items. It is used by several threads.
+
+    problems: why the pipelines of a repository cannot be read, one sentence each.
+    """
 
     now: Callable[[], datetime]
+    problems: list[str] = field(default_factory=list)
     _lock: RLock = field(default_factory=RLock)
     _places: dict[Key, Place] = field(default_factory=dict)
     _items: dict[Key, Raw] = field(default_factory=dict)
@@ -56,7 +60,7 @@ class Fleet:
     _items_pace: Pace = field(default_factory=Pace)
 
     def look(self) -> int:
-        """Read what is due; a number that grows with every change. Raises TemporaryFault and PermanentFault."""
+        """Read what is due; a number that grows with every change. Raises TemporaryFault."""
         with self._lock:
             if self._definitions_pace.is_due():
                 self._read_definitions()
@@ -64,8 +68,10 @@ class Fleet:
             return self._version
 
     def rows(self) -> list[Row]:
-        """All of them by repository, each pipeline's in its order."""
+        """All of them by repository, each pipeline's in its order. Raises as `look` before there was one."""
         with self._lock:
+            if not self._version:
+                self.look()
             stop, minute = self._items.get(EVERYTHING), self.now().replace(second=0, microsecond=0)
             return [self._row(key, stop, minute) for key in self._places]
 
@@ -82,11 +88,12 @@ class Fleet:
             return self._places[key]
 
     def _read_definitions(self) -> None:
-        found = sorted(all_definitions(), key=lambda each: each.repo.lower())
+        found, problems = readable_definitions()
+        found.sort(key=lambda each: each.repo.lower())
         places = {place.key: place for definitions in found for place in _places_of(definitions)}
         self._definitions_pace.took(len(found))
-        if places != self._places:
-            self._places = places
+        if (places, problems) != (self._places, self.problems) or not self._version:
+            self._places, self.problems = places, problems
             self._version += 1
             self._items_pace = Pace(self._items_pace.clock)  # new ones are read now
 

@@ -15,6 +15,9 @@ from pipeline_state.table.listing import Listed
 PAGE = 50
 """Commits of a page."""
 
+_BRANCHES = 8
+"""Branches that are offered right away."""
+
 _SETTLED = frozenset({"Superseded", "NotACandidate", "NoPipeline"})
 """Decisions of which nothing more comes by itself."""
 
@@ -125,6 +128,11 @@ class Found:
     total: int
     page: int
     pages: int
+
+    def told_branches(self, wanted: Wanted) -> dict[str, int]:
+        """Those that are offered right away: the largest, and the wanted one."""
+        first = [*self.branches][:_BRANCHES]
+        return {name: count for name, count in self.branches.items() if name in {*first, wanted.branch}}
 
 
 def find(listed: Collection[Listed], wanted: Wanted) -> Found:
