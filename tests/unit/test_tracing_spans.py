@@ -118,6 +118,16 @@ def test_only_short_plain_values_are_recorded(spans: Callable[[], Spans]) -> Non
     assert len(span["long"]) < 1000
 
 
+def test_who_somebody_is_stays_and_the_address_does_not(spans: Callable[[], Spans]) -> None:
+    with tracing.message_span("approve", parent=None):
+        tracing.add_field("by", "arn:aws:sts::1:assumed-role/sso/ann.b+c@mail.example.com")
+        tracing.add_field("image", "registry.example.com/web@sha256:0a1b")
+        tracing.add_field("subject", f"myOrg/myApp@{COMMIT}")
+    span = spans()["approve"]
+    assert span["by"] == "arn:aws:sts::1:assumed-role/sso/ann.b+c@…"
+    assert (span["image"], span["subject"]) == ("registry.example.com/web@sha256:0a1b", f"myOrg/myApp@{COMMIT}")
+
+
 def test_fields_go_to_the_span_that_is_open(spans: Callable[[], Spans]) -> None:
     with tracing.message_span("promote", parent=None, fields={"repo": "o/r"}):
         with tracing.span("decide", environment="production"):

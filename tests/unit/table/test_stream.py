@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -128,3 +129,54 @@ def test_gates_that_changed_are_told_but_not_those_that_were_added_empty(
     old: dict[str, Any], new: dict[str, Any], gates: tuple[str, ...]
 ) -> None:
     assert change(old, new).gates == gates
+
+
+CLAIM = {"generation": 1, "at": "2026-07-01T12:00:00Z", "promotions": {"web": "p"}}
+AGAIN = {**CLAIM, "generation": 2, "at": "2026-07-01T13:00:00Z"}
+NOON, LATER = (datetime(2026, 7, 1, hour, tzinfo=UTC) for hour in (12, 13))
+
+
+@pytest.mark.parametrize(
+    "old,new,moved",
+    [
+        ({"scan": ""}, {"scan": "TRUE"}, ("scan",)),
+        ({"scan": ""}, {"scan": {"status": "FALSE"}}, ("scan",)),
+        ({"scan": "FALSE"}, {"scan": ""}, ("scan",)),
+        ({}, {"scan": "TRUE"}, ("scan",)),
+        ({"scan": ""}, {}, ("scan",)),
+        ({"scan": {"status": "TRUE", "expires_at": "2020-01-01T00:00:00Z"}}, {"scan": "TRUE"}, ("scan",)),
+        ({"scan": "TRUE"}, {"scan": ""}, ()),
+        ({"scan": "TRUE"}, {}, ()),
+        ({"scan": ""}, {"scan": {"status": "", "by": "ann"}}, ()),
+    ],
+)
+def test_a_gate_that_nobody_waits_for_any_more_has_moved(
+    old: dict[str, Any], new: dict[str, Any], moved: tuple[str, ...]
+) -> None:
+    assert change({**places(), **old}, {**places(), **new}).moved == moved
+    assert change(old, {**places(), **new}).moved == (), "nobody waited before the push"
+
+
+@pytest.mark.parametrize(
+    "old,new,claims",
+    [
+        ({}, {"_claim_staging": CLAIM}, {"staging": (None, NOON)}),
+        ({"_claim_staging": CLAIM}, {"_claim_staging": AGAIN}, {"staging": (NOON, LATER)}),
+        ({"_claim_staging": CLAIM}, {"_claim_staging": {**CLAIM, "published": True}}, {}),
+        ({"_claim_staging": CLAIM}, {}, {}),
+        ({}, {"_claim_staging": {**CLAIM, "at": "noon"}}, {}),
+    ],
+)
+def test_a_claim_tells_when_it_was_made_and_the_one_before_it(
+    old: dict[str, Any], new: dict[str, Any], claims: dict[str, Any]
+) -> None:
+    assert change(old, new).claims == claims
+
+
+def test_a_new_record_says_so_and_when_its_commit_was_pushed() -> None:
+    new = change({}, {**places(), "pushed_at": "2026-07-01T12:00:00Z"})
+    assert (new.is_new, new.is_placed, new.pushed_at) == (True, True, NOON)
+    seen = change({"scan": ""}, {"scan": "TRUE", **places()})
+    assert (seen.is_new, seen.is_placed, seen.pushed_at) == (False, True, None)
+    gone = change(places(), {})
+    assert (gone.is_new, gone.is_placed) == (False, False)

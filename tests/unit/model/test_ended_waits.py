@@ -1,0 +1,65 @@
+"""Which waits a change has ended; times are seconds after START."""
+
+from datetime import datetime
+
+from pipeline_state.model.ended_waits import ended_waits
+from pipeline_state.model.record import Claim, Record
+from pipeline_state.model.waits import Wait
+from tests.unit.model.histories import A, at, time
+
+RECORD = Record("myOrg/myApp", A, claims={"staging": Claim("staging", 2, time(200), {}, published=True)})
+
+
+def gate(name: str, start: float, end: float | None, what: str = "") -> Wait:
+    return Wait(what or name, "people", "staging", at(start), None if end is None else at(end), gate=name)
+
+
+def beside(what: str, start: float, end: float, environment: str = "staging") -> Wait:
+    return Wait(what, "pipeline", environment, at(start), at(end))
+
+
+def ended(
+    *found: Wait,
+    second: float,
+    moved: tuple[str, ...] = (),
+    record: Record = RECORD,
+    **claims: tuple[float | None, float],
+) -> list[Wait]:
+    made = {name: (None if before is None else at(before), at(now)) for name, (before, now) in claims.items()}
+    told: dict[str, tuple[datetime | None, datetime]] = made
+    return list(ended_waits(found, record, at(second), moved, told))
+
+
+def test_of_a_gates_waits_it_is_the_one_that_ended_then_whatever_has_ended_since() -> None:
+    first, mended, second = gate("legal", 0, 50), gate("legal", 50, 70, "legal to be mended"), gate("legal", 100, 150)
+    others = gate("scan", 0, 50), gate("build", 0, None)
+    found = (first, mended, second, *others)
+    assert ended(*found, second=50.4, moved=("legal",)) == [first]
+    assert ended(*found, second=70, moved=("legal",)) == [mended]
+    assert ended(*found, second=150, moved=("legal", "build")) == [second]
+    assert ended(*found, second=150) == []
+
+
+def test_a_claim_ends_what_was_waited_for_beside_gates_since_the_claim_before() -> None:
+    soak, turn = beside("the soak time", 10, 80), beside("its turn", 80, 100)
+    before, elsewhere = beside("its turn", 1, 9), beside("its turn", 10, 100, "production")
+    found = (before, soak, turn, elsewhere, beside("its turn", 100, 120))
+    assert ended(*found, second=100, staging=(9, 100)) == [soak, turn]
+    assert ended(*found, second=100, staging=(None, 100)) == [before, soak, turn]
+
+
+def test_a_claim_ends_the_wait_for_a_gate_only_where_the_gate_is_still_closed() -> None:
+    wait = gate("legal", 0, 100)
+    assert ended(wait, second=100, staging=(None, 100)) == [wait]
+    opened = Record("myOrg/myApp", A, gates={"legal": "TRUE"})
+    assert ended(wait, second=100, record=opened, staging=(None, 100)) == []
+
+
+def test_a_verdict_ends_what_the_installation_waited_for_after_its_claim() -> None:
+    deployed, free, soak = (
+        gate("deployed_to_staging", 200, 300),
+        beside("staging to be free", 200, 260),
+        beside("s", 9, 200),
+    )
+    assert ended(deployed, free, soak, second=300, moved=("deployed_to_staging",)) == [deployed, free]
+    assert ended(deployed, second=300, moved=("deployed_to_production",)) == []
