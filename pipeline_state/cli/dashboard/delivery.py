@@ -36,9 +36,9 @@ _USUALLY = {"environment": "", "days": _DAYS, "order": USUAL, "page": 1}
 _MOST_KEPT, _MOST_COMMITS, _MOST_AWAITED = 32, 20, 10
 
 
-def routes(board: Board) -> list[Route]:
+def routes(board: Board, reports: Reports | None = None) -> list[Route]:
     """Of the fleet and of a repository: the page at once, and the figures as soon as they are counted."""
-    reports = Reports(board.now)
+    reports = reports or Reports(board.now)
 
     def page(request: Request) -> Response:
         asked = _asked(request)
