@@ -102,7 +102,7 @@ def breakable(name: str) -> Markup:
 
 
 def rounded(seconds: float) -> str:
-    """One unit, which is what a glance needs: "now", "40 s", "3 m", "2 h", "5 d"."""
+    """One unit, which is what a glance needs: "0 s", "40 s", "3 m", "2 h", "5 d"."""
     return " ".join(took(seconds).split()[:2]) if seconds >= 1 else "0 s"
 
 
