@@ -21,7 +21,7 @@ from pipeline_state.cli.steering.promotions import told_of
 from pipeline_state.cli.views import who
 from pipeline_state.model import decision as decisions
 from pipeline_state.model.decision import Decision, Promoted
-from pipeline_state.model.entries import EDITED, PUSHED, Known, doer_of
+from pipeline_state.model.entries import EDITED, PUSHED, Doer, Known, doer_of
 from pipeline_state.model.gates import Gate, GateStatus
 from pipeline_state.model.pipelines import DEPLOYED_TO, GateDefinition, Pipeline, SourceKind
 from pipeline_state.model.times import parse_time
@@ -150,12 +150,12 @@ class _Page:
         return {gate.name: gate for pipeline in self.snapshot.definitions.pipelines for gate in pipeline.gates}
 
     def gate(self, gate: Gate) -> GateView:
-        wait = self.waited_for.get(gate.name)
+        wait, doer = self.waited_for.get(gate.name), self.doer(gate)
         return GateView(
             name=gate.name,
             mark=gate_mark(gate.status),
-            by=who(gate.by) or "",
-            known=self.known(gate),
+            by=who(doer.by) or "",
+            known=doer.known,
             at=gate.at or "",
             reason=gate.note or gate.reason or "",
             url=safe_url(gate.url),
@@ -174,22 +174,25 @@ class _Page:
         source = self.declared[name].source
         return f"{_SOURCES[source.kind]} {source.name}" if source else "a person"
 
-    def known(self, gate: Gate) -> Known:
-        """Whether it is certain who set a gate.
+    def doer(self, gate: Gate) -> Doer:
+        """Who gave a gate its value, and whether that is certain.
 
         Our writers leave a note of the value beside it, and so does the promoter about an edit by hand, which it
         journals as such; a value without its note is an edit that it has not seen yet.
         """
         if gate.status is GateStatus.PENDING and not gate.by and not gate.note:
-            return ""
+            return Doer()
         note = self.snapshot.record.written.get(gate.name, {})
         is_noted = "value" in note and note["value"] == self.snapshot.record.gates.get(gate.name)
-        return doer_of(gate.by or "", verified=is_noted and (gate.name, note.get("at")) not in self.edits).known
+        edit = self.edits.get((gate.name, note.get("at"))) if is_noted else None
+        if edit and edit.verified:  # by a trail of calls
+            return doer_of(edit.by, verified=True)
+        return doer_of(gate.by or "", verified=is_noted and edit is None)
 
     @cached_property
-    def edits(self) -> set[tuple[str, object]]:
-        """The edits by hand: gate and time."""
-        return {(name, event.time) for event in self.told if event.kind == EDITED for name in event.what}
+    def edits(self) -> dict[tuple[str, object], Told]:
+        """The edits by hand, by gate and time."""
+        return {(name, event.time): event for event in self.told if event.kind == EDITED for name in event.what}
 
     def places(self) -> Iterator[PlaceView]:
         status = facts.status(self.snapshot, self.now)["environments"]
