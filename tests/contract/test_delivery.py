@@ -138,7 +138,7 @@ def test_only_the_newest_journals_are_read_and_it_is_said_so(past: Delivered, mo
         past.push(before, commit, MORNING + number * HOUR)
         past.build(commit, MORNING + number * HOUR)
         past.deploy(commit, "staging", MORNING + number * HOUR)
-    monkeypatch.setattr(reading.Journals.__init__, "__defaults__", (4,))  # two of them for environment and stop
+    monkeypatch.setattr(reading.Journals.__init__, "__defaults__", (2,))
     found = told(past, environment="staging")
     assert [each.delivery.attempt.commit for each in found.commits] == [C, B]
     assert found.figures.deployed == 3

@@ -29,7 +29,7 @@ MOST_PROMOTIONS = 500
 """Of one environment: the newest."""
 
 MOST_JOURNALS = 500
-"""How many commits' journals are read."""
+"""Of commits: the newest. Of environments and for older versions' promotions, as many again."""
 
 _AT_ONCE = 8
 
@@ -51,7 +51,7 @@ Found = TypeVar("Found")
 class Journals:
     """Each is read once, and no more of them than a limit."""
 
-    def __init__(self, most: int = MOST_JOURNALS) -> None:
+    def __init__(self, most: int = 2 * MOST_JOURNALS) -> None:
         self._left = most
         self._read: dict[Key, Sequence[Item]] = {}
 
@@ -95,6 +95,10 @@ class Reading:
     records: Records
     journals: Journals
     is_cut: bool
+
+    def is_there(self, commit: Key) -> bool:
+        """Whether a commit's record and journal have been read."""
+        return self.records.get(commit) is not None and self.journals.get(commit) is not None
 
 
 def read(places: Iterable[Place], since: datetime, tell: Tell, most: int = MOST_PROMOTIONS) -> Reading:

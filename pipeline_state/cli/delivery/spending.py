@@ -44,6 +44,9 @@ class Awaited:
     total: timedelta
 
 
+_PROMPT = timedelta(minutes=1)
+"""What the pipeline takes at most for a commit's whole way where nothing is in its way."""
+
 Pipelines = Callable[[str], Sequence[Pipeline]]
 """Tells those of a repository."""
 
@@ -58,18 +61,24 @@ def spent(
 ) -> list[Spent]:
     """Where the lead times went, newest deployment first, as far as journals are read. Raises TemporaryFault.
 
-    found: deployments of new commits. places: theirs.
+    found: deployments of new commits. places: theirs. What people had closed meanwhile is in the environments'
+    journals, which are read only where the pipeline itself was waited for.
     """
     known = [each for each in found if each.lead_time is not None]
     newest = sorted(known, key=lambda each: each.at, reverse=True)[:MOST_JOURNALS]
-    ways = [EVERYTHING, *(key for each in newest for key in _way(places[each.attempt.place]))]
-    reading.journals.read([*ways, *map(_commit, newest)], tell)
-    read = [each for each in newest if reading.journals.get(_commit(each)) is not None]
-    reading.records.read(map(_commit, read), tell)
-    looked_into = [each for each in read if reading.records.get(_commit(each)) is not None]
-    return [
-        _spent(reading, each, places[each.attempt.place], pipelines(each.attempt.repo), now) for each in looked_into
-    ]
+    reading.journals.read(map(_commit, newest), tell)
+    reading.records.read(map(_commit, newest), tell)
+    there = [each for each in newest if reading.is_there(_commit(each))]
+
+    def look(delivery: Delivery) -> Spent:
+        attempt = delivery.attempt
+        return _spent(reading, delivery, places[attempt.place], pipelines(attempt.repo), now)
+
+    looks = [look(each) for each in there]
+    late = [each.delivery for each in looks if each.parts[Part.PIPELINE] > _PROMPT]
+    closing = [key for each in late for key in _way(places[each.attempt.place])]
+    reading.journals.read([EVERYTHING, *closing] if closing else [], tell)
+    return [look(each.delivery) if each.parts[Part.PIPELINE] > _PROMPT else each for each in looks]
 
 
 def sum_of(commits: Iterable[Spent]) -> dict[Part, timedelta]:
@@ -93,7 +102,6 @@ def awaited(commits: Iterable[Spent]) -> list[Awaited]:
 
 
 def _spent(reading: Reading, delivery: Delivery, place: Place, pipelines: Sequence[Pipeline], now: datetime) -> Spent:
-    """What people closed meanwhile is in the journals of the environments."""
     key, way = _commit(delivery), way_to(place.pipeline, place.environment.name)
     start, end = delivery.attempt.pushed_at or delivery.at, delivery.at
     entries = reading.journals.get(key) or ()
