@@ -7,16 +7,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import takewhile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pynamodb.exceptions import PynamoDBException
 
-from pipeline_state.model.delivery import Outcome
 from pipeline_state.model.promotion import AUTOMATIC, Promotion
 from pipeline_state.model.results import ReleaseResult
 from pipeline_state.model.times import parse_time
 from pipeline_state.table.models import EXPIRES_AT, EnvironmentItem, set_all, to_plain
 from pipeline_state.table.transaction import Transaction, fault
+
+if TYPE_CHECKING:
+    from pipeline_state.model.delivery import Outcome
 
 PUSHED_AT = "pushed_at"
 """The attribute that says when the push had happened that the commit was claimed for."""
