@@ -14,6 +14,7 @@ from rich.console import Console
 from tests.bench import (
     aws_calls,
     cold_import,
+    dashboard,
     decide,
     fleet,
     gate_to_ready,
@@ -37,6 +38,7 @@ MEASURES: dict[str, Measure] = {
     "helm": installer.measure,
     "fleet": fleet.measure,
     "aws_calls": aws_calls.measure,
+    "dashboard": dashboard.measure,
     "decide": decide.measure,
     "flat": stored.measure,
     "sweep": stored.measure,

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,8 +19,6 @@ from typing import Any
 
 from infra.local import ministack, process
 from pipeline_state import tracing
-from pipeline_state.cli.dashboard import server
-from pipeline_state.cli.dashboard.all_pages import board_of
 from pipeline_state.cli.stacks import Stack
 from pipeline_state.model.pipelines import Cluster, Environment, GateDefinition, Pipeline, Release
 from pipeline_state.model.promotion import Action, Promotion, promotion_id
@@ -29,6 +26,7 @@ from pipeline_state.model.times import format_time
 from pipeline_state.table.deployments import deployment_item
 from pipeline_state.table.models import Tables, to_raw
 from pipeline_state.table.waiting import PARTITION
+from tests.bench.dashboard_program import show, stack_of
 from tests.contract.dynamodb_local import wait
 
 KEYS = {
@@ -233,8 +231,7 @@ def made_up_stack(repos: int, commits: int) -> Iterator[Stack]:
             names: dict[str, Any] = {kind: f"made-up-{kind}" for kind in KEYS}
             tables = Tables(**names, endpoint_url=url, access_key="test", secret_key="test")
             fill(url, tables, repos, commits, datetime.now(UTC))
-            client = partial(ministack.client, url)
-            yield Stack("made-up", ministack.REGION, tables, {}, {}, client, traces=Path(folder) / "traces")
+            yield stack_of(tables, Path(folder) / "traces")
         finally:
             process.stop(pid, "infra.local.ministack")
 
@@ -248,10 +245,7 @@ def main() -> None:
     options = parser.parse_args()
     with made_up_stack(options.repos, options.commits) as stack:
         stack.connect()
-        listening = server.listen(options.port)
-        board, routes = board_of(stack, listening.getsockname()[1])
-        print(board.door.new_link(), flush=True)
-        server.serve(server.application(board, routes), listening)
+        show(stack, options.port)
 
 
 if __name__ == "__main__":

@@ -67,10 +67,14 @@ class Board:
             self.__dict__.pop("identity", None)
 
     async def read_ahead(self) -> None:
-        """Read for the first page; what goes wrong is told by that page itself."""
-        for read in self.ahead:
+        """Read for the first page, and its templates; what goes wrong is told by that page itself."""
+        for read in (*self.ahead, self._compile):
             with suppress(Exception):
                 await run_in_threadpool(read)
+
+    def _compile(self) -> None:
+        for name in self._templates.list_templates():
+            self._templates.get_template(name)
 
     def page(self, request: Request, template: str, *, status: int = 200, **context: Any) -> Response:
         """A page or a fragment of one from a template, which knows beside what it is given: stack, csrf, path."""
