@@ -13,11 +13,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline_state.cli.traces.account import account_of
-from pipeline_state.cli.traces.durations import duration_text
 from pipeline_state.cli.traces.scale import Scale, scale_of
 from pipeline_state.cli.traces.spans import Span
 from pipeline_state.cli.traces.tree import tree
-from pipeline_state.cli.traces.words import account_texts, note_of
+from pipeline_state.cli.traces.words import account_texts, note_of, took_text
 
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
@@ -120,7 +119,7 @@ def _row(depth: int, span: Span, scale: Scale, colour: int) -> _Row:
         error=span.error,
         open=span.is_open,
         note=note_of(span),
-        took=duration_text(span.duration),
+        took=took_text(span),
         start=f"{_since(origin, span.start)}",
         end=f"{_since(origin, span.end)}",
         x=_percent(left),

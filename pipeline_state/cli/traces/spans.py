@@ -57,6 +57,11 @@ class Span:
         return bool(self.fields.get("wait.open"))
 
     @property
+    def is_stand_in(self) -> bool:
+        """Whether nobody told of it, so that nobody knows how long it took."""
+        return bool(self.fields.get("stands_in"))
+
+    @property
     def error(self) -> str:
         """What went wrong, in a sentence where there is one, if anything did."""
         return self.detail or str(self.fields.get("error") or "")

@@ -19,7 +19,7 @@ from pipeline_state.cli.traces.durations import duration_text
 from pipeline_state.cli.traces.scale import Scale, scale_of
 from pipeline_state.cli.traces.spans import Span
 from pipeline_state.cli.traces.tree import tree
-from pipeline_state.cli.traces.words import account_texts, note_of
+from pipeline_state.cli.traces.words import account_texts, note_of, took_text
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -90,7 +90,7 @@ class _Sheet:
         left = _place(len(written), start, end, self.bars, is_wait=span.is_wait)
         if left is not None:
             bar = Text.assemble(bar[:left], (written, style), bar[left + len(written) :])
-        took = Text(duration_text(span.duration).rjust(_DURATION_WIDTH), _WRONG if span.error else "")
+        took = Text(took_text(span).rjust(_DURATION_WIDTH), _WRONG if span.error else "")
         yield Text.assemble(self._label(depth, span), " ", bar, " ", took, no_wrap=True)
         if left is None:
             yield from self._below(depth, note, style)

@@ -14,8 +14,12 @@ _FIRST_TRY = (None, "", 0, 1, "1")
 def note_of(span: Span) -> str:
     """Who ended a wait and how that is known; what went wrong; which attempt it was. Empty where all is usual."""
     told = [_attempt(span), _ending(span) if span.is_wait else "", span.error]
-    told += ["its own span is not here"] if span.fields.get("stands_in") else []
     return printable(" · ".join(each for each in told if each))
+
+
+def took_text(span: Span) -> str:
+    """How long it took; empty where nobody knows."""
+    return "" if span.is_stand_in else duration_text(span.duration)
 
 
 def account_texts(count: int, account: Account) -> list[str]:

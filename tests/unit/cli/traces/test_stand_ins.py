@@ -1,7 +1,7 @@
 """What hangs under a span that nobody told of has its place all the same."""
 
 from pipeline_state.cli.traces.stand_ins import with_stand_ins
-from pipeline_state.cli.traces.words import note_of
+from pipeline_state.cli.traces.words import took_text
 from tests.unit.cli.traces.made import at, span
 
 ROOT = span("commit", 0, 0, **{"meta.span_type": "root"})
@@ -17,7 +17,7 @@ def test_a_webhook_is_known_by_the_event_that_came_from_it() -> None:
     hop, record = span("SNS and SQS", 1, 1, "webhook"), span("record gates", 2, 1, "webhook", **PUSH)
     made = {each.id: each for each in with_stand_ins([ROOT, hop, record])}[hop.parent]
     assert (made.name, made.service, made.parent, made.start) == ("webhook github", "github_webhook", ROOT.id, at(1))
-    assert note_of(made) == "its own span is not here"
+    assert took_text(made) == ""
 
 
 def test_of_another_nothing_is_known_and_it_may_have_no_root_to_hang_under() -> None:
