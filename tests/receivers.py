@@ -91,6 +91,7 @@ class OtlpReceiver(Receiver):
 class _Handler(BaseHTTPRequestHandler):
     server: Receiver
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body go in two writes, and the second must not wait
 
     def setup(self) -> None:
         super().setup()

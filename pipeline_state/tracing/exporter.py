@@ -6,9 +6,9 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Event, Thread
 from typing import Any, TypeAlias
 
 MOST_SPANS = 1000  # kept at once: libhoney's own limit of pending events
@@ -73,70 +73,86 @@ class BackgroundExporter(Exporter):
         self._clock = clock
         self._closed_until = clock()
         self._kept: list[Item] = []
-        self._attempt: _Attempt | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._attempt: Attempt | None = None
+        self._attempts: SimpleQueue[Attempt | None] = SimpleQueue()
+        Thread(target=self._work, name=name, daemon=True).start()  # a daemon: no process waits for it at its end
 
     def export(self, items: Sequence[Item]) -> None:
         self._settle()
         self._keep(items)
         if self._kept and not self._attempt and self._clock() >= self._closed_until:
-            self._attempt = self._begin()
+            self._begin()
 
     def wait(self, until: float) -> None:
         attempt = self._attempt
         if attempt is None or attempt.is_overdue:
             return
-        wait_for([attempt.answer], max(0.0, until - time.monotonic()))
-        attempt.is_overdue = not attempt.answer.done()
-        if attempt.is_overdue:
+        if attempt.comes_by(until):
+            self._settle()
+        else:
+            attempt.is_overdue = True
             self._close_way()
             logger.warning("%s has not answered in time; spans wait", self._name)
-        else:
-            self._settle()
 
     def close(self) -> None:
-        self._thread.shutdown(wait=False)
+        self._attempts.put(None)
+
+    def _let_go(self) -> None:
+        """In the thread, after its last batch: close what that went by."""
+
+    def _work(self) -> None:
+        while attempt := self._attempts.get():
+            attempt.run(self._deliver)
+        self._let_go()
 
     def _keep(self, items: Sequence[Item]) -> None:
         room = MOST_SPANS - len(self._kept)
         self._kept.extend(items[:room])
         self.lost += len(items[room:])
 
-    def _begin(self) -> _Attempt:
+    def _begin(self) -> None:
         batch, self._kept = self._kept, []
         if self.lost:
             batch[0] = {**batch[0], "data": {**batch[0]["data"], "meta.lost_spans": self.lost}}
-        return _Attempt(self._thread.submit(self._deliver, batch), len(batch), told=self.lost)
+        self._attempt = Attempt(batch, told=self.lost)
+        self._attempts.put(self._attempt)
 
     def _settle(self) -> None:
         attempt = self._attempt
-        if attempt is None or not attempt.answer.done():
+        if attempt is None or attempt.answer is None:
             return
         self._attempt = None
-        answer = attempt.result()
-        if answer.accepted:
+        if attempt.answer.accepted:
             self.lost -= attempt.told
             self._closed_until = self._clock()
         else:
             self._close_way()
-        if answer.accepted < attempt.sent:
-            self.lost += attempt.sent - answer.accepted
-            logger.warning("%d spans lost: %s answered %s", self.lost, self._name, answer.complaint)
+        if refused := len(attempt.batch) - attempt.answer.accepted:
+            self.lost += refused
+            logger.warning("%d spans lost: %s answered %s", self.lost, self._name, attempt.answer.complaint)
 
     def _close_way(self) -> None:
         self._closed_until = self._clock() + self._retry_seconds
 
 
-@dataclass(slots=True)
-class _Attempt:
-    """One batch on its way. told: the number of lost spans that it tells of."""
+class Attempt:
+    """One batch on its way. told: the number of lost spans that it tells of. answer: None until there is one."""
 
-    answer: Future[Answer]
-    sent: int
-    told: int
-    is_overdue: bool = False
+    def __init__(self, batch: Sequence[Item], told: int) -> None:
+        self.batch = batch
+        self.told = told
+        self.answer: Answer | None = None
+        self.is_overdue = False
+        self._is_over = Event()
 
-    def result(self) -> Answer:
-        """The answer. Of an error only its class: the text names hosts, and may quote an answer."""
-        error = self.answer.exception()
-        return Answer(0, type(error).__name__) if error else self.answer.result()
+    def run(self, deliver: Deliver) -> None:
+        """Of an error only the class is an answer: its text names hosts, and may quote one."""
+        try:
+            self.answer = deliver(self.batch)
+        except Exception as error:  # noqa: BLE001 - a thread that ended would never deliver again
+            self.answer = Answer(0, type(error).__name__)
+        self._is_over.set()
+
+    def comes_by(self, moment: float) -> bool:
+        """Whether the answer is there by that moment of time.monotonic, waiting for it until then."""
+        return self._is_over.wait(max(0.0, moment - time.monotonic()))

@@ -18,13 +18,12 @@ class HoneycombExporter(BackgroundExporter):
         headers = {"X-Honeycomb-Team": writekey, "Content-Type": "application/json"}
         self._batches = Endpoint(f"{api_host.rstrip('/')}/1/batch/{quote(dataset, safe='')}", headers)
 
-    def close(self) -> None:
-        super().close()
+    def _let_go(self) -> None:
         self._batches.close()
 
     def _post(self, items: Sequence[Item]) -> Answer:
         response = self._batches.post(json.dumps(items).encode())
         if not is_success(response.status):
             return Answer(0, f"status {response.status}")
-        refused = [each["status"] for each in response.json() if not is_success(each["status"])]
+        refused = [each["status"] for each in json.loads(response.body) if not is_success(each["status"])]
         return Answer(len(items) - len(refused), f"status {refused[0]}" if refused else "")

@@ -24,8 +24,7 @@ class OtlpExporter(BackgroundExporter):
         url = endpoint.rstrip("/").removesuffix(_PATH) + _PATH
         self._endpoint = Endpoint(url, {**headers, "Content-Type": "application/x-protobuf"})
 
-    def close(self) -> None:
-        super().close()
+    def _let_go(self) -> None:
         self._endpoint.close()
 
     def _post(self, items: Sequence[Item]) -> Answer:
@@ -34,7 +33,7 @@ class OtlpExporter(BackgroundExporter):
         response = self._endpoint.post(encode(items))
         if not is_success(response.status):
             return Answer(0, f"status {response.status}")
-        refused = min(rejected(response.data), len(items))
+        refused = min(rejected(response.body), len(items))
         return Answer(len(items) - refused, "a partial success" if refused else "")
 
 

@@ -15,7 +15,7 @@ Attributes: TypeAlias = tuple[tuple[str, Value], ...]
 
 SCOPE = "gatestream"
 KINDS = {"internal": 1, "server": 2, "client": 3, "producer": 4, "consumer": 5}  # SpanKind of OTLP's trace.proto
-_ERROR = 2  # its StatusCode; a span without an error has none, since "ok" is the last word of whoever owns the code
+ERROR = 2  # its StatusCode; a span without an error has none, since "ok" is the last word of whoever owns the code
 _RESOURCE = {"service.name": "service.name", "meta.local_hostname": "host.name"}
 _RENAMED = {"error": "error.type"}
 _TOLD_OTHERWISE = {*_RESOURCE, "name", "duration_ms", "span.kind", "service_name", "meta.beeline_version"}
@@ -113,7 +113,7 @@ def _span_json(span: OtlpSpan) -> dict[str, Any]:
         "startTimeUnixNano": str(span.start),
         "endTimeUnixNano": str(span.end),
         "attributes": _attributes_json(span.attributes),
-        "status": {"code": _ERROR, "message": span.error} if span.error is not None else None,
+        "status": {"code": ERROR, "message": span.error} if span.error is not None else None,
     }
     return {name: value for name, value in told.items() if value}
 

@@ -24,10 +24,12 @@ class Endpoint:
         self.batches: list[list[Item]] = []
         self.may_answer = threading.Event()
         self.may_answer.set()
+        self.has_batch = threading.Event()
         self.answer: Answer | Exception | None = None
 
     def deliver(self, items: Sequence[Item]) -> Answer:
         self.batches.append(list(items))
+        self.has_batch.set()
         self.may_answer.wait()
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -57,7 +59,7 @@ class Sender:
         attempt = self.exporter._attempt  # noqa: SLF001 - there is no other way to know of a late answer
         assert attempt
         self.endpoint.may_answer.set()
-        attempt.answer.exception()
+        assert attempt.comes_by(time.monotonic() + LONG)
 
     @property
     def lost(self) -> int:
@@ -91,6 +93,7 @@ def test_a_silent_endpoint_is_not_waited_for_and_then_left_alone(sender: Sender,
     sender.flush("second")  # would take a minute if it waited
     sender.now += RETRY + 1
     sender.flush("third")  # the first attempt is still on its way
+    endpoint.has_batch.wait()
     assert endpoint.names == ["first"]
 
 
