@@ -1,5 +1,6 @@
 """Summaries of spans in the Journal, on both local DynamoDBs: what a deployed stack's traces are drawn from."""
 
+import time
 import uuid
 from typing import Any
 
@@ -10,7 +11,8 @@ from pipeline_state.table import models, summaries
 from pipeline_state.table.journal import history
 from pipeline_state.table.listing import latest_entries
 from pipeline_state.table.models import JournalEntry, Tables, connect, to_plain
-from tests.contract.table_room import A, TableRoom
+from pipeline_state.tracing import Exporter, trace_of
+from tests.contract.table_room import A, B, TableRoom
 
 WAIT = {
     "gatestream.kind": "wait",
@@ -81,6 +83,31 @@ def test_no_span_is_no_request(room: TableRoom) -> None:
 def test_a_trace_nobody_told_of_has_no_spans(room: TableRoom, trace_id: str) -> None:
     assert room.repo
     assert summaries.read(trace_id) == []
+
+
+def flushed(*items: dict[str, Any]) -> Exporter:
+    """What took the spans of an invocation, and has had its answer."""
+    exporter = summaries.SummarySink().exporter("gate_recorder")
+    exporter.export(items)
+    exporter.wait(time.monotonic() + 60)
+    return exporter
+
+
+def test_an_invocation_leaves_one_item_for_each_commit_it_was_about(room: TableRoom) -> None:
+    traces = [trace_of(room.repo, commit).trace_id for commit in (A, B)]
+    assert flushed(*(span(trace, name) for name in ("write record", "record gates") for trace in traces)).lost == 0
+    for trace in traces:
+        assert len(list(JournalEntry.query(summaries.PARTITION + trace))) == 1
+        assert [item["data"]["name"] for item in summaries.read(trace)] == ["write record", "record gates"]
+
+
+def test_a_journal_that_refuses_costs_the_spans_and_no_more(
+    room: TableRoom, trace_id: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    names: Any = {**room.tables.names, "journal": "gone"}
+    connect(Tables(**names, endpoint_url=room.tables.endpoint_url, access_key="test", secret_key="test"))
+    assert flushed(span(trace_id), span(trace_id)).lost == 2
+    assert "2 spans lost: The Journal answered DynamoDB did not take the request: ResourceNotFound" in caplog.text
 
 
 def test_a_table_that_is_not_there_is_a_fault_of_the_moment(room: TableRoom, trace_id: str) -> None:
