@@ -32,6 +32,9 @@ _FOREVER = "private, max-age=31536000, immutable"
 _WATERFALL = ("pipeline_state.cli.traces", "static")
 
 
+_PATIENCE = 5
+"""Seconds that an answer which is under way may take when the dashboard ends."""
+
 _EXPECTED = (CommandError, PermanentFault, TemporaryFault, ClientError, BotoCoreError)
 """Errors that commands tell on one line. Whatever else is raised is a bug, which the terminal tells of."""
 
@@ -105,7 +108,8 @@ def serve(application_: ASGIApp, listening: socket.socket) -> None:
         log_level="warning",
         access_log=False,  # it would tell the link
         server_header=False,
-        timeout_graceful_shutdown=1,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_PATIENCE,
     )
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _done)  # uvicorn raises what ended it once more, for whoever handled it before
