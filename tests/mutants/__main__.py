@@ -46,7 +46,18 @@ BEYOND_MEMORY = ("call_that_fails", "transaction_cancelled", "too_large", "every
 """Parts of the names of tests that want a DynamoDB."""
 
 CORE = Part(
-    model("decide", "decision", "environments", "gates", "order", "promotion", "record", "results"),
+    model(
+        "decide",
+        "decision",
+        "delivery",
+        "environments",
+        "gates",
+        "lead_time",
+        "order",
+        "promotion",
+        "record",
+        "results",
+    ),
     ("tests/unit/model", "tests/property/test_order.py"),
 )
 TRANSITIONS = Part(

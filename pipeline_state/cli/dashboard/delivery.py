@@ -9,7 +9,6 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -49,7 +48,7 @@ def routes(board: Board, reports: Reports | None = None) -> list[Route]:
         try:
             found = reports.get(asked.wanted)
         except CommandError as error:
-            raise HTTPException(404, str(error)) from error
+            return board.page(request, "delivery_none.html", asked=asked, why=str(error))
         return board.page(request, "delivery_figures.html", **_context(asked, found))
 
     return [

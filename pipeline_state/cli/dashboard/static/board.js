@@ -47,6 +47,6 @@ addEventListener("htmx:afterSettle", () => {
 // A fragment that could not be had is told in words; htmx itself leaves the old one.
 addEventListener("htmx:responseError", (event) => {
   const page = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
-  document.getElementById("trouble").textContent = page.querySelector("main p, p")?.textContent ?? "No answer";
+  document.getElementById("trouble").textContent = (page.querySelector("main p") ?? page.querySelector("p"))?.textContent ?? "No answer";
 });
 addEventListener("htmx:sendError", () => tell("off", "the dashboard has ended"));

@@ -77,11 +77,11 @@ def test_only_periods_that_can_be_chosen_are_counted(visitor: Visitor, counting:
     assert counting.made[0].days in {7, 30}
 
 
-def test_what_does_not_exist_is_not_found(visitor: Visitor, counting: Counting) -> None:
+def test_what_does_not_exist_is_told_in_place_of_the_figures(visitor: Visitor, counting: Counting) -> None:
     counting.error = CommandError("there are no pipelines of o/x")
     answer = visitor.get("/delivery/o/x/figures")
-    assert answer.status == 404
-    assert "there are no pipelines of o/x" in answer.text
+    assert 'id="figures"' in answer.body
+    assert "There are no pipelines of o/x" in answer.text
 
 
 def test_what_people_have_named_is_shown_as_text(visitor: Visitor) -> None:
