@@ -54,8 +54,8 @@ _SPANS = (
     (
         "helm_installer",
         (
-            '"name":"helm upgrade","helm.flags":"web charts/web --history-max 10 --output json --timeout 300s --values - '
-            '--create-namespace --description \'gatestream  sha256: val","helm.exit_code":0'
+            '"name":"helm upgrade","helm.flags":"web charts/web --history-max 10 --output json --timeout 300s --values '
+            '- --create-namespace --description \'gatestream  sha256: val","helm.exit_code":0'
         ),
     ),
     ("helm_installer", '"name":"compare manifests"'),
@@ -91,7 +91,8 @@ _SPANS = (
         "promoter",
         (
             '"wait.for":"deployed_to_staging","wait.who":"pipeline","wait.ended_by":"gatestream","wait.known":"verified",'
-            '"gatestream.kind":"wait","deployment.environment.name":"production","name":"waiting for deployed_to_staging"'
+            '"gatestream.kind":"wait","deployment.environment.name":"production",'
+            '"name":"waiting for deployed_to_staging"'
         ),
     ),
     (
@@ -108,8 +109,8 @@ _SPANS = (
     (
         "promoter",
         (
-            f'"name":"check for promotion","meta.span_type":"subroot",{_STREAM}","gates":"","decision.staging":"Promoted",'
-            '"decision.production":"Wait"'
+            f'"name":"check for promotion","meta.span_type":"subroot",{_STREAM}","gates":"",'
+            '"decision.staging":"Promoted","decision.production":"Wait"'
         ),
     ),
     (
