@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from pipeline_state.cli.dashboard.fleet_behind import Behind
 from pipeline_state.cli.dashboard.fleet_memory import Fleet
-from pipeline_state.cli.dashboard.fleet_rows import BEHIND, ORDERS, SHOWS, Found, Row, Wanted, find
+from pipeline_state.cli.dashboard.fleet_rows import BEHIND, ORDERS, SHOWS, Found, Row, Wanted, find, page_of
 from pipeline_state.table.deployments import Deployment, deployments_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def routes(board: Board) -> list[Route]:
     """The page, and its rows alone, which take another look with every change and every word of a search."""
     it = _Fleet(Fleet(board.now))
     board.live.looks[TOPIC] = it.look
-    board.ahead += [it.look, it.fleet.rows]
+    board.ahead.append(it.read_ahead)
 
     def page(request: Request) -> Response:
         live = board.live.url(TOPIC)
@@ -55,22 +55,36 @@ class _Fleet:
         return f"{self.fleet.look()}.{self.behind.look()}"
 
     def context(self, request: Request, *, counting: bool = False) -> dict[str, Any]:
-        """What the rows are made of. counting: whether to read how far behind they are, where that is not known."""
-        wanted, every = Wanted.from_query(request.query_params), self.fleet.rows()
-        late = self.behind.which(every) if wanted.show == BEHIND else set()
-        found = find(every, wanted, lambda row: row.key in late)
+        """What the rows are made of. counting: whether to read what the first paint goes without."""
+        wanted = Wanted.from_query(request.query_params)
+        found = self._found(wanted, counting=counting)
         self.fleet.sees(found.rows)
+        behind = self.behind.count(found.rows) if counting else self.behind.known(found.rows)
         return {
             "wanted": wanted,
             "found": found,
             "groups": _groups(found),
-            "behind": self.behind.count(found.rows) if counting else self.behind.known(found.rows),
+            "behind": behind,
+            "is_counted": found.counts and len(behind) == len(found.rows),
             "promotions": self._promotions(found.rows),
             "shows": {**{name: called for name, (called, _) in SHOWS.items()}, BEHIND: "behind"},
             "orders": ORDERS,
-            "is_empty": not every,
+            "is_empty": not self.fleet.keys(),
             "problems": self.fleet.problems,
         }
+
+    def _found(self, wanted: Wanted, *, counting: bool) -> Found:
+        if wanted.is_anything and not counting and not self.fleet.is_whole:
+            keys = self.fleet.keys()
+            page, pages, here = page_of(len(keys), wanted)
+            return Found(self.fleet.rows(keys[here]), {}, len(keys), page, pages)
+        every = self.fleet.rows()
+        late = self.behind.which(every) if wanted.show == BEHIND else set()
+        return find(every, wanted, lambda row: row.key in late)
+
+    def read_ahead(self) -> None:
+        """What the first paint takes."""
+        self._promotions(self._found(Wanted(), counting=False).rows)
 
     def _promotions(self, rows: Iterable[Row]) -> dict[tuple[str, str], Deployment]:
         """Who wanted the heads of rows, and what was installed; a promotion never changes."""

@@ -48,6 +48,7 @@ class Pace:
 class Fleet:
     """Definitions, and the environments' items. It is used by several threads.
 
+    What is shown first takes the items of one page; all of them are read once somebody asks for more.
     problems: why the pipelines of a repository cannot be read, one sentence each.
     """
 
@@ -56,6 +57,7 @@ class Fleet:
     _lock: RLock = field(default_factory=RLock)
     _places: dict[Key, Place] = field(default_factory=dict)
     _items: dict[Key, Raw] = field(default_factory=dict)
+    _known: set[Key] = field(default_factory=set)
     _rows: dict[Key, tuple[object, Row]] = field(default_factory=dict)
     _seen: deque[tuple[Key, ...]] = field(default_factory=lambda: deque(maxlen=_SEEN))
     _version: int = 0
@@ -65,18 +67,38 @@ class Fleet:
     def look(self) -> int:
         """Read what is due; a number that grows with every change. Raises TemporaryFault."""
         with self._lock:
+            was_whole = self.is_whole
             if self._definitions_pace.is_due():
                 self._read_definitions()
-            self._read_items()
+            if was_whole and (not self.is_whole or self._items_pace.is_due()):
+                self._read_items(self._places)
+                self._items_pace.took(len(self._places))
+            else:
+                self._read_items(key for keys in self._seen for key in keys)
             return self._version
 
-    def rows(self) -> list[Row]:
-        """All of them by repository, each pipeline's in its order. Raises as `look` before there was one."""
+    @property
+    def is_whole(self) -> bool:
+        """Whether every environment has been read once."""
+        with self._lock:
+            return self._version > 0 and self._known >= self._places.keys()
+
+    def keys(self) -> list[Key]:
+        """All environments by repository, each pipeline's in its order. Raises as `look`."""
         with self._lock:
             if not self._version:
                 self.look()
+            return [*self._places]
+
+    def rows(self, keys: Iterable[Key] | None = None) -> list[Row]:
+        """All of them, or some; those that were never read are. Raises as `look`."""
+        with self._lock:
+            wanted = self.keys() if keys is None else list(keys)
+            if missing := {*wanted} - self._known:
+                self._read_items(missing)
+                self._items_pace.took(len(missing))
             stop, minute = self._items.get(EVERYTHING), self.now().replace(second=0, microsecond=0)
-            return [self._row(key, stop, minute) for key in self._places]
+            return [self._row(key, stop, minute) for key in wanted]
 
     def sees(self, rows: Iterable[Row]) -> None:
         """Somebody has these before them: they are looked at each time."""
@@ -97,16 +119,13 @@ class Fleet:
         self._definitions_pace.took(_VERSIONS * len(found))
         if (places, problems) != (self._places, self.problems) or not self._version:
             self._places, self.problems = places, problems
+            self._known &= places.keys()
             self._version += 1
-            self._items_pace = Pace(self._items_pace.clock)  # new ones are read now
 
-    def _read_items(self) -> None:
-        is_due = self._items_pace.is_due()
-        keys = {EVERYTHING, *(key for keys in self._seen for key in keys if key in self._places)}
-        keys |= {*self._places} if is_due else set()
+    def _read_items(self, wanted: Iterable[Key]) -> None:
+        keys = {EVERYTHING, *(key for key in wanted if key in self._places)}
         found = environments_at(keys)
-        if is_due:
-            self._items_pace.took(len(keys))
+        self._known |= keys
         if any(found.get(key) != self._items.get(key) for key in keys):
             self._items = {**{key: raw for key, raw in self._items.items() if key not in keys}, **found}
             self._version += 1

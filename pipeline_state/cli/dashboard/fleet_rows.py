@@ -132,13 +132,21 @@ class Wanted:
         kept = {name: value for name, value in told.items() if value != getattr(_ANYTHING, name)}
         return f"{path}?{urlencode(kept)}" if kept else path
 
+    @property
+    def is_anything(self) -> bool:
+        """Whether it can be told without a look at the rows."""
+        return (self.find, self.show, self.order) == (_ANYTHING.find, _ANYTHING.show, _ANYTHING.order)
+
 
 _ANYTHING = Wanted()
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page of rows. counts: how many rows of those that are found each `show` has. pages: how many there are."""
+    """A page of rows. counts: how many rows of those that are found each `show` has; empty while that is not known.
+
+    pages: how many there are.
+    """
 
     rows: Sequence[Row]
     counts: Mapping[str, int]
@@ -158,6 +166,12 @@ def find(rows: Iterable[Row], wanted: Wanted, is_behind: Callable[[Row], bool]) 
         counts[BEHIND] = len(shown)
     if wanted.order == "latest":
         shown.sort(key=lambda row: in_order(row.head["promoted_at"] or ""), reverse=True)
-    pages = max(1, -(-len(shown) // PAGE))
+    page, pages, here = page_of(len(shown), wanted)
+    return Found(shown[here], counts, len(shown), page, pages)
+
+
+def page_of(total: int, wanted: Wanted) -> tuple[int, int, slice]:
+    """The page that is shown, how many there are, and which of so many are on it."""
+    pages = max(1, -(-total // PAGE))
     page = min(wanted.page, pages)
-    return Found(shown[(page - 1) * PAGE : page * PAGE], counts, len(shown), page, pages)
+    return page, pages, slice((page - 1) * PAGE, page * PAGE)
