@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
@@ -42,12 +42,17 @@ _WHOLE = 40
 def routes(board: Board) -> list[Route]:
     """The page, its dead letters, and the forms below it."""
     pages_of_it = _Pages(board)
-    board.live.looks[TOPIC] = lambda repo, commit: _Reading(board.stack, repo, commit).state
+    board.live.looks[TOPIC] = partial(look, board.stack)
     return [
         Route(_PATH, pages_of_it.commit),
         Route(f"{_PATH}/letters", pages_of_it.letters),
         *pages_of_it.actions.routes,
     ]
+
+
+def look(stack: Stack, repo: str, commit: str) -> str:
+    """What changes whenever the page would look different: some ten reads. Raises TemporaryFault and PermanentFault."""
+    return _Reading(stack, repo, commit).state
 
 
 @dataclass(frozen=True)

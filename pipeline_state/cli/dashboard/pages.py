@@ -114,7 +114,11 @@ def when(time: str | None) -> Markup:
     return Markup('<time datetime="{}">{:%Y-%m-%d %H:%M:%S} UTC</time>').format(format_time(moment), moment)
 
 
-_IN_SENTENCES = re.compile(r"(?P<time>\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)|(?P<commit>\b[0-9a-f]{12}\b)")
+_IN_SENTENCES = re.compile(
+    r"(?P<time>\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)"
+    r"|(?P<commit>(?<![\w:/@.-])(?=\d*[a-f])[0-9a-f]{12}(?![\w:/@-]|\.\w))"
+)
+"""A commit stands by itself and is no mere number, as the accounts in ARNs are."""
 
 
 def told(sentence: str, repo: str = "") -> Markup:

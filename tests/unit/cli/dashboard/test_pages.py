@@ -46,6 +46,23 @@ def test_what_people_wrote_is_text() -> None:
     assert shown("{{ name }}{{ name|breakable }}", name="<b>_") == "&lt;b&gt;_&lt;b&gt;_<wbr>"
 
 
+SENTENCE = "<b> ran at 2026-07-01T12:00:00.5Z, followed by 0a0a0a0a0a0a"
+
+
+def test_a_sentence_has_its_times_to_the_second_and_its_commits_as_links() -> None:
+    time = '<time datetime="2026-07-01T12:00:00.500Z">2026-07-01 12:00:00 UTC</time>'
+    link = '<a class="mono" href="/repo/a/b/commit/0a0a0a0a0a0a">0a0a0a0a0a0a</a>'
+    assert shown("{{ text|told('a/b') }}", text=SENTENCE) == f"&lt;b&gt; ran at {time}, followed by {link}"
+    assert shown("{{ text|told }}", text=SENTENCE) == f"&lt;b&gt; ran at {time}, followed by 0a0a0a0a0a0a"
+
+
+@pytest.mark.parametrize(
+    "text", ["arn:aws:iam::123456789012:user/ann", "shop-0a0a0a0a0a0a", "0a0a0a0a0a0a.example.com", "0a0a0a0a0a0a0"]
+)
+def test_what_only_looks_like_a_commit_is_no_link(text: str) -> None:
+    assert shown("{{ text|told('a/b') }}", text=text) == text
+
+
 def test_urls_of_repositories_and_commits_are_whole_whatever_their_names() -> None:
     assert pages.commit_url("a/b c?", "x#") == "/repo/a/b%20c%3F/commit/x%23"
 
