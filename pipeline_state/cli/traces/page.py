@@ -16,7 +16,7 @@ from pipeline_state.cli.traces.account import account_of
 from pipeline_state.cli.traces.scale import Scale, scale_of
 from pipeline_state.cli.traces.spans import Span
 from pipeline_state.cli.traces.tree import tree
-from pipeline_state.cli.traces.words import account_texts, note_of, took_text
+from pipeline_state.cli.traces.words import account_texts, note_of, took_text, who_text
 
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
@@ -113,7 +113,7 @@ def _row(depth: int, span: Span, scale: Scale, colour: int) -> _Row:
         id=span.id,
         depth=depth,
         name=span.name or "span",
-        service=span.service,
+        service=who_text(span),
         colour=colour,
         kind=span.kind,
         error=span.error,

@@ -19,7 +19,7 @@ from pipeline_state.cli.traces.durations import duration_text
 from pipeline_state.cli.traces.scale import Scale, scale_of
 from pipeline_state.cli.traces.spans import Span
 from pipeline_state.cli.traces.tree import tree
-from pipeline_state.cli.traces.words import account_texts, note_of, took_text
+from pipeline_state.cli.traces.words import account_texts, note_of, took_text, who_text
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -37,7 +37,7 @@ _WIDEST = 160
 """Columns where there is no terminal to fill."""
 _NARROWEST_NAMES, _NARROWEST_BARS = 16, 12
 _WIDE = 120
-"""From so many columns on, there is one for the function."""
+"""From so many columns on, there is one for the function, or for whom a wait is."""
 _WIDEST_FOLD = 6.0
 
 
@@ -107,7 +107,7 @@ class _Sheet:
         label = Text("  " * depth)
         label.append(printable(span.name) or "span", "" if depth else "bold")
         label.truncate(self.names, overflow="ellipsis", pad=True)
-        service = Text(f" {span.service}" if self.services else "", "dim")
+        service = Text(f" {who_text(span)}" if self.services else "", "dim")
         service.truncate(self.services, overflow="ellipsis", pad=True)
         return Text.assemble(label, service)
 
@@ -145,7 +145,7 @@ def draw(spans: Sequence[Span]) -> Waterfall:
 def _sheet(spans: Sequence[Span], width: int) -> _Sheet:
     rows = list(tree(spans))
     services = list(dict.fromkeys(span.service for _, span in rows))
-    column = max(map(len, services)) + 1 if width >= _WIDE else 0
+    column = max(len(who_text(span)) for _, span in rows) + 1 if width >= _WIDE else 0
     longest = max(2 * depth + len(printable(span.name) or "span") for depth, span in rows)
     names = max(_NARROWEST_NAMES, min(longest, (width - column) * 2 // 5))
     bars = max(_NARROWEST_BARS, width - names - column - _DURATION_WIDTH - 2)

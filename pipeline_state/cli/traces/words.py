@@ -17,6 +17,11 @@ def note_of(span: Span) -> str:
     return printable(" · ".join(each for each in told if each))
 
 
+def who_text(span: Span) -> str:
+    """The function that did it; of a wait, for whom it was."""
+    return WHO.get(str(span.fields.get("wait.who")), "") if span.is_wait else span.service
+
+
 def took_text(span: Span) -> str:
     """How long it took; empty where nobody knows."""
     return "" if span.is_stand_in else duration_text(span.duration)

@@ -96,6 +96,7 @@ def test_hops_and_work_have_other_strokes_than_waits() -> None:
 def test_a_wide_terminal_has_a_column_for_the_function() -> None:
     assert "promoter" in lines([span("a", 0, 1)], 120)[0]
     assert "promoter" not in lines([span("a", 0, 1)], 119)[0]
+    assert "people" in lines([wait("legal", 0, 1)], 120)[0]
 
 
 def test_a_span_whose_parent_is_not_there_is_drawn_all_the_same() -> None:
