@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -42,10 +42,10 @@ def link_of(process: "subprocess.Popen[str]") -> str:
 
 def get(url: str, **headers: str) -> tuple[int, dict[str, str], str]:
     parts = urlsplit(url)
-    connection = HTTPConnection(str(parts.hostname), parts.port, timeout=60)
-    connection.request("GET", f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", headers=headers)
-    answer = connection.getresponse()
-    return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read().decode()
+    with closing(HTTPConnection(str(parts.hostname), parts.port, timeout=60)) as connection:
+        connection.request("GET", f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", headers=headers)
+        answer = connection.getresponse()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read().decode()
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
@@ -64,14 +64,14 @@ def test_it_is_entered_by_its_link_shows_the_fleet_and_ends_when_told_even_with_
         assert status == 200
         assert "<h1>Fleet</h1>" in body
         parts = urlsplit(page)
-        reader = HTTPConnection(str(parts.hostname), parts.port, timeout=60)
-        reader.request("GET", "/live?topic=fleet&seen=before", headers={"cookie": cookie})
-        events = reader.getresponse()
-        assert events.readline() == b"event: fleet\r\n"
-        process.send_signal(end)
+        with closing(HTTPConnection(str(parts.hostname), parts.port, timeout=60)) as reader:
+            reader.request("GET", "/live?topic=fleet&seen=before", headers={"cookie": cookie})
+            events = reader.getresponse()
+            assert events.readline() == b"event: fleet\r\n"
+            process.send_signal(end)
+            events.read()  # it ends
         out, err = process.communicate(timeout=60)
         assert (process.returncode, out, err) == (0, "", "")
-        events.read()  # to its end
 
 
 def test_it_listens_on_loopback_alone(stack: StackInfo) -> None:

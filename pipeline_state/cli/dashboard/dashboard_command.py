@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,7 +43,8 @@ def _listen(port: int) -> socket.socket:
     try:
         return server.listen(port)
     except OSError as error:
-        raise CommandError(f"port {port} cannot be listened on ({error.strerror}); choose another: --port N") from error
+        why = os.strerror(error.errno or 0)
+        raise CommandError(f"port {port} cannot be listened on ({why}); choose another: --port N") from error
 
 
 def _tell(choice: Choice, door: Door, *, opens: bool) -> None:
