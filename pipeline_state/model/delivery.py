@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import takewhile
 from math import ceil
 from statistics import median
 from typing import Literal
@@ -158,7 +157,7 @@ def figures(found: Iterable[Delivery], since: datetime, until: datetime) -> Figu
 def periods(since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
     """A period in days, or in weeks where it is longer than a month; the first one begins with it."""
     step = _DAY if until - since <= _MOST_DAYS * _DAY else 7 * _DAY
-    starts = takewhile(lambda start: start < until, (since + step * each for each in range(_MOST_DAYS * 100)))
+    starts = [since + step * each for each in range(ceil((until - since) / step))]
     return [(start, min(start + step, until)) for start in starts]
 
 
@@ -218,9 +217,8 @@ def _taken_back(ordered: Sequence[Attempt]) -> dict[int, int]:
 
 def _change_left(at: int, ordered: Sequence[Attempt]) -> int | None:
     """Where the change is that brought the commit which the environment had before; None where it is not known."""
-    left = ordered[at - 1].commit if at else ""
-    changes = (each for each in range(at - 1, -1, -1) if ordered[each].commit == left and ordered[each].is_change)
-    return next(changes, None)
+    before = [each for each in range(at) if ordered[each].is_change and ordered[each].commit == ordered[at - 1].commit]
+    return before[-1] if before else None
 
 
 def _restored(later: Sequence[Attempt], failed_at: datetime) -> datetime | None:

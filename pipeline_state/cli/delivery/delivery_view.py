@@ -41,10 +41,11 @@ def delivery_view(report: Report) -> RenderableType:
 def _title(report: Report) -> Text:
     wanted, period = report.wanted, report.period
     where = wanted.environment or ", ".join(dict.fromkeys(row.place.environment.name for row in report.rows))
+    days = f"{wanted.days} day{'s' if wanted.days > 1 else ''}"
     return Text.assemble(
         shown(wanted.repo or "All repositories", "bold"),
         shown(f" to {where}"),
-        f", {wanted.days} days from {period.since:%Y-%m-%d} to {period.now:%Y-%m-%d} (UTC)",
+        f", {days} from {period.since:%Y-%m-%d} to {period.now:%Y-%m-%d} (UTC)",
     )
 
 
@@ -54,7 +55,8 @@ def _headlines(found: Sequence[Headline]) -> Table:
         head = Text.assemble((each.value, "bold"), "  ", each.detail)
         drawn = bars([point.value for point in each.course])
         course = Text.assemble((drawn, "cyan"), (f"  {each.step}, highest {each.highest}", "dim"))
-        table.add_row(Text(each.name), Text("\n").join([head, course, Text(each.trend, _TONES[each.tone])]))
+        trend = [Text(each.trend, _TONES[each.tone])] if each.trend else []
+        table.add_row(Text(each.name), Text("\n").join([head, course, *trend]))
     return table
 
 

@@ -178,7 +178,7 @@ def test_a_period_without_anything_has_no_rates() -> None:
         None,
         None,
     )
-    assert Figures(0.0, deployed=3).per_day == 0
+    assert (Figures(0.0, deployed=3).per_day, Figures(0.5, deployed=3).per_day) == (0, 6)
 
 
 def test_a_commit_whose_push_is_not_known_counts_as_deployed_all_the_same() -> None:
@@ -189,6 +189,13 @@ def test_a_commit_whose_push_is_not_known_counts_as_deployed_all_the_same() -> N
 @pytest.mark.parametrize("percent, hours", [(0, 1), (1, 1), (10, 1), (11, 2), (50, 5), (90, 9), (91, 10), (100, 10)])
 def test_a_percentile_is_the_nearest_rank(percent: int, hours: int) -> None:
     assert percentile([HOUR * each for each in range(1, 11)], percent) == HOUR * hours
+
+
+def test_nine_of_ten_are_exactly_that() -> None:
+    many = tuple(HOUR * each for each in range(1, 101))
+    assert Figures(7, lead_times=many).lead_time_p90 == 90 * HOUR
+    assert percentile(many, 1) == HOUR
+    assert percentile(many, 100) == 100 * HOUR
 
 
 def test_a_percentile_of_one_is_that_one_and_of_none_nothing() -> None:

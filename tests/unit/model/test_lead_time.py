@@ -87,6 +87,8 @@ def entry(minute: float, **what: Any) -> dict[str, Any]:
 
 def test_an_installation_ends_with_its_verdict() -> None:
     assert installations([entry(10)], "shop", frozenset({"prod"})) == [stretch(Part.HELM, 8.5, 10)]
+    short = installations([entry(10, seconds=Decimal("0.6"))], "shop", frozenset({"prod"}))
+    assert short == [stretch(Part.HELM, 9.99, 10)]
 
 
 @pytest.mark.parametrize(
