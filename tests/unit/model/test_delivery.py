@@ -34,7 +34,7 @@ A, B, C = (letter * 40 for letter in "abc")
 def attempt(
     generation: int, commit: str, outcome: Outcome = "deployed", action: Action = Action.PROMOTE, hours: float = 0
 ) -> Attempt:
-    """Claimed so many hours after noon, unless given as many as its number; pushed an hour before, ended 6 minutes after."""
+    """Claimed so many hours after noon, or as its number says; pushed an hour before that, ended 6 minutes after."""
     claimed = NOON + HOUR * (hours or generation)
     ended = claimed + HOUR / 10 if outcome else None
     return Attempt("o/r", "shop", "prod", commit, generation, action, claimed, outcome, ended, claimed - HOUR)
