@@ -227,8 +227,10 @@ def steered(kind: str, record: str = "shop#production", **what: Any) -> Told:
             "production frozen until 2026-01-02T00:00:0",
         ),
         (steered("unfrozen"), "shop production", "production unfrozen"),
+        (steered("unfrozen", reason="it is over"), "shop production", "production unfrozen: it is over"),
         (steered("held", reason="demo"), "shop production", "production held: demo"),
         (steered("released"), "shop production", "production released"),
+        (steered("released", reason="shown"), "shop production", "production released: shown"),
         (steered("stopped", "#everything#stop", until="", reason="fire"), "everything", "everything stopped: fire"),
         (steered("started", "#everything#stop"), "everything", "everything started"),
         (steered("applied", "org/app#pipelines", version=3), "app pipelines", "pipelines applied, version 3"),
@@ -254,6 +256,11 @@ def test_what_happens_to_no_commit_is_told_with_its_place(event: Told, about: st
 def test_a_promotion_that_somebody_asked_for_is_told_with_why(action: str, text: str) -> None:
     event = told("claimed", by="ann", environment="prod", generation=2, action=action, reason="too slow")
     assert (event.text, event.by) == (text, "ann")
+
+
+def test_a_dead_letter_that_was_sent_back_is_told_with_where_and_why() -> None:
+    event = told("dead letter sent back", by="ann", queue="GateEventsDeadLetters", to="GateEvents", reason="mended")
+    assert event.text == "dead letter of GateEventsDeadLetters sent back to GateEvents: mended"
 
 
 def test_names_that_look_like_markup_are_shown_as_they_are() -> None:
