@@ -2,8 +2,7 @@
 
 import json
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +18,7 @@ from pipeline_state.events.secrets import WebhookSecrets
 from pipeline_state.handlers.webhook import CIRCLECI, GITHUB, Answer, Provider, Request, Webhook
 from tests.contract.way_room import WayRoom, new_room
 from tests.contract.webhook_stack import CIRCLECI_SECRET, GITHUB_SECRET, body_of, circleci_headers, github_headers
-
-Span = Mapping[str, Any]
+from tests.span_tree import tree
 
 
 @dataclass
@@ -113,27 +111,6 @@ def span_room(endpoint: str, patch: pytest.MonkeyPatch, file: Path) -> Iterator[
         yield SpanRoom(new_room(endpoint, patch), file)
     finally:
         tracing.shutdown()
-
-
-def tree(spans: Sequence[Span]) -> str:
-    """The names of spans, each beneath its parent's, brothers by name and with how many there are of the same kind.
-
-    Raises AssertionError for a span without its parent, and unless there is one root.
-    """
-    ids = Counter(span["trace.span_id"] for span in spans)
-    assert set(ids.values()) == {1}, [span["name"] for span in spans if ids[span["trace.span_id"]] > 1]
-    orphans = [span["name"] for span in spans if span.get("trace.parent_id") and span["trace.parent_id"] not in ids]
-    assert not orphans
-    (root,) = (span for span in spans if not span.get("trace.parent_id"))
-    return "\n".join(_drawn(root, spans))
-
-
-def _drawn(span: Span, spans: Sequence[Span]) -> Iterator[str]:
-    yield span["name"]
-    below = [tuple(_drawn(each, spans)) for each in spans if each.get("trace.parent_id") == span["trace.span_id"]]
-    for (first, *rest), count in sorted(Counter(below).items()):
-        yield f"  {first}{f' × {count}' if count > 1 else ''}"
-        yield from (f"  {line}" for line in rest)
 
 
 def _helm(_: Install) -> None:

@@ -8,15 +8,17 @@ import pytest
 
 from infra.local import stack as local_stack
 from infra.local.stack import StackInfo, StackOptions
+from tests.e2e.way import leaked
 
 CHARTS = Path(local_stack.__file__).parent / "example" / "charts"
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackInfo]:
-    """MiniStack with template.yaml deployed into it, and the embedded cluster."""
+    """MiniStack with template.yaml deployed into it, and the embedded cluster. In the end its spans are searched."""
     with local_stack.running(tmp_path_factory.mktemp("stack"), options=StackOptions(charts_dir=CHARTS)) as info:
         yield info
+        assert not leaked(info), "no span of the whole run may hold these"
 
 
 @pytest.fixture(scope="session")

@@ -19,9 +19,13 @@ from infra.local.stack import StackInfo
 from pipeline_state.model.pipelines import Cluster, Environment, GateDefinition, Pipeline, Release
 from pipeline_state.table.definitions import load_definitions, save_definitions
 from pipeline_state.table.models import Tables, connect
-from pipeline_state.tracing.store import read
+from pipeline_state.tracing.store import read, read_all
 
 CHART = "charts/web"
+
+PLANTED, ADDRESS = "planted in a payload", "planted@mail.example.com"
+"""What webhooks carry, and no span ever."""
+
 PATIENCE = 60.0
 
 Found = TypeVar("Found")
@@ -83,9 +87,10 @@ class Way:
             "deleted": False,
             "forced": False,
             "commits": [],
-            "head_commit": {"id": after},
+            "head_commit": {"id": after, "message": PLANTED, "author": {"name": "mona", "email": ADDRESS}},
             "repository": repository,
             "sender": {"login": "octocat"},
+            "pusher": {"name": "octocat", "email": ADDRESS},
         }
         status, answer = self.github("push", payload | changes)
         assert status == 202, answer
@@ -101,7 +106,11 @@ class Way:
             "workflow": {"id": "w", "name": name, "status": status, "stopped_at": at or "2026-01-01T10:00:00Z"},
             "pipeline": {
                 "id": "p",
-                "vcs": {"revision": revision, "target_repository_url": f"https://github.com/{repo or self.repo}"},
+                "vcs": {
+                    "revision": revision,
+                    "target_repository_url": f"https://github.com/{repo or self.repo}",
+                    "commit": {"subject": PLANTED, "author": {"name": "mona", "email": ADDRESS}},
+                },
             },
             "project": {"id": "j", "name": "app", "slug": f"gh/{repo or self.repo}"},
             "organization": {"id": "o", "name": "Org"},
@@ -155,6 +164,13 @@ class Way:
 
     def spans(self, trace_id: str) -> list[dict[str, Any]]:
         return [item["data"] for item in read(Path(self.stack.traces), trace_id)]
+
+
+def leaked(stack: StackInfo) -> list[str]:
+    """What was to stay secret, of all that the functions' spans say."""
+    written = json.dumps(read_all(Path(stack.traces)), ensure_ascii=False)
+    secrets = [*stack.github_secrets, *stack.circleci_secrets, PLANTED, ADDRESS, "-----BEGIN"]
+    return [secret for secret in secrets if secret in written]
 
 
 def post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
