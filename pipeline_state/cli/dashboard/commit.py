@@ -21,6 +21,7 @@ from pipeline_state.cli.dashboard import pages
 from pipeline_state.cli.dashboard.actions import Actions
 from pipeline_state.cli.dashboard.commit_view import commit_view
 from pipeline_state.cli.dashboard.letters import letters_view
+from pipeline_state.cli.traces.honeycomb import honeycomb_link
 from pipeline_state.cli.traces.page import waterfall_html
 from pipeline_state.cli.traces.spans import Span, spans_of
 from pipeline_state.model.entries import CLAIMED
@@ -82,6 +83,10 @@ class _Reading:
         return spans_of(self.stack, self.snapshot.repo, self.commit)
 
     @property
+    def waterfall(self) -> str:
+        return waterfall_html(self.spans, honeycomb_link(self.stack.parameters, self.spans))
+
+    @property
     def state(self) -> str:
         """What changes whenever the page would look different; that a wait goes on is no change."""
         snapshot, ended = self.snapshot, sorted(span.id for span in self.spans if not span.is_open)
@@ -120,9 +125,7 @@ class _Pages:
             raise HTTPException(404, f"{reading.snapshot.repo} has no record of {commit}: no webhook has told of it.")
         view = commit_view(reading.snapshot, reading.entries, reading.deployments, self.board.now())
         done = self.actions.once.said(request.query_params.get("done", ""))
-        return self.board.page(
-            request, "commit.html", live=live, view=view, waterfall=waterfall_html(reading.spans), done=done
-        )
+        return self.board.page(request, "commit.html", live=live, view=view, waterfall=reading.waterfall, done=done)
 
     def letters(self, request: Request) -> Response:
         repo, commit = _about(request)

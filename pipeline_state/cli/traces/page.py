@@ -64,11 +64,15 @@ class _View:
     services: Sequence[tuple[str, int]]
 
 
-def waterfall_html(spans: Sequence[Span]) -> Markup:
-    """The waterfall as a fragment for pages that load waterfall.css and waterfall.js; nothing in it is inline."""
+def waterfall_html(spans: Sequence[Span], link: str = "") -> Markup:
+    """The waterfall as a fragment for pages that load waterfall.css and waterfall.js; nothing in it is inline.
+
+    link: where Honeycomb shows the trace, if it does.
+    """
     if not spans:
         return Markup("<p>No spans.</p>")
-    return Markup(_templates().get_template("waterfall.html").render(view=_view(spans)))  # noqa: S704 - escaped by Jinja
+    html = _templates().get_template("waterfall.html").render(view=_view(spans), link=link)
+    return Markup(html)  # noqa: S704 - escaped by Jinja
 
 
 def page_html(title: str, trace_id: str, spans: Sequence[Span], link: str = "") -> str:
@@ -79,8 +83,7 @@ def page_html(title: str, trace_id: str, spans: Sequence[Span], link: str = "") 
         .render(
             title=title,
             trace=trace_id,
-            link=link,
-            waterfall=waterfall_html(spans),
+            waterfall=waterfall_html(spans, link),
             styles=Markup(_static("page.css") + _static("waterfall.css")),  # noqa: S704 - files of ours
             script=Markup(_static("waterfall.js")),  # noqa: S704 - the same
         )

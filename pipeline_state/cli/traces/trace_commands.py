@@ -13,15 +13,13 @@ from pipeline_state.cli.options import Choice, common
 from pipeline_state.cli.record_commands import Commit, Repo
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from rich.console import RenderableType
 
     from pipeline_state.cli.stacks import Stack
     from pipeline_state.cli.traces.spans import Span
 
-_PAGES = {"https://api.eu1.honeycomb.io": "https://ui.eu1.honeycomb.io"}
-_PAGE = "https://ui.honeycomb.io"
 _WHOLE = re.compile(r"[0-9a-fA-F]{40}")
 
 Open = Annotated[bool, typer.Option("--open", help="Open it in the browser, as a page that needs nothing else.")]
@@ -31,34 +29,24 @@ Page = Annotated[Path | None, typer.Option(metavar="FILE", help="Write that page
 def trace(choice: Choice, repo: Repo, commit: Commit, in_browser: Open = False, page: Page = None) -> None:
     """Draw a commit's trace: every hop from the webhook to Helm, every wait and who ended it, and how long it took."""
     from pipeline_state import tracing
+    from pipeline_state.cli.traces.honeycomb import honeycomb_hint, honeycomb_link
     from pipeline_state.cli.traces.spans import spans_of
 
     stack = choice.open()
     spelled, sha = _find(stack, repo, commit)
     trace_id = tracing.trace_of(spelled, sha).trace_id
-    link = honeycomb_link(stack.parameters, trace_id)
     spans = spans_of(stack, spelled, sha)
     if not spans:
-        raise CommandError(_nothing(stack, trace_id, link))
+        raise CommandError(_nothing(stack, trace_id))
+    link = honeycomb_link(stack.parameters, spans)
     if in_browser or page:
         written = _write_page(page, spelled, sha, spans, link)
         choice.show({"page": str(written)}, lambda: f"The trace is in {written}")
         if in_browser:
             _open(written)
         return
-    choice.show(tracing.to_otlp_json(span.to_item() for span in spans), lambda: _view(spans, link))
-
-
-def honeycomb_link(parameters: Mapping[str, str], trace_id: str) -> str:
-    """Where Honeycomb shows a trace of the stack with these parameters; empty where it sends none there.
-
-    https://docs.honeycomb.io/investigate/collaborate/share-trace/ (direct trace links)
-    """
-    if not parameters.get("HoneycombKeySecret"):
-        return ""
-    dataset = parameters.get("HoneycombDataset") or "gatestream"
-    page = _PAGES.get(parameters.get("HoneycombApiHost", ""), _PAGE)
-    return f"{page}/<your team>/environments/<your environment>/datasets/{dataset}/trace?trace_id={trace_id}"
+    beside = link or honeycomb_hint(stack.parameters)
+    choice.show(tracing.to_otlp_json(span.to_item() for span in spans), lambda: _view(spans, beside))
 
 
 def register(app: typer.Typer) -> None:
@@ -78,22 +66,20 @@ def _find(stack: Stack, repo: str, commit: str) -> tuple[str, str]:
         return repo, commit.lower()
 
 
-def _nothing(stack: Stack, trace_id: str, link: str) -> str:
+def _nothing(stack: Stack, trace_id: str) -> str:
     """Why there is nothing to draw, and what to do."""
     if stack.traces:
         return f"{stack.traces} has no spans of trace {trace_id}; send a webhook about the commit, then look again"
-    if link:
-        return f"the journal has no summaries of trace {trace_id}; Honeycomb may have it: {link}"
     return f"the journal has no summaries of trace {trace_id}; deploy the stack with SpanSummaries=true to have them"
 
 
-def _view(spans: Sequence[Span], link: str) -> RenderableType:
+def _view(spans: Sequence[Span], beside: str) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
     from pipeline_state.cli.traces.waterfall import draw
 
-    return Group(draw(spans), *([Text(f"In Honeycomb: {link}")] if link else []))
+    return Group(draw(spans), *([Text(beside)] if beside else []))
 
 
 def _write_page(page: Path | None, repo: str, commit: str, spans: Sequence[Span], link: str) -> Path:
