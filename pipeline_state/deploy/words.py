@@ -30,35 +30,32 @@ _FINAL = re.compile(
 # An API server that has just begun knows nobody's rights yet, and refuses even what everybody may ask; one that does so
 # from the first request on does not know us. https://kubernetes.io/docs/reference/using-api/health-checks/
 _JUST_BEGUN = re.compile(r"original upgrade error: .*is forbidden: .*cluster unreachable: unknown", re.DOTALL)
-_PASSING: tuple[tuple[float, re.Pattern[str]], ...] = tuple(
-    (delay, re.compile(words, re.IGNORECASE | re.MULTILINE))
-    for delay, words in (
-        # The token ran out between two requests; the next try makes a new one.
-        (5.0, r"provide credentials|Unauthorized(?:$|[;:])|must be logged in|ExpiredToken|token (?:has|is) expired"),
-        # Somebody else's change came in between; another Helm made the same revision, a moment before.
-        (10.0, r"the object has been modified; please apply your changes|another operation \(.*\) is in progress"),
-        # Somebody has made the release, or uninstalled it, since it was looked up.
-        (10.0, r"release: already exists|\" has no deployed releases"),
-        (60.0, r"too many requests|toomanyrequests|rate exceeded|throttl"),
-        # Nobody answers, or the line broke.
-        (
-            30.0,
-            r"connection refused|connection reset by peer|broken pipe|no such host|server misbehaving|: EOF(?:$|[;:])",
-        ),
-        (30.0, r"network is unreachable|no route to host|i/o timeout|TLS handshake timeout|http2: |unexpected EOF"),
-        (30.0, r"timeout awaiting response headers|request canceled while waiting for connection|cluster unreachable"),
-        # Helm waited without ever seeing the workload: what it asked was not answered.
-        (30.0, r"not ready\. status: Unknown"),
-        # The API server says that it cannot just now; a registry's 5xx.
-        (30.0, r"etcdserver: |the server is currently unable|the server was unable to return a response"),
-        (30.0, r"Internal error occurred|an error on the server|apiserver is shutting down|request did not complete"),
-        (30.0, r"status code:? 5\d\d\b|unexpected status from .*: 5\d\d\b"),
-        # What is left of "etcdserver: leader changed": Helm asks again by itself, but with a body that it has sent.
-        # https://github.com/helm/helm/blob/v4.0.0/pkg/kube/roundtripper.go
-        (30.0, r"http: ContentLength=\d+ with Body length 0"),
-        # Somebody deletes the namespace; once it is gone, Helm makes it anew.
-        (30.0, r"because it is being terminated"),
-    )
+_PASSING: tuple[tuple[float, str], ...] = (
+    # The token ran out between two requests; the next try makes a new one.
+    (5.0, r"provide credentials|Unauthorized(?:$|[;:])|must be logged in|ExpiredToken|token (?:has|is) expired"),
+    # Somebody else's change came in between; another Helm made the same revision, a moment before.
+    (10.0, r"the object has been modified; please apply your changes|another operation \(.*\) is in progress"),
+    # Somebody has made the release, or uninstalled it, since it was looked up.
+    (10.0, r"release: already exists|\" has no deployed releases"),
+    (60.0, r"too many requests|toomanyrequests|rate exceeded|throttl"),
+    # Nobody answers, or the line broke.
+    (
+        30.0,
+        r"connection refused|connection reset by peer|broken pipe|no such host|server misbehaving|: EOF(?:$|[;:])",
+    ),
+    (30.0, r"network is unreachable|no route to host|i/o timeout|TLS handshake timeout|http2: |unexpected EOF"),
+    (30.0, r"timeout awaiting response headers|request canceled while waiting for connection|cluster unreachable"),
+    # Helm waited without ever seeing the workload: what it asked was not answered.
+    (30.0, r"not ready\. status: Unknown"),
+    # The API server says that it cannot just now; a registry's 5xx.
+    (30.0, r"etcdserver: |the server is currently unable|the server was unable to return a response"),
+    (30.0, r"Internal error occurred|an error on the server|apiserver is shutting down|request did not complete"),
+    (30.0, r"status code:? 5\d\d\b|unexpected status from .*: 5\d\d\b"),
+    # What is left of "etcdserver: leader changed": Helm asks again by itself, but with a body that it has sent.
+    # https://github.com/helm/helm/blob/v4.0.0/pkg/kube/roundtripper.go
+    (30.0, r"http: ContentLength=\d+ with Body length 0"),
+    # Somebody deletes the namespace; once it is gone, Helm makes it anew.
+    (30.0, r"because it is being terminated"),
 )
 
 _NOISE = re.compile(r"^(?:WARNING: |Flag --\S+ has been deprecated|time=|level=|[IWE]\d{4} )")
@@ -70,7 +67,8 @@ def fault_of(stderr: bytes, secrets: Iterable[str] = ()) -> PermanentFault | Tem
     """The fault that Helm's stderr stands for. Its reason is `sentence`, and the next step, where one is known."""
     said = _told(stderr, secrets)
     reason = _advised(said)
-    delay = next((delay for delay, words in _PASSING if words.search(said)), None)
+    passing = re.IGNORECASE | re.MULTILINE  # compiled once something has failed
+    delay = next((delay for delay, words in _PASSING if re.search(words, said, passing)), None)
     if delay is None or (_FINAL.search(said) and not _JUST_BEGUN.search(said)):
         return PermanentFault(reason)
     return TemporaryFault(reason, delay)

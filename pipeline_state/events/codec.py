@@ -18,7 +18,7 @@ from pipeline_state.tracing import parse_traceparent
 
 _FORMAT = JSONFormat()
 _REQUIRED = ("specversion", "id", "source", "type", "time", "data")
-_UNUSABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNUSABLE = re.compile("[\0-\b\v\f\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """What SQS refuses (SendMessage in its API reference), also in attributes. An event's body carries it escaped."""
 
 Attributes = dict[str, Any]
