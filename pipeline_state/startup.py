@@ -66,6 +66,7 @@ def start_tracing(service: str, settings: Settings, secrets: Callable[[], Secret
 def _sinks(settings: Settings, secrets: Callable[[], SecretsManagerClient]) -> Iterator[tracing.Sink]:
     if settings.honeycomb_key_arn and (key := _secret(settings.honeycomb_key_arn, secrets)):
         yield tracing.HoneycombSink(key, settings.honeycomb_api_host, settings.honeycomb_dataset)
+        yield tracing.MarkerSink(key, settings.honeycomb_api_host, settings.honeycomb_dataset)
     if settings.otlp_endpoint and (sink := _otlp_sink(settings, secrets)):
         yield sink
     if settings.span_summaries == "true" and settings.journal_table:

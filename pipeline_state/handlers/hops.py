@@ -142,6 +142,16 @@ def of_promotion(promotion: Promotion) -> dict[str, Field]:
     }
 
 
+def of_verdict(promotion: Promotion, outcome: Mapping[str, Any]) -> dict[str, Field]:
+    """What the span says in which a release's deployment came to its end; Honeycomb's graphs get a marker from it."""
+    status = "failed" if outcome["kind"] == "failed" else "succeeded"
+    return {
+        "deployment.id": promotion.id,
+        "deployment.status": status,
+        "deployment.seconds": float(outcome.get("seconds", 0)),
+    }
+
+
 def of_change(record: Record) -> dict[str, Field]:
     """What a span says of the stream's record that it handles."""
     table = str(record.get("eventSourceARN", "")).partition("/")[2].partition("/")[0]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from pipeline_state import metrics, tracing
@@ -72,20 +71,21 @@ class Promoter:
         if change.is_new and hops.attempt_of(record) == 1:
             about = hops.of_commit(change.repo, change.commit)
             tracing.send_root(change.repo, change.commit, start=change.pushed_at or change.at, fields=about)
-        if change.matters:
-            self._check(change, record)
-        tell_ended(change, partial(self._snapshot, change), self.now())
+        seen = self._check(change, record) if change.matters else None
+        tell_ended(change, lambda: seen or self._snapshot(change), self.now())
 
-    def _check(self, change: Change, record: Mapping[str, Any]) -> None:
+    def _check(self, change: Change, record: Mapping[str, Any]) -> Snapshot | None:
+        """The commit as it was looked at."""
         told: tracing.Fields = {**hops.of_change(record), "gates": ", ".join(change.gates)}
         with hops.checking(change.repo, change.commit, told):
             hops.changed(record, change.at, parent=tracing.trace_of(change.repo, change.commit), now=self.now())
             if change.edits:
                 self._note(change)
-            lags = self.promotions.promote(change.repo, change.commit).lags
-            for lag in lags:  # of these alone: what a freeze, a soak time or a turn held up was not late
+            outcome = self.promotions.promote(change.repo, change.commit)
+            for lag in outcome.lags:  # of these alone: what a freeze, a soak time or a turn held up was not late
                 metrics.measure(metrics.PROMOTION_LAG, lag.total_seconds())
         metrics.count(metrics.GATE_CHANGES, len(change.gates), commits=f"{change.repo}@{change.commit}")
+        return outcome.seen
 
     def _snapshot(self, change: Change) -> Snapshot:
         return self.promotions.reader.read(change.repo, change.commit, environments=False)

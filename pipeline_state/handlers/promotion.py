@@ -37,11 +37,13 @@ class Outcome:
     counts: by name, `waiting`, `promoted`, `published` (claims that nobody had announced), `repeated` (promotions
     without a result), `resumed` (parked ones), `stuck` (repeated in vain). faults: of single commits; they did not keep
     the others from moving on. lags: how long those that were promoted had had all their gates, where that is known.
+    seen: the one commit that it was about, as it was looked at last.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     faults: list[PermanentFault | TemporaryFault] = field(default_factory=list)
     lags: list[timedelta] = field(default_factory=list)
+    seen: Snapshot | None = None
 
     def add(self, other: Outcome) -> None:
         """Take another one into this."""
@@ -89,6 +91,7 @@ class Promotions:
                 continue
             if not any(is_old):
                 _report_problems(snapshot, self.now())
+                found.seen = snapshot
                 return found
         raise TemporaryFault(f"others keep changing what {repo}@{commit[:12]} depends on", delay_seconds=1)
 

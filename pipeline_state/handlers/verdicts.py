@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline_state import metrics
+from pipeline_state import metrics, tracing
 from pipeline_state.events import deployment
 from pipeline_state.events.codec import decode
 from pipeline_state.events.deployment import Course
 from pipeline_state.events.publish import Publisher
+from pipeline_state.handlers import hops
 from pipeline_state.model import beside
 from pipeline_state.model.beside import Outcomes
 from pipeline_state.model.promotion import Action, Promotion
@@ -42,6 +43,7 @@ class Verdicts:
         verdict = metrics.DEPLOYMENTS_FAILED if outcome["kind"] == "failed" else metrics.DEPLOYMENTS
         commit = f"{promotion.repo}@{promotion.commit}"
         metrics.count(verdict, commits=commit, environments=promotion.environment, releases=promotion.release.name)
+        tracing.add_fields(hops.of_verdict(promotion, outcome))
         self.settle(promotion, outcome, ended)
 
     def settle(self, promotion: Promotion, outcome: Mapping[str, Any], ended: Ended) -> None:

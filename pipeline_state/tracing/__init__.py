@@ -4,7 +4,7 @@ from pipeline_state.tracing.context import TraceContext, derived_span_id, parse_
 from pipeline_state.tracing.exporter import Exporter, Item
 from pipeline_state.tracing.otlp_spans import to_otlp_json
 from pipeline_state.tracing.setup import configure, flush, lost, shutdown
-from pipeline_state.tracing.sinks import FileSink, HoneycombSink, OtlpSink, Sink, StoreSink
+from pipeline_state.tracing.sinks import FileSink, HoneycombSink, MarkerSink, OtlpSink, Sink, StoreSink
 from pipeline_state.tracing.spans import (
     KIND,
     TRANSIT,
@@ -35,6 +35,7 @@ __all__ = [
     "FileSink",
     "HoneycombSink",
     "Item",
+    "MarkerSink",
     "OtlpSink",
     "Sink",
     "StoreSink",

@@ -45,6 +45,23 @@ class HoneycombSink:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkerSink:
+    """Deployments become markers on Honeycomb's graphs. dataset counts for classic keys only; else it is on all."""
+
+    key: str = field(repr=False)
+    api_host: str = HONEYCOMB
+    dataset: str = DATASET
+
+    def exporter(self, service: str) -> Exporter:  # noqa: ARG002 - markers belong to none
+        from libhoney import IsClassicKey  # noqa: PLC0415 - for this sink only
+
+        from pipeline_state.tracing.markers import ENVIRONMENT_WIDE, MarkerExporter  # noqa: PLC0415 - the same
+
+        dataset = self.dataset if IsClassicKey(self.key) else ENVIRONMENT_WIDE
+        return MarkerExporter(self.api_host, self.key, dataset)
+
+
+@dataclass(frozen=True, slots=True)
 class OtlpSink:
     """Spans go to an OpenTelemetry endpoint by OTLP/HTTP. headers: see otlp.parse_headers.
 
