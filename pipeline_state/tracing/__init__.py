@@ -4,7 +4,7 @@ from pipeline_state.tracing.context import TraceContext, derived_span_id, parse_
 from pipeline_state.tracing.exporter import Exporter, Item
 from pipeline_state.tracing.otlp_spans import to_otlp_json
 from pipeline_state.tracing.setup import configure, flush, lost, shutdown
-from pipeline_state.tracing.sinks import FileSink, HoneycombSink, MarkerSink, OtlpSink, Sink, StoreSink
+from pipeline_state.tracing.sinks import HoneycombSink, MarkerSink, OtlpSink, Sink, StoreSink
 from pipeline_state.tracing.spans import (
     KIND,
     TRANSIT,
@@ -32,7 +32,6 @@ __all__ = [
     "Exporter",
     "Field",
     "Fields",
-    "FileSink",
     "HoneycombSink",
     "Item",
     "MarkerSink",

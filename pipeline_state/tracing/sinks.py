@@ -86,18 +86,6 @@ class OtlpSink:
 
 
 @dataclass(frozen=True, slots=True)
-class FileSink:
-    """Spans are appended to a file, one line of JSON each."""
-
-    path: Path
-
-    def exporter(self, service: str) -> Exporter:  # noqa: ARG002 - each span names it
-        from pipeline_state.tracing.file import FileExporter  # noqa: PLC0415 - for this sink only
-
-        return FileExporter(self.path)
-
-
-@dataclass(frozen=True, slots=True)
 class StoreSink:
     """Spans go to the local stack's store, an SQLite file that several processes share."""
 

@@ -24,14 +24,15 @@ from pipeline_state.handlers.workspace import workspace_of  # noqa: E402
 from pipeline_state.model.pipelines import Cluster, Release  # noqa: E402
 from pipeline_state.settings import read_settings  # noqa: E402
 from pipeline_state.startup import Clients  # noqa: E402
+from pipeline_state.tracing.store import read_all  # noqa: E402
 
 BUDGET = 300.0
 KUBECONFIG = Path(sys.argv[1])
-TRACES = Path(tempfile.gettempdir()) / "traces.jsonl"
+TRACES = Path(tempfile.gettempdir()) / "traces.db"
 
 app.handler()  # clients and tracing, as at the function's first event
 READY = time.perf_counter()
-tracing.configure("helm_installer", tracing.FileSink(TRACES))
+tracing.configure("helm_installer", tracing.StoreSink(TRACES))
 settings = read_settings()
 workspace = replace(workspace_of(settings, Clients(settings)), fetch_secret=lambda _: KUBECONFIG.read_text())
 
@@ -60,8 +61,8 @@ def installed(namespace: str, name: str, commit: str) -> dict[str, Any]:
 def spans() -> dict[str, float]:
     """How long each Helm process took, and the look-up of the release, in ms."""
     tracing.flush()
-    data = [json.loads(line)["data"] for line in TRACES.read_text(encoding="utf-8").splitlines()]
-    TRACES.unlink()
+    data = [item["data"] for item in read_all(TRACES)]
+    data = [span for span in data if span["trace.trace_id"] == data[-1]["trace.trace_id"]]
     return {span["name"]: span["duration_ms"] for span in data if span["name"].startswith(("helm ", "release "))}
 
 

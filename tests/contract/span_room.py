@@ -18,6 +18,7 @@ from pipeline_state.events.secrets import WebhookSecrets
 from pipeline_state.handlers.webhook import CIRCLECI, GITHUB, Answer, Provider, Request, Webhook
 from tests.contract.way_room import WayRoom, new_room
 from tests.contract.webhook_stack import CIRCLECI_SECRET, GITHUB_SECRET, body_of, circleci_headers, github_headers
+from tests.span_file import FileSink
 from tests.span_tree import tree
 
 
@@ -106,7 +107,7 @@ class SpanRoom:
 @contextmanager
 def span_room(endpoint: str, patch: pytest.MonkeyPatch, file: Path) -> Iterator[SpanRoom]:
     """One with tables of its own, whose spans go to a file."""
-    tracing.configure("way", tracing.FileSink(file))
+    tracing.configure("way", FileSink(file))
     try:
         yield SpanRoom(new_room(endpoint, patch), file)
     finally:

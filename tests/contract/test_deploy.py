@@ -23,6 +23,7 @@ from pipeline_state.deploy.values import fingerprint
 from pipeline_state.faults import TemporaryFault
 from pipeline_state.model.pipelines import Cluster, Release
 from tests.contract.clusters import ClusterUnderTest
+from tests.span_file import FileSink
 
 CHARTS = Path(__file__).parents[2] / "infra/local/example/charts"
 READY = "cluster.gatestream.dev/ready"
@@ -409,7 +410,7 @@ def test_kubectl_sees_what_was_installed(shop: Shop) -> None:
 @pytest.fixture
 def trace_file(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "spans.jsonl"
-    tracing.configure("helm-installer", tracing.FileSink(path))
+    tracing.configure("helm-installer", FileSink(path))
     yield path
     tracing.shutdown()
 

@@ -19,6 +19,7 @@ from infra.local import cluster
 from pipeline_state import tracing
 from pipeline_state.deploy import Deployed, Failed, Install, Workspace, install
 from pipeline_state.model.pipelines import Cluster, Release
+from tests.span_file import FileSink
 
 CHARTS = Path(__file__).parents[2] / "infra/local/example/charts"
 READY = "cluster.gatestream.dev/ready"
@@ -81,7 +82,7 @@ def shop(embedded: cluster.Cluster, tmp_path: Path) -> Iterator[Shop]:
         environment={"PATH": os.environ["PATH"]},
         fetch_parameter=SECRETS.__getitem__,
     )
-    tracing.configure("helm-installer", tracing.FileSink(tmp_path / "trace"))
+    tracing.configure("helm-installer", FileSink(tmp_path / "trace"))
     yield Shop(workspace, embedded, f"secrets-{uuid.uuid4().hex[:12]}", log)
     tracing.shutdown()
 

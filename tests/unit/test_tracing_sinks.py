@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +16,7 @@ from pipeline_state.tracing.honeycomb import HoneycombExporter
 from pipeline_state.tracing.otlp import OtlpExporter
 from pipeline_state.tracing.outbox import FLUSH_SECONDS
 from tests.receivers import HoneycombReceiver, OtlpReceiver, Receiver, black_hole, closed_port, listening
+from tests.span_file import FileSink
 
 ROOT = trace_of("myOrg/myApp", "a" * 40)
 LONG = 60.0
@@ -50,32 +49,6 @@ def test_honeycomb_receives_what_its_batch_api_asks_for(honeycomb: HoneycombRece
     assert webhook["data"]["trace.parent_id"] == ROOT.span_id
     assert verify["data"]["trace.parent_id"] == webhook["data"]["trace.span_id"]
     assert webhook["data"]["service.name"] == "github-webhook"
-
-
-WRITER = """
-import sys
-from pathlib import Path
-from typing import TypeAlias
-from pipeline_state import tracing
-
-tracing.configure(sys.argv[2], tracing.FileSink(Path(sys.argv[1])))
-for number in range(100):
-    with tracing.invocation(None), tracing.message_span("message", parent=None, fields={"number": number}):
-        for _ in range(4):
-            with tracing.span("step", text="x" * 200):
-                pass
-"""
-
-
-def test_processes_that_share_a_file_write_whole_lines(tmp_path: Path) -> None:
-    path = tmp_path / "spans.jsonl"
-    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(path), f"writer {number}"]) for number in range(4)]
-    assert [writer.wait() for writer in writers] == [0] * 4
-    spans = [json.loads(line)["data"] for line in path.read_text().splitlines()]
-    for number in range(4):
-        own = [span for span in spans if span["service.name"] == f"writer {number}"]
-        assert [span["number"] for span in own if span["name"] == "message"] == list(range(100))
-        assert len(own) == 500
 
 
 def flushed(exporter: Exporter, *names: str, bound: float = LONG) -> Exporter:
@@ -211,7 +184,7 @@ def test_headers_and_path_are_those_of_otlp(make: Make) -> None:
 def test_the_same_spans_go_everywhere_at_once(honeycomb: HoneycombReceiver, tmp_path: Path) -> None:
     path = tmp_path / "spans.jsonl"
     with listening(OtlpReceiver()) as otlp:
-        sinks = (tracing.HoneycombSink("key", honeycomb.url), tracing.OtlpSink(otlp.url), tracing.FileSink(path))
+        sinks = (tracing.HoneycombSink("key", honeycomb.url), tracing.OtlpSink(otlp.url), FileSink(path))
         tracing.configure("gate-recorder", *sinks, sample_rate=2)
         for commit in range(40):
             root = trace_of("myOrg/myApp", f"{commit:040x}")
@@ -243,8 +216,8 @@ def test_tracing_never_fails_an_invocation(caplog: pytest.LogCaptureFixture, tmp
         with tracing.invocation(None), tracing.message_span("webhook", parent=ROOT):
             return "202"
 
-    absent = tmp_path / "absent" / "spans.jsonl"
-    tracing.configure("github-webhook", tracing.HoneycombSink("key", closed_port()), tracing.FileSink(absent))
+    absent = tmp_path / "absent" / "spans.db"
+    tracing.configure("github-webhook", tracing.HoneycombSink("key", closed_port()), tracing.StoreSink(absent))
     assert handle() == "202"
     tracing.shutdown()
     assert "No such file or directory" in caplog.text

@@ -14,6 +14,7 @@ import pytest
 from pipeline_state import tracing
 from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.tracing import TraceContext, trace_of
+from tests.span_file import FileSink
 
 COMMIT = "a" * 40
 OTHER = "b" * 40
@@ -25,7 +26,7 @@ Spans = dict[str, dict[str, Any]]
 @pytest.fixture
 def trace_file(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "spans.jsonl"
-    tracing.configure("gate-recorder", tracing.FileSink(path))
+    tracing.configure("gate-recorder", FileSink(path))
     yield path
     tracing.shutdown()
 
@@ -289,7 +290,7 @@ def test_an_invocation_flushes_even_when_it_fails(trace_file: Path) -> None:
 
 def test_configuring_again_with_the_same_values_keeps_what_is_pending(trace_file: Path) -> None:
     with tracing.message_span("record", parent=None):
-        tracing.configure("gate-recorder", tracing.FileSink(trace_file))
+        tracing.configure("gate-recorder", FileSink(trace_file))
         assert tracing.current() is not None
     assert not trace_file.exists()
     tracing.flush()
@@ -298,7 +299,7 @@ def test_configuring_again_with_the_same_values_keeps_what_is_pending(trace_file
 
 def test_a_trace_is_sampled_whole(tmp_path: Path) -> None:
     path = tmp_path / "sampled.jsonl"
-    tracing.configure("promoter", tracing.FileSink(path), sample_rate=4)
+    tracing.configure("promoter", FileSink(path), sample_rate=4)
     for number in range(100):
         root = tracing.send_root("o/r", f"{number:040x}", start=NOON)
         tracing.transit("sqs", sent_at_ms=0, now=NOON, parent=root)

@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline_state import tracing
 from pipeline_state.model.waits import Wait
 from pipeline_state.tracing.waits import send_wait, wait_fields, wait_span_id
+from tests.span_file import FileSink
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ROOT = tracing.trace_of("myOrg/myApp", "a" * 40)
@@ -14,7 +15,7 @@ LEGAL = Wait("legal", "people", "production", NOON, NOON + timedelta(hours=3), "
 
 
 def test_a_wait_that_is_over_is_a_span_under_the_root_which_it_is_again_whenever_it_is_sent(tmp_path: Path) -> None:
-    tracing.configure("promoter", tracing.FileSink(tmp_path / "spans"))
+    tracing.configure("promoter", FileSink(tmp_path / "spans"))
     for wait in (LEGAL, LEGAL, Wait("scan", "people", "production", NOON)):
         send_wait(wait, parent=ROOT)
     tracing.shutdown()

@@ -11,6 +11,7 @@ import pytest
 
 from pipeline_state import metrics, tracing
 from pipeline_state.handlers.invocation import invocation
+from pipeline_state.tracing.store import read_all
 
 ROOT = tracing.trace_of("myOrg/myApp", "a" * 40)
 CONTEXT = SimpleNamespace(aws_request_id="request-1")
@@ -19,8 +20,8 @@ CONTEXT = SimpleNamespace(aws_request_id="request-1")
 @pytest.fixture
 def spans(tmp_path: Path) -> Iterator[Path]:
     metrics.configure("Gatestream/test", "test")
-    path = tmp_path / "spans.jsonl"
-    tracing.configure("test", tracing.FileSink(path))
+    path = tmp_path / "spans.db"
+    tracing.configure("test", tracing.StoreSink(path))
     yield path
     tracing.shutdown()
     metrics.configure("", "")
@@ -38,7 +39,7 @@ def test_spans_have_left_and_numbers_are_written(spans: Path, capsys: pytest.Cap
     (line,) = written(capsys)
     assert (line["request_id"], line["Promotions"]) == ("request-1", 1)
     assert "SpansLost" not in line
-    assert len(spans.read_text().splitlines()) == 1
+    assert len(read_all(spans)) == 1
 
 
 def test_the_same_holds_for_one_that_fails(spans: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,11 +53,11 @@ def test_the_same_holds_for_one_that_fails(spans: Path, capsys: pytest.CaptureFi
         fail()
     (line,) = written(capsys)
     assert line["Retries"] == 1
-    assert "ZeroDivisionError" in spans.read_text()
+    assert "ZeroDivisionError" in str(read_all(spans))
 
 
 def test_spans_that_came_to_nothing_are_counted_once(spans: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    spans.mkdir()  # so that it cannot be appended to
+    spans.mkdir()  # so that it cannot be written
     for _ in range(2):
         with invocation(CONTEXT), tracing.message_span("work", parent=ROOT):
             pass
