@@ -1,50 +1,45 @@
 """Where spans are posted to over HTTP: one connection, open from one invocation to the next, never waited for long.
 
-By http.client itself: every event pays for what a request costs, and that is half of urllib3's, a quarter of requests'.
+Every event pays for what a request costs. By http.client it is half of urllib3's CPU time and a quarter of requests'.
 """
 
 from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 from zlib import compressobj
 
+from pipeline_state.tracing.response import Response, read_response
+
 SOCKET_SECONDS = 2.0  # a silent connection is given up then
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """An answer, whatever its status."""
-
-    status: int
-    body: bytes
 
 
 class Endpoint:
     """One URL, with headers that may hold keys, and so are never shown. Not for two threads at once.
 
-    Raises ValueError when it is no URL of HTTP, or a header no text.
+    is_packed: whether bodies go there as gzip. Raises ValueError when it is no URL of HTTP, or a header no text.
     """
 
-    def __init__(self, url: str, headers: Mapping[str, str]) -> None:
+    def __init__(self, url: str, headers: Mapping[str, str], *, is_packed: bool = True) -> None:
         parts = urlsplit(url)
+        self._is_packed = is_packed
+        packed = {"Content-Encoding": "gzip"} if is_packed else {}
         self._connection = _connection(parts)
-        self._head = _head(parts, {**headers, "User-Agent": "gatestream", "Content-Encoding": "gzip"})
+        self._head = _head(parts, {**headers, "User-Agent": "gatestream", **packed})
 
     def post(self, body: bytes) -> Response:
-        """Send a body, compressed. Raises OSError and HTTPException.
+        """Send a body. Raises OSError, HTTPException and ValueError.
 
         Once more where a connection that was open turns out to be dead: Lambda may have stood still for long.
         """
-        packed = compressed(body)
+        packed = compressed(body) if self._is_packed else body
         was_open = self._connection.sock is not None
         try:
             return self._send(packed)
-        except (OSError, HTTPException):
+        except (OSError, HTTPException, ValueError):
             self.close()
             if not was_open:
                 raise
@@ -56,12 +51,11 @@ class Endpoint:
     def _send(self, packed: bytes) -> Response:
         """In one write, so that a small request is one packet, and nothing is put together anew for each."""
         self._connection.send(self._head + b"Content-Length: %d\r\n\r\n" % len(packed) + packed)
-        with HTTPResponse(self._connection.sock, method="POST") as response:
-            response.begin()
-            answer = Response(response.status, response.read())
-        if response.will_close:
+        with self._connection.sock.makefile("rb") as stream:
+            response, stays_open = read_response(stream)
+        if not stays_open:
             self.close()
-        return answer
+        return response
 
 
 def compressed(body: bytes) -> bytes:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
-from threading import Event, Thread
+from threading import Lock, Thread
 from typing import Any, TypeAlias
 
 MOST_SPANS = 1000  # kept at once: libhoney's own limit of pending events
@@ -143,7 +143,8 @@ class Attempt:
         self.told = told
         self.answer: Answer | None = None
         self.is_overdue = False
-        self._is_over = Event()
+        self._on_its_way = Lock()
+        self._on_its_way.acquire()
 
     def run(self, deliver: Deliver) -> None:
         """Of an error only the class is an answer: its text names hosts, and may quote one."""
@@ -151,8 +152,8 @@ class Attempt:
             self.answer = deliver(self.batch)
         except Exception as error:  # noqa: BLE001 - a thread that ended would never deliver again
             self.answer = Answer(0, type(error).__name__)
-        self._is_over.set()
+        self._on_its_way.release()
 
     def comes_by(self, moment: float) -> bool:
         """Whether the answer is there by that moment of time.monotonic, waiting for it until then."""
-        return self._is_over.wait(max(0.0, moment - time.monotonic()))
+        return self._on_its_way.acquire(timeout=max(0.0, moment - time.monotonic()))
