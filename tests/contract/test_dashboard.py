@@ -155,7 +155,7 @@ def test_a_freeze_that_is_over_by_itself_is_told_no_more(dashboard: Dashboard) -
 def test_the_page_names_its_events_and_a_change_makes_them_come(dashboard: Dashboard) -> None:
     room = dashboard.room
     page = dashboard.visitor.get("/")
-    assert re.search(r'sse-connect="/live\?topic=fleet&amp;seen=[0-9.]+"', page.body)
+    assert re.search(r'data-live="/live\?topic=fleet&amp;seen=[0-9.]+"', page.body)
     room.ready(A)
     dashboard.fleet()
     before = dashboard.board.live.looks["fleet"]()

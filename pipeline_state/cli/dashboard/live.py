@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 import anyio
-from markupsafe import escape
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -61,7 +60,7 @@ class _Reader:
     def tell_trouble(self, sentence: str) -> None:
         if sentence != self.trouble:
             self.trouble = sentence
-            self.news.put_nowait({"event": TROUBLE, "data": str(escape(sentence))})
+            self.news.put_nowait({"event": TROUBLE, "data": sentence})
 
     async def leave_after(self, ended: anyio.Event) -> None:
         await ended.wait()

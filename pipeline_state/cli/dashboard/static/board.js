@@ -23,23 +23,45 @@ addEventListener("keydown", (event) => {
 
 const tell = (state, word) => {
   const live = document.getElementById("live");
-  if (!live) return;
   live.dataset.state = state;
   live.querySelector(".word").textContent = word;
 };
-addEventListener("htmx:sseOpen", () => tell("on", "live"));
-addEventListener("htmx:sseError", () => tell("off", "not connected"));
+const trouble = (sentence) => {
+  document.getElementById("trouble").textContent = sentence;
+};
+
+// The stream of a page that is seen: of all tabs together, browsers keep six connections to a server. With every event
+// the page's fragments are had anew: hx-trigger="news from:body".
+const listen = (url) => {
+  const stream = new EventSource(url);
+  stream.onopen = () => tell("on", "live");
+  stream.onerror = () => tell("off", "not connected");
+  stream.addEventListener("trouble", (event) => trouble(event.data));
+  stream.addEventListener(new URL(url, location).searchParams.get("topic"), () => htmx.trigger(document.body, "news"));
+  return stream;
+};
+if (document.body.dataset.live) {
+  let stream;
+  const turn = () => {
+    stream?.close();
+    stream = document.hidden ? undefined : listen(document.body.dataset.live);
+  };
+  document.addEventListener("visibilitychange", turn);
+  turn();
+}
 addEventListener("htmx:afterSwap", (event) => {
-  if (event.detail.requestConfig?.triggeringEvent?.type.startsWith("sse:"))
+  if (event.detail.requestConfig?.triggeringEvent?.type === "news")
     document.getElementById("announce").textContent = `Updated at ${new Date().toLocaleTimeString()}`;
 });
+
 // What somebody has opened or closed stays so when its fragment is replaced.
-let folded = [];
-addEventListener("htmx:beforeSwap", () => {
-  folded = [...document.querySelectorAll("details[id]")].map((each) => [each.id, each.open]);
+const choices = new Map();
+addEventListener("click", (event) => {
+  const details = event.target.closest("summary")?.parentElement;
+  if (details?.id) choices.set(details.id, !details.open);
 });
 addEventListener("htmx:afterSettle", () => {
-  for (const [id, open] of folded.splice(0)) {
+  for (const [id, open] of choices) {
     const same = document.getElementById(id);
     if (same) same.open = open;
   }
@@ -49,4 +71,4 @@ addEventListener("htmx:responseError", (event) => {
   const page = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
   document.getElementById("trouble").textContent = (page.querySelector("main p") ?? page.querySelector("p"))?.textContent ?? "No answer";
 });
-addEventListener("htmx:sendError", () => tell("off", "the dashboard has ended"));
+addEventListener("htmx:sendError", () => trouble("The dashboard does not answer: it has ended."));

@@ -107,13 +107,13 @@ def test_nobody_looks_once_the_last_page_is_closed_and_somebody_does_with_the_ne
     run(scenario)
 
 
-def test_trouble_is_told_in_words_that_no_browser_takes_for_html_and_its_end_is_told() -> None:
+def test_trouble_is_told_in_a_sentence_and_so_is_its_end() -> None:
     async def scenario(tables: Tables, live: Live) -> None:
-        tables.error = TemporaryFault("<b>throttled</b>")
+        tables.error = TemporaryFault("throttled")
         async with page(live, SHOP, "1") as hears:
             told = await hears()
             assert told["event"] == "trouble"
-            assert told["data"].startswith("Not up to date: gatestream: &lt;b&gt;throttled&lt;/b&gt;; try again")
+            assert told["data"] == "Not up to date: gatestream: throttled; try again"
             tables.error = None
             assert await hears() == {"event": "trouble", "data": ""}
             tables.state = "2"
