@@ -298,6 +298,14 @@ def test_what_is_no_action_and_a_form_that_is_not_whole_are_refused(page: Page) 
     assert page.room.item(A)["legal"] == ""
 
 
+def test_a_commit_that_nobody_knows_gets_no_record_by_being_named(page: Page) -> None:
+    unknown = Page(page.room, page.stack, B)
+    assert unknown.ask("gate", gate="legal", value="passed").status == 404
+    asked = page.ask("gate", gate="legal", value="passed")
+    assert unknown.send(asked, "gate", reason="x").status == 404
+    assert page.room.item(B) == {}
+
+
 def test_some_first_digits_lead_to_the_page_of_the_whole_commit(page: Page) -> None:
     answer = page.visitor.get(f"/repo/{page.room.repo.upper()}/commit/{A[:9]}")
     assert (answer.status, answer.headers["location"]) == (303, page.url)

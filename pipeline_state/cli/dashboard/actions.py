@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from pipeline_state.cli import facts
 from pipeline_state.cli.console import CommandError, told
 from pipeline_state.cli.dashboard import pages
 from pipeline_state.cli.dashboard.acts import Act, Case, Close, Form, SetGate
@@ -94,9 +95,13 @@ class Actions:
         )
 
     def _case(self, request: Request, given: Mapping[str, str]) -> Case:
+        """Raises HTTPException for a commit without a record: none is to be made by naming it."""
         path = request.path_params
-        repo = f"{path['owner']}/{path['name']}"
-        return Case(self.board.stack, self.board.identity, repo, path["sha"], given, self.board.now)
+        try:
+            repo, commit = facts.find_commit(f"{path['owner']}/{path['name']}", path["sha"])
+        except CommandError as error:
+            raise HTTPException(404, str(error)) from error
+        return Case(self.board.stack, self.board.identity, repo, commit, given, self.board.now)
 
     def _act(self, request: Request, case: Case) -> Act:
         name = request.path_params["action"]
