@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from html import unescape
 from typing import Any, NoReturn
@@ -21,11 +22,11 @@ from pipeline_state.model.environments import Freeze
 from pipeline_state.model.pipelines import Cluster, Environment
 from pipeline_state.table import holds
 from pipeline_state.table.journal import history
-from pipeline_state.table.models import Tables
+from pipeline_state.table.models import Tables, connection
 from tests.contract.dlq_room import DlqRoom
 from tests.contract.function_room import FunctionRoom
 from tests.contract.table_room import WEB, A, B, TableRoom, pipeline
-from tests.contract.test_table_leases import answering
+from tests.contract.test_table_leases import DynamoDBAnswer
 from tests.visitor import Answer, Visitor
 
 STAGING = Environment("staging", ("build",), (), (WEB,), Cluster(context="local"))
@@ -173,10 +174,25 @@ def test_what_no_person_can_set_is_refused_in_words(page: Page, gate: str, told:
 DENIED = "User: arn:aws:iam::123456789012:user/ann is not authorized to perform: dynamodb:UpdateItem"
 
 
+@contextmanager
+def writes_denied() -> Iterator[None]:
+    """The caller may read, and nothing else."""
+    body = json.dumps({"__type": "com.amazon.coral.service#AccessDeniedException", "Message": DENIED})
+
+    def answer(request: Any, **_: Any) -> object:
+        return DynamoDBAnswer(400, body) if b"TransactWrite" in request.headers["X-Amz-Target"] else None
+
+    events: Any = connection().client.meta.events
+    events.register("before-send.dynamodb.*", answer)
+    try:
+        yield
+    finally:
+        events.unregister("before-send.dynamodb.*", answer)
+
+
 def test_who_lacks_the_right_is_told_in_the_words_of_aws(page: Page) -> None:
     asked = page.ask("gate", gate="legal", value="passed")
-    body = json.dumps({"__type": "com.amazon.coral.service#AccessDeniedException", "Message": DENIED})
-    with answering(400, body):
+    with writes_denied():
         refused = page.send(asked, "gate", reason="signed")
     assert refused.status == 409
     assert DENIED in refused.text
@@ -301,8 +317,8 @@ def test_what_is_no_action_and_a_form_that_is_not_whole_are_refused(page: Page) 
 def test_a_commit_that_nobody_knows_gets_no_record_by_being_named(page: Page) -> None:
     unknown = Page(page.room, page.stack, B)
     assert unknown.ask("gate", gate="legal", value="passed").status == 404
-    asked = page.ask("gate", gate="legal", value="passed")
-    assert unknown.send(asked, "gate", reason="x").status == 404
+    sent = {"gate": "legal", "value": "passed", "reason": "x", "key": "1"}
+    assert unknown.visitor.post(f"{unknown.url}/act/gate", sent).status == 404
     assert page.room.item(B) == {}
 
 

@@ -136,7 +136,7 @@ def test_an_older_promotion_never_replaces_what_is_parked(room: TableRoom, promo
 # what never happens locally
 
 
-class _Answer(AWSResponse):
+class DynamoDBAnswer(AWSResponse):
     """An error as DynamoDB sends it over HTTP."""
 
     def __init__(self, status: int, body: str) -> None:
@@ -171,7 +171,7 @@ def answering(status: int, body: str, times: int = 1_000) -> Iterator[list[str]]
 
     def answer(request: Any, **_: Any) -> AWSResponse | None:
         called.append(request.headers["X-Amz-Target"].decode().partition(".")[2])
-        return _Answer(status, body) if len(called) <= times else None
+        return DynamoDBAnswer(status, body) if len(called) <= times else None
 
     events: Any = connection().client.meta.events
     events.register("before-send.dynamodb.*", answer)
