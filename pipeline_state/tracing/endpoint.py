@@ -70,7 +70,7 @@ def is_success(status: int) -> bool:
 
 
 def _head(url: SplitResult, headers: Mapping[str, str]) -> bytes:
-    lines = [f"POST {url.path or '/'} HTTP/1.1", f"Host: {url.netloc}"]
+    lines = [f"POST {url.path or '/'} HTTP/1.1", f"Host: {url.netloc.rpartition('@')[2]}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     if not all(line.isascii() and line.isprintable() for line in lines):
         raise ValueError("the URL or a header of where spans go has characters that HTTP cannot carry")

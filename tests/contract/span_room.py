@@ -105,9 +105,9 @@ class SpanRoom:
 
 
 @contextmanager
-def span_room(endpoint: str, patch: pytest.MonkeyPatch, file: Path) -> Iterator[SpanRoom]:
-    """One with tables of its own, whose spans go to a file."""
-    tracing.configure("way", FileSink(file))
+def span_room(endpoint: str, patch: pytest.MonkeyPatch, file: Path, *more: tracing.Sink) -> Iterator[SpanRoom]:
+    """One with tables of its own, whose spans go to a file, and to more places."""
+    tracing.configure("way", FileSink(file), *more)
     try:
         yield SpanRoom(new_room(endpoint, patch), file)
     finally:

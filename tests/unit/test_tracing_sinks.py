@@ -223,6 +223,20 @@ def test_tracing_never_fails_an_invocation(caplog: pytest.LogCaptureFixture, tmp
     assert "No such file or directory" in caplog.text
 
 
+def test_a_sink_whose_settings_are_wrong_is_left_out_and_the_others_are_not(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "spans.jsonl"
+    tracing.configure("promoter", tracing.OtlpSink("localhost:4318"), FileSink(path))
+    with tracing.message_span("promote", parent=ROOT):
+        pass
+    tracing.shutdown()
+    assert len(path.read_text().splitlines()) == 1
+    assert caplog.messages == [
+        "no spans go to OtlpSink: where spans go is no URL that begins with https:// or http:// and names a host"
+    ]
+
+
 def test_the_keys_stay_out_of_sight() -> None:
     sinks = tracing.HoneycombSink("hunter2"), tracing.OtlpSink("http://collector:4318", "x-key=hunter2")
     assert "hunter2" not in repr(sinks)
