@@ -47,16 +47,21 @@ BEYOND_MEMORY = ("call_that_fails", "transaction_cancelled", "too_large", "every
 
 CORE = Part(
     model(
+        "closures",
         "decide",
         "decision",
         "delivery",
+        "ended_waits",
+        "entries",
         "environments",
+        "gate_values",
         "gates",
         "lead_time",
         "order",
         "promotion",
         "record",
         "results",
+        "waits",
     ),
     ("tests/unit/model", "tests/property/test_order.py"),
 )
