@@ -39,7 +39,10 @@ def upgrade(major: Major, wish: Wish) -> list[str]:
     itself, and takes half of Helm's time.
     """
     flags = ["--disable-openapi-validation", *([] if wish.is_there else ["--install"]), *_waiting(wish)]
-    flags += ["--rollback-on-failure" if major >= NEWEST else "--atomic"] if wish.goes_back else []
+    if wish.goes_back:
+        # Helm 4 then tells when it begins to wait; Helm 3, which refuses the other flag, would tell the way of an error
+        # through its source.
+        flags += ["--rollback-on-failure", "--debug"] if major >= NEWEST else ["--atomic"]
     return flags + _conflicts(major, wish)
 
 

@@ -14,6 +14,8 @@ import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from pipeline_state.deploy.command import Command, errors
 from pipeline_state.deploy.dialect import Major, Wish
 from pipeline_state.deploy.history import Revision, RollBack, WayBack, read_history
 from pipeline_state.deploy.output import Ran, output
+from pipeline_state.deploy.progress import Progress, without_debug
 from pipeline_state.deploy.stored import Stored
 from pipeline_state.deploy.terms import Workspace
 from pipeline_state.faults import TemporaryFault
@@ -168,24 +171,30 @@ class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
         else:
             since = time.monotonic()
             with tracing.span(f"helm {verb}", **{"helm.flags": _shown(rest)}), self._counted():
-                ended = await self._run([verb, *rest, *self._target], input)
+                progress = Progress()
+                ended = await self._run([verb, *rest, *self._target], input, progress.hear)
                 tracing.add_field("helm.exit_code", ended.code)
+                _trace(progress)
             if verb not in _READS:
                 self.ran.append(Ran(verb, ended.code, time.monotonic() - since, ended.stderr))
         if ended.code:
             raise _error(ended)
         return ended.stdout
 
-    async def _run(self, arguments: list[str], stdin: bytes | None) -> process.Ended:
+    async def _run(
+        self, arguments: list[str], stdin: bytes | None, hear: process.Hear = lambda _: None
+    ) -> process.Ended:
         grace = self._margin / 2
         left = self._left() - grace
-        return await process.run(
+        ended = await process.run(
             [self._executable, *arguments],
             stdin=None if stdin is None else values.as_yaml(stdin),
             environment=self._environment,
             seconds=min(LOOK_UP_SECONDS, left) if arguments[0] in _READS else left,
             grace=grace,
+            hear=hear,
         )
+        return replace(ended, stderr=without_debug(ended.stderr))
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
@@ -216,6 +225,15 @@ def environment(workspace: Workspace, helm: str) -> dict[str, str]:
         "GOMEMLIMIT": "384MiB",
         **workspace.environment,
     }
+
+
+def _trace(progress: Progress) -> None:
+    """The wait for the release as a span of its own, where there was one."""
+    parent = tracing.current()
+    if parent and progress.began:
+        seconds = (progress.ended or time.time()) - progress.began
+        start = datetime.fromtimestamp(progress.began, UTC)
+        tracing.finished_span("wait until ready", parent=parent, start=start, duration=timedelta(seconds=seconds))
 
 
 def _shown(flags: list[str]) -> str:

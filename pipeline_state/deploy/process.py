@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import Mapping, Sequence
+from asyncio import StreamReader, StreamWriter
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+
+_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +24,22 @@ class Ended:
     stopped: bool
 
 
+Hear = Callable[[bytes], None]
+
+
 async def run(
-    command: Sequence[str], *, stdin: bytes | None, environment: Mapping[str, str], seconds: float, grace: float
+    command: Sequence[str],
+    *,
+    stdin: bytes | None,
+    environment: Mapping[str, str],
+    seconds: float,
+    grace: float,
+    hear: Hear = lambda _: None,
 ) -> Ended:
     """Runs the command in a process group of its own, with exactly this environment.
 
     After `seconds` the group gets SIGTERM, `grace` seconds later SIGKILL; so does whatever is left of it at the end.
-    Raises OSError when the command cannot be started.
+    hear: is given standard error, as it comes. Raises OSError when the command cannot be started.
     """
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -37,7 +49,7 @@ async def run(
         env=environment,
         start_new_session=True,
     )
-    output = asyncio.ensure_future(process.communicate(stdin))
+    output = asyncio.ensure_future(_output(process, stdin, hear))
     try:
         stopped = not await _finished(output, seconds)
         if stopped:
@@ -48,6 +60,32 @@ async def run(
         _signal(process.pid, signal.SIGKILL)
         stdout, stderr = await output
     return Ended(process.returncode or 0, stdout, stderr, stopped)
+
+
+async def _output(process: Process, stdin: bytes | None, hear: Hear) -> tuple[bytes, bytes]:
+    """Process.communicate, but that standard error is heard before the process has ended."""
+    assert process.stdout  # noqa: S101 - both are pipes
+    assert process.stderr  # noqa: S101
+    fed = _fed(process.stdin, stdin or b"")
+    _, stdout, stderr = await asyncio.gather(fed, process.stdout.read(), _heard(process.stderr, hear))
+    await process.wait()
+    return stdout, stderr
+
+
+async def _fed(stream: StreamWriter | None, content: bytes) -> None:
+    if stream:
+        with suppress(BrokenPipeError, ConnectionResetError):  # whoever does not want to read on need not
+            stream.write(content)
+            await stream.drain()
+        stream.close()
+
+
+async def _heard(stream: StreamReader, hear: Hear) -> bytes:
+    whole = bytearray()
+    while part := await stream.read(_AT_ONCE):
+        hear(part)
+        whole += part
+    return bytes(whole)
 
 
 async def _finished(task: asyncio.Future[tuple[bytes, bytes]], seconds: float) -> bool:

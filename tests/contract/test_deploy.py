@@ -239,7 +239,7 @@ def test_helm_gets_these_flags_and_no_others(shop: Shop) -> None:
         f"gatestream p1 {digests.of_chart(str(CHARTS / 'web'))} values:{fingerprint(sent)}",
         "--namespace",
         shop.namespace,
-        *words("--disable-openapi-validation --install --wait --wait-for-jobs --rollback-on-failure"),
+        *words("--disable-openapi-validation --install --wait --wait-for-jobs --rollback-on-failure --debug"),
         target,
     ]
 
@@ -429,7 +429,9 @@ def test_every_step_is_a_span_with_flags_and_exit_code_but_without_values(shop: 
         ("install", "chart"),
         ("install", "release look-up"),
         ("install", "helm upgrade"),
+        ("helm upgrade", "wait until ready"),
     }
     assert (spans["release look-up"]["revisions"], spans["helm upgrade"]["helm.exit_code"]) == (0, 1)
     assert spans["helm upgrade"]["helm.flags"].startswith("web /")
+    assert 0 < spans["wait until ready"]["duration_ms"] < spans["helm upgrade"]["duration_ms"]
     assert password not in trace_file.read_text()

@@ -14,6 +14,7 @@ from typing import Any
 from infra.local import tools
 from pipeline_state.deploy import Workspace, dialect
 from pipeline_state.deploy.helm import environment
+from pipeline_state.deploy.progress import without_debug
 
 SECONDS = 180.0
 
@@ -77,7 +78,7 @@ class Room:
         done = self._call([*command], given, kubeconfig)
         if not done.returncode:
             raise NothingSaidError(done.stderr.decode() or done.stdout.decode())
-        return done.stderr
+        return without_debug(done.stderr)
 
     def start(self, *command: str, kubeconfig: Path | None = None) -> subprocess.Popen[bytes]:
         """Helm at work."""

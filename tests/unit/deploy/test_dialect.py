@@ -16,7 +16,7 @@ ALL = Wish(waits=True, goes_back=True, force_conflicts=True, is_there=True)
     [
         (NOTHING, [], []),
         (Wish(waits=True), ["--wait", "--wait-for-jobs"], ["--wait", "--wait-for-jobs"]),
-        (Wish(goes_back=True), ["--rollback-on-failure"], ["--atomic"]),
+        (Wish(goes_back=True), ["--rollback-on-failure", "--debug"], ["--atomic"]),
         (Wish(force_conflicts=True), ["--server-side=true", "--force-conflicts"], []),
     ],
 )

@@ -43,6 +43,26 @@ def test_output_and_code_come_back_and_input_goes_in() -> None:
     assert ended == process.Ended(3, b"values\n", b"", stopped=False)
 
 
+def test_standard_error_is_heard_before_the_end(tmp_path: Path) -> None:
+    """The process goes on only once it has been heard."""
+    heard, path = [], tmp_path / "heard"
+    script = f"echo first >&2; until [ -e '{path}' ]; do sleep 0.01; done; echo last >&2"
+
+    def hear(part: bytes) -> None:
+        heard.append(part)
+        path.touch()
+
+    command = ["/bin/sh", "-c", script]
+    environment = {"PATH": os.defpath}
+    ended = asyncio.run(process.run(command, stdin=None, environment=environment, seconds=LONG, grace=LONG, hear=hear))
+    assert heard[0] == b"first\n"
+    assert b"".join(heard) == ended.stderr == b"first\nlast\n"
+
+
+def test_a_process_need_not_read_what_it_is_given() -> None:
+    assert python("", stdin=b"x" * 1_000_000) == process.Ended(0, b"", b"", stopped=False)
+
+
 def test_without_input_there_is_an_empty_one_and_not_our_own() -> None:
     assert python("import sys; print(repr(sys.stdin.read()))").stdout == b"''\n"
 
