@@ -32,11 +32,12 @@ class Answer:
 
 @dataclass
 class Visitor:
-    """Comes to the dashboard behind a door; `enter` lets it in."""
+    """Comes to the dashboard behind a door; `enter` lets it in. bugs: what the server would show in its terminal."""
 
     app: ASGIApp
     door: Door
     cookies: dict[str, str] = field(default_factory=dict)
+    bugs: list[Exception] = field(default_factory=list)
 
     def enter(self) -> "Visitor":
         self.get(self.door.new_link())
@@ -86,7 +87,12 @@ class Visitor:
         async def send(message: Message) -> None:
             messages.append(message)
 
-        await self.app(scope, receive, send)
+        try:
+            await self.app(scope, receive, send)
+        except Exception as error:
+            if not messages:
+                raise
+            self.bugs.append(error)
         start, *rest = messages
         content = b"".join(message.get("body", b"") for message in rest)
         return Answer(start["status"], Headers(raw=start["headers"]), content.decode())

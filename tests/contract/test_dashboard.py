@@ -164,6 +164,16 @@ def test_the_page_names_its_events_and_a_change_makes_them_come(dashboard: Dashb
     assert dashboard.board.live.looks["fleet"]() != before
 
 
+def test_the_first_paint_goes_without_counts_and_asks_for_them(dashboard: Dashboard) -> None:
+    first = dashboard.visitor.get("/").body
+    asked = re.search(r'hx-get="(/fleet/rows\?count=1)" hx-trigger="load"', first)
+    assert asked
+    assert 'class="count"' not in first
+    counted = dashboard.visitor.get(asked[1]).body
+    assert 'class="count"' in counted
+    assert 'hx-trigger="load"' not in counted
+
+
 def test_a_search_keeps_the_address_of_the_page(dashboard: Dashboard) -> None:
     answer = dashboard.visitor.get("/fleet/rows?find=a+%22&show=failing&count=1")
     assert answer.headers["hx-replace-url"] == "/?find=a+%22&show=failing"
