@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from pipeline_state import tracing
 from pipeline_state.handlers import dead_letters
 from pipeline_state.handlers.dead_letters import DIED_AT
-from pipeline_state.model.promotion import Promotion
 from pipeline_state.tracing import Field, Fields, TraceContext
 
 if TYPE_CHECKING:
     from cloudevents.core.v1.event import CloudEvent
+
+    from pipeline_state.model.promotion import Promotion
 
 ATTEMPT = "messaging.attempt"
 ENVIRONMENT = "deployment.environment.name"
@@ -34,6 +35,9 @@ Record = Mapping[str, Any]
 
 _LONGEST_DELIVERY = timedelta(days=3)
 """How long GitHub can be asked to deliver an event once more."""
+
+_LATEST = 4_102_444_800_000
+"""Epoch milliseconds of the year 2100: what is said to be from then is no time of ours."""
 
 
 @contextmanager
@@ -110,8 +114,9 @@ def attempt_of(record: Record) -> int:
 
 def died_at(record: Record) -> int | None:
     """When a record that was sent back had come into the dead-letter queue, in epoch milliseconds; None for others."""
-    told = record.get(DIED_AT) or record.get("messageAttributes", {}).get(DIED_AT, {}).get("stringValue")
-    return int(told) if isinstance(told, int) or (isinstance(told, str) and told.isdecimal()) else None
+    told = str(record.get(DIED_AT) or _attribute(record, DIED_AT))
+    at = int(told) if told.isdecimal() else _LATEST
+    return at if at < _LATEST else None
 
 
 def of_event(event: CloudEvent) -> dict[str, Field]:
@@ -167,12 +172,17 @@ def of_message(message: Record) -> dict[str, Field]:
 
 def _sender(record: Record) -> TraceContext | None:
     """Who sent a record, or the root of the commit that it is about; None where it tells neither."""
-    header = record.get("messageAttributes", {}).get("x-honeycomb-trace", {}).get("stringValue", "")
+    header = _attribute(record, "x-honeycomb-trace")
     about = dead_letters.about_record(record)
     if "repo" in about and "commit" in about:
         sender, root = tracing.parse_honeycomb(header), tracing.trace_of(about["repo"], about["commit"])
         return sender if sender and sender.trace_id == root.trace_id else root
     return tracing.parse_honeycomb(header)
+
+
+def _attribute(record: Record, name: str) -> str:
+    """The text in a message's attribute; empty where there is none."""
+    return record.get("messageAttributes", {}).get(name, {}).get("stringValue") or ""
 
 
 def _died(at: int, *, parent: TraceContext, until: datetime) -> None:

@@ -1,15 +1,19 @@
 """What a message tells of its way: attempts, whose trace it belongs to, and how long it was a dead letter."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline_state import tracing
 from pipeline_state.handlers import hops
+from tests.span_file import FileSink
 
 REPO, COMMIT = "myOrg/myApp", "a" * 40
 ROOT = tracing.trace_of(REPO, COMMIT)
 SENDER = tracing.TraceContext(ROOT.trace_id, "b7ad6b7169203331")
+EVENT = json.dumps({"data": {"repo": REPO, "sha": COMMIT}})
 STRANGER = tracing.TraceContext("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
 
 
@@ -32,6 +36,8 @@ def test_the_attempt_is_the_queues_or_our_own_count(record: dict[str, Any], atte
         ({"messageAttributes": {"died-at": {"stringValue": "1700000000000"}}}, 1_700_000_000_000),
         ({"died-at": 1_700_000_000_000, "dynamodb": {}}, 1_700_000_000_000),
         ({"messageAttributes": {"died-at": {"stringValue": "yesterday"}}}, None),
+        ({"messageAttributes": {"died-at": {"stringValue": "9" * 30}}}, None),
+        ({"messageAttributes": {"died-at": {"stringValue": None}}}, None),
         ({"messageAttributes": {"died-at": {"dataType": "Binary"}}}, None),
         ({"messageAttributes": {}}, None),
         ({"dynamodb": {}}, None),
@@ -48,3 +54,33 @@ def test_a_message_hangs_under_its_sender_unless_that_has_a_trace_of_its_own(
     traceparent: str, parent: tracing.TraceContext
 ) -> None:
     assert hops.parent_of(traceparent, REPO, COMMIT) == parent
+
+
+@pytest.mark.parametrize(
+    "record,parent",
+    [
+        ({"body": "{", "messageAttributes": {}}, None),
+        ({"body": "{", "messageAttributes": {"x-honeycomb-trace": {"stringValue": STRANGER.honeycomb}}}, STRANGER),
+        ({"body": EVENT, "messageAttributes": {"x-honeycomb-trace": {"stringValue": SENDER.honeycomb}}}, SENDER),
+        ({"body": EVENT, "messageAttributes": {"x-honeycomb-trace": {"stringValue": STRANGER.honeycomb}}}, ROOT),
+        (
+            {"body": EVENT, "messageAttributes": {"x-honeycomb-trace": {"stringValue": None}}},
+            ROOT,
+        ),
+        ({"dynamodb": {"Keys": {"repo": {"S": REPO}, "commit": {"S": COMMIT}}}}, ROOT),
+    ],
+    ids=["garbage", "garbage with a sender", "an event", "an event of another trace", "no text", "a change"],
+)
+def test_a_dead_letter_is_told_of_in_the_trace_of_its_commit(
+    record: dict[str, Any], parent: tracing.TraceContext | None, tmp_path: Path
+) -> None:
+    tracing.configure("recorder", FileSink(tmp_path / "spans"))
+    with hops.burying({**record, "attributes": {"ApproximateReceiveCount": "5"}}, "no such gate"):
+        pass
+    tracing.shutdown()
+    span = json.loads((tmp_path / "spans").read_text())["data"]
+    assert (span["name"], span["error_detail"], span["messaging.attempt"]) == ("dead letter", "no such gate", 5)
+    if parent:
+        assert (span["trace.trace_id"], span["trace.parent_id"]) == (parent.trace_id, parent.span_id)
+    else:
+        assert span["trace.parent_id"] is None
