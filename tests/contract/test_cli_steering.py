@@ -16,8 +16,9 @@ from pipeline_state.cli.asking import happening
 from pipeline_state.cli.console import CommandError
 from pipeline_state.cli.steering import history_view, moving, moving_view, promotions
 from pipeline_state.cli.steering.closures import read_closures, read_stop
-from pipeline_state.cli.steering.moving import Plan, Wish
+from pipeline_state.cli.steering.moving import Plan
 from pipeline_state.cli.steering.places import Place, find_place
+from pipeline_state.cli.steering.wishes import Wish
 from pipeline_state.model.environments import Freeze
 from pipeline_state.model.pipelines import Cluster, Environment, FreezeWindow
 from pipeline_state.model.promotion import Action, Promotion

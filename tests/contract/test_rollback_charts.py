@@ -9,9 +9,10 @@ import pytest
 
 from pipeline_state.cli import facts
 from pipeline_state.cli.steering import moving
-from pipeline_state.cli.steering.moving import Plan, Wish
+from pipeline_state.cli.steering.moving import Plan
 from pipeline_state.cli.steering.places import find_place
 from pipeline_state.cli.steering.promotions import latest
+from pipeline_state.cli.steering.wishes import Wish
 from pipeline_state.events import deployment
 from pipeline_state.events.deployment import read_promotion
 from pipeline_state.model.pipelines import Environment

@@ -7,8 +7,8 @@ import pytest
 from pipeline_state.cli.asking import happening
 from pipeline_state.cli.definitions import candidates
 from pipeline_state.cli.steering import moving
-from pipeline_state.cli.steering.moving import Wish
 from pipeline_state.cli.steering.places import Place, find_place
+from pipeline_state.cli.steering.wishes import Wish
 from pipeline_state.events.deployment import read_promotion
 from pipeline_state.model.environments import Freeze
 from pipeline_state.model.pipelines import Cluster, Environment

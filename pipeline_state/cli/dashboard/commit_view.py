@@ -7,57 +7,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
 
 from pipeline_state.cli import facts
-from pipeline_state.cli.dashboard.marks import TAKEN_BACK, Mark, decision_mark, gate_mark
-from pipeline_state.cli.dashboard.offers import Offer, gate_offers, place_offers
+from pipeline_state.cli.dashboard.gate_view import GateView, gate_views
+from pipeline_state.cli.dashboard.marks import TAKEN_BACK, Mark, decision_mark
+from pipeline_state.cli.dashboard.offers import Offer, place_offers
 from pipeline_state.cli.dashboard.past_view import PastView, past_view
 from pipeline_state.cli.happenings import Told, tell
-from pipeline_state.cli.spans import took
 from pipeline_state.cli.steering.closures import closures_of
 from pipeline_state.cli.steering.places import Place
 from pipeline_state.cli.steering.promotions import told_of
 from pipeline_state.cli.views import who
 from pipeline_state.model import decision as decisions
 from pipeline_state.model.decision import Decision, Promoted
-from pipeline_state.model.entries import EDITED, PUSHED, Doer, Known, doer_of
-from pipeline_state.model.gates import Gate, GateStatus
-from pipeline_state.model.pipelines import DEPLOYED_TO, GateDefinition, Pipeline, SourceKind
+from pipeline_state.model.entries import PUSHED, Known, doer_of
+from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.model.times import parse_time
-from pipeline_state.model.waits import TO_BE_MENDED, Wait, waits
 from pipeline_state.table.deployments import Deployment
 from pipeline_state.table.listing import in_order
 from pipeline_state.table.snapshot import Snapshot
-
-_SOURCES: Mapping[SourceKind, str] = {
-    SourceKind.CIRCLECI_WORKFLOW: "CircleCI workflow",
-    SourceKind.CIRCLECI_JOB: "CircleCI job",
-    SourceKind.GITHUB_CHECK: "GitHub check",
-    SourceKind.GITHUB_CHECK_SUITE: "GitHub check suite",
-    SourceKind.GITHUB_WORKFLOW: "GitHub workflow",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class GateView:
-    """A gate with its evidence.
-
-    by, known: who set it, and whether that is verified, claimed or unknown. opener: what is to open it. awaited: how
-    long it has been waited for, empty where it is not. url: http or https, or empty.
-    """
-
-    name: str
-    mark: Mark
-    by: str
-    known: Known
-    at: str
-    reason: str
-    url: str
-    expires_at: str
-    opener: str
-    awaited: str
-    offers: tuple[Offer, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +98,7 @@ class _Page:
             pushed_known=pushed.known if pushed else "",
             pushed_at=push.time if push else "",
             problems=record.problems,
-            gates=tuple(self.gate(gate) for gate in facts.gates_of(self.snapshot, self.now)),
+            gates=gate_views(self.snapshot, self.entries, self.told, self.now),
             places=tuple(self.places()),
             events=tuple(self.events(parse_time(push.time) if push else None)),
         )
@@ -138,61 +106,6 @@ class _Page:
     @cached_property
     def told(self) -> list[Told]:
         return sorted(map(tell, self.entries), key=lambda event: in_order(event.time))
-
-    @cached_property
-    def waited_for(self) -> dict[str, Wait]:
-        """What is waited for now, by what it is."""
-        found = waits(self.snapshot.record, self.entries, self.snapshot.definitions.pipelines, self.now)
-        return {wait.what.removesuffix(TO_BE_MENDED): wait for wait in found if wait.end is None}
-
-    @cached_property
-    def declared(self) -> dict[str, GateDefinition]:
-        return {gate.name: gate for pipeline in self.snapshot.definitions.pipelines for gate in pipeline.gates}
-
-    def gate(self, gate: Gate) -> GateView:
-        wait, doer = self.waited_for.get(gate.name), self.doer(gate)
-        return GateView(
-            name=gate.name,
-            mark=gate_mark(gate.status),
-            by=who(doer.by) or "",
-            known=doer.known,
-            at=gate.at or "",
-            reason=gate.note or gate.reason or "",
-            url=safe_url(gate.url),
-            expires_at=gate.expires_at or "",
-            opener=self.opener(gate.name),
-            awaited=took(wait.duration(self.now).total_seconds()) if wait else "",
-            offers=gate_offers(gate),
-        )
-
-    def opener(self, name: str) -> str:
-        """What is to open a gate."""
-        if name.startswith(DEPLOYED_TO):
-            return "a deployment"
-        if name not in self.declared:
-            return "a person; somebody added it to this commit"
-        source = self.declared[name].source
-        return f"{_SOURCES[source.kind]} {source.name}" if source else "a person"
-
-    def doer(self, gate: Gate) -> Doer:
-        """Who gave a gate its value, and whether that is certain.
-
-        Our writers leave a note of the value beside it, and so does the promoter about an edit by hand, which it
-        journals as such; a value without its note is an edit that it has not seen yet.
-        """
-        if gate.status is GateStatus.PENDING and not gate.by and not gate.note:
-            return Doer()
-        note = self.snapshot.record.written.get(gate.name, {})
-        is_noted = "value" in note and note["value"] == self.snapshot.record.gates.get(gate.name)
-        edit = self.edits.get((gate.name, note.get("at"))) if is_noted else None
-        if edit and edit.verified:  # by a trail of calls
-            return doer_of(edit.by, verified=True)
-        return doer_of(gate.by or "", verified=is_noted and edit is None)
-
-    @cached_property
-    def edits(self) -> dict[tuple[str, object], Told]:
-        """The edits by hand, by gate and time."""
-        return {(name, event.time): event for event in self.told if event.kind == EDITED for name in event.what}
 
     def places(self) -> Iterator[PlaceView]:
         status = facts.status(self.snapshot, self.now)["environments"]
@@ -235,15 +148,6 @@ class _Page:
                 known=doer.known if doer else "",
                 after=after,
             )
-
-
-def safe_url(url: str | None) -> str:
-    """A URL that somebody wrote, if following it leads to a web page and runs nothing here; else empty."""
-    try:
-        told = urlsplit(url or "")
-    except ValueError:
-        return ""
-    return url or "" if told.scheme in {"http", "https"} and told.netloc else ""
 
 
 def _is_taken_back(decision: Decision) -> bool:

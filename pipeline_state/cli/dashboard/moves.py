@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pipeline_state.cli.console import CommandError
 from pipeline_state.cli.dashboard.acts import SHORT, Case, Choice, Form
 from pipeline_state.cli.steering import moving
-from pipeline_state.cli.steering.moving import ClosedError, Plan, Wish
+from pipeline_state.cli.steering.moving import ClosedError, Plan
 from pipeline_state.cli.steering.moving_view import coming, evidence, installs, question, there
+from pipeline_state.cli.steering.wishes import Wish
 from pipeline_state.model.promotion import Action
 
 

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
 
 from pipeline_state.cli import facts
@@ -14,6 +13,7 @@ from pipeline_state.cli.console import CommandError
 from pipeline_state.cli.steering.closures import Closures, held_told, read_closures
 from pipeline_state.cli.steering.places import Place, pick_environment, pick_pipeline
 from pipeline_state.cli.steering.promotions import Past, as_installed, pasts
+from pipeline_state.cli.steering.wishes import Wish, repeated
 from pipeline_state.model.decide import on_request
 from pipeline_state.model.decision import Blocked, Decision, NotACandidate, Promote, Promoted, Superseded, Wait
 from pipeline_state.model.environments import EnvironmentState
@@ -27,7 +27,6 @@ from pipeline_state.table.retry import ATTEMPTS, step_aside
 from pipeline_state.table.snapshot import Reader, Snapshot
 from pipeline_state.table.transaction import ConflictError, RefusedError
 
-_SHOWN = 5
 _SHORT = 12
 
 _UNDER_WAY = timedelta(minutes=30)
@@ -36,23 +35,6 @@ _UNDER_WAY = timedelta(minutes=30)
 
 class ClosedError(CommandError):
     """The environment is frozen or stopped, which whoever asks may override in their own name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a person asks for.
-
-    commit: some first digits of its hash; empty leaves it to the action. override: whether it is to go ahead although
-    the environment is frozen. is_current: whether today's definition is wanted instead of that of back then.
-    """
-
-    action: Action
-    place: Place
-    by: str
-    reason: str
-    commit: str = ""
-    override: bool = False
-    is_current: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +119,7 @@ class Plan:
 def plan(wish: Wish, now: datetime) -> Plan:
     """What the wish comes to as things are. Raises CommandError where it cannot be, TemporaryFault, PermanentFault."""
     head = next(pasts(wish.place, 1), None)
-    target = _target(wish, head)
+    target = repeated(wish, head)
     repo = wish.place.pipeline.repo
     commit = target.deployment.commit if target else facts.find_commit(repo, wish.commit)[1]
     snapshot = Reader().read(repo, commit, *([head.deployment.commit] if head else []))
@@ -195,57 +177,6 @@ def _order(wish: Wish, target: Past | None) -> Order:
         holds=wish.action is Action.ROLLBACK,
         pinned=as_installed(target) if target and not wish.is_current else (),
     )
-
-
-def _target(wish: Wish, head: Past | None) -> Past | None:
-    """The promotion that is to be repeated."""
-    if wish.action is Action.OVERRIDE:
-        return None
-    if head is None:
-        raise CommandError(f"nothing has ever been promoted to {wish.place.name}")
-    if wish.action is Action.REDEPLOY:
-        return head
-    return _chosen(wish, head) if wish.commit else _last_good(wish, head)
-
-
-def _last_good(wish: Wish, head: Past) -> Past:
-    """The last promotion of a commit older than the head that went well."""
-    found = next((past for past in pasts(wish.place) if past.outcome == "deployed" and _is_older(past, head)), None)
-    if found is None:
-        told = f"no commit before {_short(head)} has been deployed to {wish.place.name}"
-        raise CommandError(f"{told}; see `gatestream history {wish.place.arguments}`, and name one with --to")
-    return found
-
-
-def _chosen(wish: Wish, head: Past) -> Past:
-    """The last promotion of a given commit that went well, as far as that is known."""
-    place = wish.place
-    _, commit = facts.find_commit(place.pipeline.repo, wish.commit)
-    if commit == head.deployment.commit:
-        again = f"`gatestream redeploy {place.arguments}` installs it once more"
-        raise CommandError(f"{place.name} has {commit[:_SHORT]} already; {again}")
-    those = [past for past in pasts(place) if past.deployment.commit == commit]
-    for outcome in ("deployed", ""):
-        if found := next((past for past in those if past.outcome == outcome), None):
-            return found
-    told = f"its promotion {those[0].outcome or 'ended'}" if those else "it was never there"
-    why = f" ({those[0].reason})" if those and those[0].reason else ""
-    raise CommandError(f"{place.name} cannot go back to {commit[:_SHORT]}: {told}{why}; {_others(place, head)}")
-
-
-def _others(place: Place, head: Past) -> str:
-    good = (past.deployment.commit for past in pasts(place) if past.outcome == "deployed")
-    commits = dict.fromkeys(commit for commit in islice(good, 4 * _SHOWN) if commit != head.deployment.commit)
-    names = ", ".join(commit[:_SHORT] for commit in islice(commits, _SHOWN))
-    return f"there are {names}" if names else "there is no other commit to go back to"
-
-
-def _is_older(past: Past, head: Past) -> bool:
-    return _sequence(past) < _sequence(head) and past.deployment.commit != head.deployment.commit
-
-
-def _sequence(past: Past) -> int:
-    return max((promotion.sequence for promotion in past.deployment.promotions), default=-1)
 
 
 def _again(place: Place, snapshot: Snapshot) -> Place:
@@ -322,7 +253,3 @@ def _despite(wish: Wish, closures: Closures, decision: Decision) -> tuple[str, .
     if wish.action is Action.OVERRIDE and decision.kind in {"Soaking", "Queued"}:
         sentences.append(decision.sentence)
     return tuple(sentences)
-
-
-def _short(past: Past) -> str:
-    return past.deployment.commit[:_SHORT]

@@ -14,7 +14,7 @@ from pipeline_state.cli.steering.closing_commands import PANEL, EnvironmentName,
 from pipeline_state.cli.steering.diff_commands import diff
 
 if TYPE_CHECKING:
-    from pipeline_state.cli.steering.moving import Wish
+    from pipeline_state.cli.steering.wishes import Wish
     from pipeline_state.model.promotion import Action
 
 Override = Annotated[bool, typer.Option("--override", help="Go ahead although the environment is frozen.")]
@@ -103,8 +103,8 @@ def history(
 
 def _wish(choice: Choice, action: Action, names: tuple[str, str], reason: str, commit: str = "") -> Wish:
     from pipeline_state.cli.asking import given_reason
-    from pipeline_state.cli.steering.moving import Wish
     from pipeline_state.cli.steering.places import find_place
+    from pipeline_state.cli.steering.wishes import Wish
 
     why = given_reason(reason)
     stack = choice.open()

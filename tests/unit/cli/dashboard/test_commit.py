@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipeline_state.cli.dashboard.commit_view import CommitView, GateView, PlaceView, commit_view, safe_url
+from pipeline_state.cli.dashboard.commit_view import CommitView, PlaceView, commit_view
+from pipeline_state.cli.dashboard.gate_view import GateView, safe_url
 from pipeline_state.cli.dashboard.past_view import changed_told
 from pipeline_state.model.pipelines import (
     Cluster,
