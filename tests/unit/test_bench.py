@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import cluster_program, clusters, cold_import, decide, fleet, gate_to_ready, installer, stored
+from tests.bench import cluster_program, clusters, cold_import, decide, fleet, gate_to_ready, installer, stored, tracing
 from tests.bench.aws_calls import (
     APPROVED,
     MARKED,
@@ -213,3 +213,19 @@ def test_a_release_that_is_not_deployed_proves_nothing() -> None:
 def test_an_installer_that_has_ended_is_not_waited_for() -> None:
     with process("input(); raise SystemExit(3)") as asked, pytest.raises(ValueError, match="ended with code 3"):
         Installer(asked).install("shop", "web", "4f2c9e")
+
+
+def test_tracing_is_compared_with_none_function_by_function_and_a_dead_endpoint_with_half_a_second() -> None:
+    cpu = {"off": [2.0], "nowhere": [2.1], "store": [2.2], "honeycomb": [2.3], "otlp": [2.4]}
+    dead = {"dead": [459.0], "dead.known": [3.1], "dead.off": [3.0]}
+    figures = {each.name: each for each in tracing.figures({"github_webhook": {**cpu, **dead}, "gate_recorder": cpu})}
+    compared = {name: (figure.value, figure.floor, figure.goal) for name, figure in figures.items()}
+    assert len(compared) == 10
+    assert compared["tracing_cpu.gate_recorder.otlp"] == (2.4, 2.0, 1.25)
+    assert compared["dead_endpoint"] == (459.0, 1.0, 500.0)
+    assert compared["dead_endpoint.known"] == (3.1, 3.0, 1.25)
+
+
+def test_the_message_that_tracing_is_measured_with_names_a_commit_that_is_yet_to_be_made() -> None:
+    (record,) = tracing.build()["Records"]
+    assert json.loads(record["body"])["data"]["sha"] == "<commit>"
