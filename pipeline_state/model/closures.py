@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -55,6 +55,51 @@ def closures(entries: Iterable[Entry], names: Mapping[tuple[str, str], str]) -> 
     for (_, place), closure in begun.items():
         found.setdefault(place, []).append(closure)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a stretch of time, and what was closed in it; None where nothing is known to have been.
+
+    end: None while it lasts; then nobody has ended it.
+    """
+
+    closure: Closure | None
+    start: datetime
+    end: datetime | None
+    ended_by: Doer
+
+
+def cut(
+    closed: Sequence[Closure],
+    window: Callable[[datetime], Closure | None],
+    stretch: tuple[datetime, datetime | None],
+    doer: Doer,
+    now: datetime,
+) -> Iterator[Part]:
+    """A stretch, from its start to its end or until now, cut where closures begin and end.
+
+    closed: those that come first count where there are several at once. window: the freeze window that a time lies in.
+    doer: who ended the whole stretch.
+    """
+    moment, end = stretch
+    last = end or now
+    while moment < last:
+        closure = _covering(closed, moment) or window(moment)
+        until = closure.end if closure else _next_start(closed, moment)
+        if until and until < last:
+            yield Part(closure, moment, until, closure.ended_by if closure else Doer())
+        else:
+            yield Part(closure, moment, end, doer if end else Doer())
+        moment = until or last
+
+
+def _covering(closed: Iterable[Closure], moment: datetime) -> Closure | None:
+    return next((each for each in closed if each.start <= moment and (each.end is None or each.end > moment)), None)
+
+
+def _next_start(closed: Iterable[Closure], moment: datetime) -> datetime | None:
+    return min((each.start for each in closed if each.start > moment), default=None)
 
 
 def _ended(closure: Closure, entry: Entry) -> Closure:

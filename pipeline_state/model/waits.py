@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 
-from pipeline_state.model.closures import EVERYWHERE, Closure, closures
+from pipeline_state.model.closures import EVERYWHERE, Closure, closures, cut
 from pipeline_state.model.decide import candidate_place, required_gates
 from pipeline_state.model.entries import CLAIMED, PIPELINE, PUSHED, Doer, Entry, Known, doer_of, read_entry
 from pipeline_state.model.environments import Freeze
@@ -244,21 +245,15 @@ class _Course:
         doer: Doer,
     ) -> Iterator[Wait]:
         """A stretch cut into what was waited for in it; where nothing is known of a part, for the rest."""
-        (moment, end), environment = stretch, self.places[key][1]
-        last = end or self._now
-        while moment < last:
-            closure = _covering(closed, moment) or self._window(key, environment, moment)
-            until = closure.end if closure else _next_start(closed, moment)
-            wait = Wait(closure.what, closure.who, key, moment) if closure else Wait(rest, "pipeline", key, moment)
-            if until and until < last:
-                wait = _ended(wait, until, closure.ended_by if closure else Doer())
-            elif end:
-                wait = _ended(wait, end, doer)
-            if closure or wait.duration(last) >= PROMPT:
+        for part in cut(closed, partial(self._window, key), stretch, doer, self._now):
+            what = part.closure.what if part.closure else rest
+            who: Who = part.closure.who if part.closure else "pipeline"
+            wait = Wait(what, who, key, part.start, part.end, part.ended_by.by, part.ended_by.known)
+            if part.closure or wait.duration(self._now) >= PROMPT:
                 yield wait
-            moment = until or last
 
-    def _window(self, key: str, environment: Environment, moment: datetime) -> Closure | None:
+    def _window(self, key: str, moment: datetime) -> Closure | None:
+        environment = self.places[key][1]
         freeze = self._windows(environment, moment) if environment.freezes else None
         end = parse_time(freeze.until) if freeze else None
         return Closure(f"the end of the freeze window of {key}", "pipeline", moment, end) if freeze else None
@@ -266,12 +261,3 @@ class _Course:
 
 def _ended(wait: Wait, moment: datetime, doer: Doer) -> Wait:
     return replace(wait, end=moment, ended_by=doer.by, known=doer.known)
-
-
-def _covering(closed: Iterable[Closure], moment: datetime) -> Closure | None:
-    """The first of the closures that a time lies in."""
-    return next((each for each in closed if each.start <= moment and (each.end is None or each.end > moment)), None)
-
-
-def _next_start(closed: Iterable[Closure], moment: datetime) -> datetime | None:
-    return min((each.start for each in closed if each.start > moment), default=None)
