@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs, quote, urlencode
 
+from markupsafe import escape
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -190,9 +191,22 @@ class Guard:
             told = "That link has been used, or is of an earlier run of the dashboard"
             raise TurnedAwayError(403, f"{told}; stop `gatestream dashboard` with Ctrl-C and start it for a new one.")
         kept = [(name, value) for name, value in request.query_params.multi_items() if name != TOKEN]
-        answer = RedirectResponse(f"/{request.url.path.lstrip('/')}" + (f"?{urlencode(kept)}" if kept else ""), 303)
+        page = f"/{quote(request.url.path.lstrip('/'))}" + (f"?{urlencode(kept)}" if kept else "")
+        answer = _elsewhere(page) if _is_foreign(request.headers) else RedirectResponse(page, 303)
         answer.set_cookie(self._door.cookie, session, httponly=True, samesite="strict")
         return answer
+
+
+def _is_foreign(headers: Headers) -> bool:
+    """Whether somebody else's page led here: a file that opens the link, a terminal in a browser."""
+    return headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
+
+
+def _elsewhere(page: str) -> Response:
+    """A page that goes on by itself: a redirect would still come from the page that led here, without the cookie."""
+    return HTMLResponse(
+        f'<!doctype html><meta http-equiv="refresh" content="0;url={escape(page)}"><title>Gatestream</title>'
+    )
 
 
 async def _body(request: Request) -> bytes:

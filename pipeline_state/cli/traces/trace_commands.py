@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,6 +29,7 @@ Page = Annotated[Path | None, typer.Option(metavar="FILE", help="Write that page
 def trace(choice: Choice, repo: Repo, commit: Commit, in_browser: Open = False, page: Page = None) -> None:
     """Draw a commit's trace: every hop from the webhook to Helm, every wait and who ended it, and how long it took."""
     from pipeline_state import tracing
+    from pipeline_state.cli.browser import opened
     from pipeline_state.cli.traces.honeycomb import honeycomb_hint, honeycomb_link
     from pipeline_state.cli.traces.spans import spans_of
 
@@ -43,7 +44,7 @@ def trace(choice: Choice, repo: Repo, commit: Commit, in_browser: Open = False, 
         written = _write_page(page, spelled, sha, spans, link)
         choice.show({"page": str(written)}, lambda: f"The trace is in {written}")
         if in_browser:
-            _open(written)
+            opened(written)
         return
     beside = link or honeycomb_hint(stack.parameters)
     choice.show(tracing.to_otlp_json(span.to_item() for span in spans), lambda: _view(spans, beside))
@@ -97,9 +98,3 @@ def _write_page(page: Path | None, repo: str, commit: str, spans: Sequence[Span]
     except OSError as error:
         raise CommandError(f"the page cannot be written: {written}: {error.strerror}") from error
     return written.absolute()
-
-
-def _open(written: Path) -> Any:
-    import webbrowser
-
-    return webbrowser.open(written.as_uri())

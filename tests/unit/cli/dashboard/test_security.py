@@ -48,6 +48,16 @@ def test_the_link_is_exchanged_for_a_cookie_of_the_session_and_leads_to_the_page
     assert stranger.get("/repo/a/b").body == "read /repo/a/b"
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_link_that_another_page_led_to_goes_on_from_a_page_of_ours_that_cookies_are_sent_from(
+    stranger: Visitor, site: str
+) -> None:
+    answer = stranger.get(stranger.door.new_link().replace("/?", '/a"b?x=1&'), sec_fetch_site=site)
+    assert answer.status == 200
+    assert 'http-equiv="refresh" content="0;url=/a%22b?x=1"' in answer.body
+    assert stranger.get("/").status == 200
+
+
 def test_a_link_works_once(stranger: Visitor) -> None:
     link = stranger.door.new_link()
     assert stranger.get(link).status == 303
