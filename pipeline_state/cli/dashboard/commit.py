@@ -23,7 +23,7 @@ from pipeline_state.cli.dashboard.commit_view import commit_view
 from pipeline_state.cli.dashboard.letters import letters_view
 from pipeline_state.cli.traces.honeycomb import honeycomb_link
 from pipeline_state.cli.traces.page import waterfall_html
-from pipeline_state.cli.traces.spans import Span, spans_of
+from pipeline_state.cli.traces.spans import Span, sent_spans, spans_of
 from pipeline_state.model.entries import CLAIMED
 from pipeline_state.table.deployments import Deployment, deployments_of
 from pipeline_state.table.journal import history
@@ -52,7 +52,10 @@ def routes(board: Board) -> list[Route]:
 
 
 def look(stack: Stack, repo: str, commit: str) -> str:
-    """What changes whenever the page would look different: some ten reads. Raises TemporaryFault and PermanentFault."""
+    """What changes whenever the page would look different: the record with its environments, the journal and the trace.
+
+    Raises TemporaryFault and PermanentFault.
+    """
     return _Reading(stack, repo, commit).state
 
 
@@ -68,9 +71,19 @@ class _Reading:
     def snapshot(self) -> Snapshot:
         return Reader().read(self.repo, self.commit)
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """Repository, as its records spell it, and commit."""
+        return self.snapshot.repo, self.commit
+
+    @cached_property
+    def journal(self) -> list[dict[str, Any]]:
+        return list(history(*self.place))
+
     @cached_property
     def entries(self) -> list[dict[str, Any]]:
-        return with_callers(self.stack, history(self.snapshot.repo, self.commit))
+        """The journal, with those who made edits by hand where a trail of calls knows them."""
+        return with_callers(self.stack, self.journal)
 
     @cached_property
     def deployments(self) -> list[Deployment]:
@@ -80,7 +93,7 @@ class _Reading:
 
     @cached_property
     def spans(self) -> Sequence[Span]:
-        return spans_of(self.stack, self.snapshot.repo, self.commit)
+        return spans_of(self.stack, *self.place)
 
     @property
     def waterfall(self) -> str:
@@ -89,10 +102,9 @@ class _Reading:
     @property
     def state(self) -> str:
         """What changes whenever the page would look different; that a wait goes on is no change."""
-        snapshot, ended = self.snapshot, sorted(span.id for span in self.spans if not span.is_open)
-        read = [snapshot.item, *snapshot.environments.items(), snapshot.definitions.version, len(self.entries)]
-        told = json.dumps([*read, *ended], default=str)
-        return hashlib.sha256(told.encode()).hexdigest()[:16]
+        snapshot, sent = self.snapshot, sorted(span.id for span in sent_spans(self.stack, *self.place))
+        read = [snapshot.item, *snapshot.environments.items(), snapshot.definitions.version, len(self.journal), *sent]
+        return hashlib.sha256(json.dumps(read, default=str).encode()).hexdigest()[:16]
 
 
 def _promotion_in(what: object) -> tuple[str, str, int] | None:

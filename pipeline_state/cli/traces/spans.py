@@ -96,10 +96,16 @@ def spans_of(stack: Stack, repo: str, commit: str, now: datetime | None = None) 
     from pipeline_state.cli.audit import with_enders
     from pipeline_state.cli.traces.stand_ins import with_stand_ins
     from pipeline_state.cli.traces.waiting import with_waits
+
+    spans = sent_spans(stack, repo, commit)
+    return with_enders(stack, repo, commit, with_waits(with_stand_ins(spans), repo, commit, now or datetime.now(UTC)))
+
+
+def sent_spans(stack: Stack, repo: str, commit: str) -> list[Span]:
+    """Those that functions have sent, and nothing besides. Raises as `spans_of`."""
     from pipeline_state.tracing import trace_of
 
-    spans = spans_from(_items(stack, trace_of(repo, commit).trace_id))
-    return with_enders(stack, repo, commit, with_waits(with_stand_ins(spans), repo, commit, now or datetime.now(UTC)))
+    return spans_from(_items(stack, trace_of(repo, commit).trace_id))
 
 
 def spans_from(items: Iterable[Mapping[str, Any]]) -> list[Span]:
