@@ -20,7 +20,8 @@ from pipeline_state.model.times import format_time, parse_time
 
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
-"""Files that browsers load as they are; the waterfall brings its own, found at the same place."""
+FOLDERS = (STATIC, WATERFALL)
+"""Where files are that browsers load as they are; the waterfall brings its own, found at the same place."""
 
 
 def templates(now: Callable[[], datetime]) -> Environment:
@@ -46,12 +47,17 @@ def templates(now: Callable[[], datetime]) -> Environment:
     return found
 
 
+def files(folder: Path) -> list[Path]:
+    """All files below a folder, always in the same order."""
+    return sorted(each for each in folder.rglob("*") if each.is_file())
+
+
 @cache
 def digest() -> str:
     """Of all files that browsers load: where they are found, so that they can be kept for good."""
     told = hashlib.sha256()
-    for folder in (STATIC, WATERFALL):
-        for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+    for folder in FOLDERS:
+        for path in files(folder):
             told.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
     return told.hexdigest()[:16]
 

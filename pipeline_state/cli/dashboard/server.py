@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from mimetypes import guess_type
 from typing import TYPE_CHECKING
 
+import uvicorn
 from botocore.exceptions import BotoCoreError, ClientError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import Route
 
 from pipeline_state.cli.console import CommandError, told
 from pipeline_state.cli.dashboard import pages
@@ -26,10 +27,9 @@ from pipeline_state.faults import PermanentFault, TemporaryFault
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
-    from starlette.types import ASGIApp, Scope
+    from starlette.types import ASGIApp
 
 _FOREVER = "private, max-age=31536000, immutable"
-_WATERFALL = ("pipeline_state.cli.traces", "static")
 
 
 _PATIENCE = 5
@@ -45,7 +45,7 @@ def application(board: Board, routes: Sequence[BaseRoute]) -> ASGIApp:
         routes=[
             *routes,
             Route("/live", board.live.endpoint),
-            Mount(f"/static/{pages.digest()}", _KeptFiles(directory=pages.STATIC, packages=[_WATERFALL])),
+            Route(f"/static/{pages.digest()}/{{name:path}}", _files()),
         ],
         exception_handlers={
             HTTPException: _not_there(board),
@@ -65,13 +65,18 @@ async def _ahead(board: Board, _: Starlette) -> AsyncIterator[None]:
     reading.cancel()
 
 
-class _KeptFiles(StaticFiles):
-    """Found by the digest of what they hold, so that a browser need never ask again."""
+def _files() -> Callable[[Request], Awaitable[Response]]:
+    """Files that browsers load, held here: found by the digest of what is in them, so that none is asked for twice."""
+    kept = {path.relative_to(folder).as_posix(): path for folder in pages.FOLDERS for path in pages.files(folder)}
+    held = {name: (path.read_bytes(), guess_type(name)[0] or "text/plain") for name, path in kept.items()}
 
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        answer = await super().get_response(path, scope)
-        answer.headers["Cache-Control"] = _FOREVER
-        return answer
+    async def file(request: Request) -> Response:  # no thread is needed
+        if request.path_params["name"] not in held:
+            raise HTTPException(404, "There is no such file.")
+        content, media_type = held[request.path_params["name"]]
+        return Response(content, media_type=media_type, headers={"Cache-Control": _FOREVER})
+
+    return file
 
 
 def _not_there(board: Board) -> Callable[[Request, Exception], Response]:
@@ -101,10 +106,11 @@ def listen(port: int) -> socket.socket:
 
 def serve(application_: ASGIApp, listening: socket.socket) -> None:
     """Answer until Ctrl-C or SIGTERM; pages that are still open then lose their events."""
-    import uvicorn
-
     options = uvicorn.Config(
         application_,
+        loop="asyncio",
+        http="h11",
+        ws="none",
         log_level="warning",
         access_log=False,  # it would tell the link
         server_header=False,
