@@ -105,7 +105,7 @@ class Promoter:
             written_at=format_time(self.now()),
             what=shown,
         )
-        with tracing.span("note hand edit", gates=", ".join(change.edits)):
+        with tracing.span("note hand edit", gates=", ".join(change.edits), by=happening.by):
             try:
                 note_hand_edits(change.edits, happening)
             except RepeatedError:
