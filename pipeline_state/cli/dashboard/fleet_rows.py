@@ -68,11 +68,11 @@ class Row:
 
     @property
     def closures(self) -> list[tuple[str, str]]:
-        """A word and a sentence for each thing that keeps it closed."""
+        """A symbol and a sentence for each thing that keeps it closed."""
         frozen, held, stopped = (self.head[name] for name in ("frozen", "held", "stopped"))
-        found = [("stopped", stopped_told(_freeze(stopped)))] if stopped else []
-        found += [("frozen", frozen_told(_freeze(frozen)))] if frozen else []
-        return found + ([("held", held_told(Hold(**held)))] if held else [])
+        found = [("■", stopped_told(_freeze(stopped)))] if stopped else []
+        found += [("❄", frozen_told(_freeze(frozen)))] if frozen else []
+        return found + ([("⚑", held_told(Hold(**held)))] if held else [])
 
     @property
     def reasons(self) -> list[str]:

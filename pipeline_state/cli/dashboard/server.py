@@ -8,7 +8,6 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from mimetypes import guess_type
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -31,6 +30,9 @@ if TYPE_CHECKING:
 
 _FOREVER = "private, max-age=31536000, immutable"
 
+
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+"""By suffix: what the system believes of them may be anything, and browsers take no script under another type."""
 
 _PATIENCE = 5
 """Seconds that an answer which is under way may take when the dashboard ends."""
@@ -68,7 +70,7 @@ async def _ahead(board: Board, _: Starlette) -> AsyncIterator[None]:
 def _files() -> Callable[[Request], Awaitable[Response]]:
     """Files that browsers load, held here: found by the digest of what is in them, so that none is asked for twice."""
     kept = {path.relative_to(folder).as_posix(): path for folder in pages.FOLDERS for path in pages.files(folder)}
-    held = {name: (path.read_bytes(), guess_type(name)[0] or "text/plain") for name, path in kept.items()}
+    held = {name: (path.read_bytes(), _TYPES.get(path.suffix, "text/plain")) for name, path in kept.items()}
 
     async def file(request: Request) -> Response:  # no thread is needed
         if request.path_params["name"] not in held:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pipeline_state.cli.console import CommandError
-from pipeline_state.cli.dashboard import server
+from pipeline_state.cli.dashboard import pages, server
 from pipeline_state.cli.dashboard.board import Board
 from pipeline_state.cli.dashboard.security import Door
 from pipeline_state.cli.stacks import Stack
@@ -53,6 +53,29 @@ def test_what_a_command_would_tell_on_a_line_is_a_page(how: str, status: int, to
     answer = visitor_of(board()).get(f"/{how}")
     assert (answer.status, told in answer.body) == (status, True)
     assert "default-src 'self'" in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    "name, kind",
+    [
+        ("board.css", "text/css"),
+        ("board.js", "text/javascript"),
+        ("mark.svg", "image/svg+xml"),
+        ("vendor/htmx.min.js", "text/javascript"),
+        ("waterfall.js", "text/javascript"),
+    ],
+)
+def test_files_are_found_by_the_digest_of_all_and_kept_for_good(name: str, kind: str) -> None:
+    answer = visitor_of(board()).get(pages.asset(name))
+    assert answer.status == 200
+    assert answer.headers["content-type"].partition(";")[0] == kind
+    assert "immutable" in answer.headers["cache-control"]
+    assert answer.body
+
+
+@pytest.mark.parametrize("name", ["none.css", "../pages.py", "%2e%2e/pages.py", ""])
+def test_no_other_file_is_given_to_anybody(name: str) -> None:
+    assert visitor_of(board()).get(pages.asset(name)).status == 404
 
 
 def test_a_bug_is_told_as_one_and_goes_on_to_the_terminal_without_its_words_in_the_page() -> None:

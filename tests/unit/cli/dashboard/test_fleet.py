@@ -66,8 +66,8 @@ def test_a_row_says_who_closed_it_until_when_and_why() -> None:
     frozen = {"frozen_by": "ann", "frozen_until": "2026-07-01T13:00:00Z", "frozen_reason": "a demo"}
     held = {"held_by": "bo", "held_reason": "look first"}
     assert deployed(**frozen, **held).closures == [
-        ("frozen", "frozen by ann until 2026-07-01T13:00:00Z: a demo"),
-        ("held", "held by bo: look first"),
+        ("❄", "frozen by ann until 2026-07-01T13:00:00Z: a demo"),
+        ("⚑", "held by bo: look first"),
     ]
     over = deployed(**{**frozen, "frozen_until": "2026-07-01T11:00:00Z"})
     assert not over.closures
