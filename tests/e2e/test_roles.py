@@ -157,6 +157,8 @@ def call(stack: StackInfo, verb: str, name: str) -> dict[str, Any]:
     }
     put = {"PutRequest": {"Item": ENTRY}}
     update = {"UpdateExpression": "SET legal = :yes", "ExpressionAttributeValues": {":yes": {"S": "TRUE"}}}
+    history = {"KeyConditionExpression": "#r = :r", "ExpressionAttributeNames": {"#r": "record"}}
+    history |= {"ExpressionAttributeValues": {":r": {"S": "myOrg/myApp"}}}
     secret = f"{name.lower().removesuffix('secrets')}_secrets_arn"
     service, operation, arguments = {
         "publish": ("sns", "publish", {"TopicArn": stack.topics.get(name), "Message": "{}", **fifo}),
@@ -164,6 +166,7 @@ def call(stack: StackInfo, verb: str, name: str) -> dict[str, Any]:
         "read": ("secretsmanager", "get_secret_value", {"SecretId": getattr(stack, secret, "")}),
         "update": ("dynamodb", "update_item", {**table, **update}),
         "delete": ("dynamodb", "delete_item", table),
+        "query": ("dynamodb", "query", {"TableName": table["TableName"], **history}),
         "batch": (
             "dynamodb",
             "batch_write_item",
@@ -199,6 +202,8 @@ CALLS = [
     ("Promoter", "send", "Installs", False),
     ("Promoter", "update", "Pipelines", False),
     ("Promoter", "delete", "Gates", False),
+    ("Promoter", "query", "Journal", True),
+    ("HelmInstaller", "query", "Journal", False),
     ("Sweeper", "publish", "PromotionEvents", True),
     ("Sweeper", "publish", "DeploymentEvents", False),
     ("Sweeper", "update", "Gates", True),
