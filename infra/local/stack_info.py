@@ -18,7 +18,7 @@ class StackOptions:
     auth: MiniStack enforces the functions' roles.
     ready_after: seconds until the embedded cluster's Pods are ready.
     keeps_traces: spans of earlier stacks in the same folder are kept.
-    span_summaries: functions keep summaries of spans in the journal, as they do on AWS; the traces are in a file anyway.
+    span_summaries: functions keep summaries of spans in the journal, too, as they do on AWS.
     """
 
     kubeconfig: Path | None = None
