@@ -256,7 +256,8 @@ class _Course:
         environment = self.places[key][1]
         freeze = self._windows(environment, moment) if environment.freezes else None
         end = parse_time(freeze.until) if freeze else None
-        return Closure(f"the end of the freeze window of {key}", "pipeline", moment, end) if freeze else None
+        lasts = freeze is not None and (end is None or end > moment)
+        return Closure(f"the end of the freeze window of {key}", "pipeline", moment, end) if lasts else None
 
 
 def _ended(wait: Wait, moment: datetime, doer: Doer) -> Wait:

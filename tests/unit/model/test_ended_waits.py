@@ -48,11 +48,22 @@ def test_a_claim_ends_what_was_waited_for_beside_gates_since_the_claim_before() 
     assert ended(*found, second=100, staging=(None, 100)) == [before, soak, turn]
 
 
+def test_a_change_may_move_gates_and_be_a_claim() -> None:
+    legal, turn = gate("legal", 0, 100), beside("its turn", 50, 100)
+    assert ended(legal, turn, second=100, moved=("legal",), staging=(None, 100)) == [legal, turn]
+    named_like_it = Record("myOrg/myApp", A, claims={"legal": Claim("legal", 1, time(0), {}, published=True)})
+    free = beside("legal to be free", 10, 90, "legal")
+    assert ended(legal, free, second=100, moved=("legal",), record=named_like_it) == [legal]
+
+
 def test_a_claim_ends_the_wait_for_a_gate_only_where_the_gate_is_still_closed() -> None:
     wait = gate("legal", 0, 100)
     assert ended(wait, second=100, staging=(None, 100)) == [wait]
     opened = Record("myOrg/myApp", A, gates={"legal": "TRUE"})
     assert ended(wait, second=100, record=opened, staging=(None, 100)) == []
+    expired = Record("myOrg/myApp", A, gates={"legal": {"status": "TRUE", "expires_at": time(50)}})
+    assert ended(wait, second=100, record=expired, staging=(None, 100)) == [wait]
+    assert ended(gate("legal", 0, 90), second=100, staging=(None, 100)) == []
 
 
 def test_a_verdict_ends_what_the_installation_waited_for_after_its_claim() -> None:

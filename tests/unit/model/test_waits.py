@@ -190,6 +190,11 @@ def test_a_result_that_does_not_count_ends_no_wait() -> None:
 
 def test_a_result_without_an_app_is_the_providers() -> None:
     assert found(pushed(0), built(60, app=""))[0][4:] == ("CircleCI", "verified")
+    status = {**built(60, app="")["what"], "name": "lint"}
+    lint = GateDefinition("lint", GateSource(SourceKind.GITHUB_CHECK, "lint"))
+    checked = replace(SHOP, gates=(lint,), environments=(replace(STAGING, gates=("lint",)),))
+    told_ = found(pushed(0), entry(60, "com.github.check_run.completed", status), pipeline=checked)
+    assert told_[0] == ("lint", "ci", 0, 60, "GitHub", "verified")
 
 
 def test_an_approval_that_expires_is_awaited_once_more() -> None:
@@ -212,6 +217,15 @@ def test_the_soak_time_is_told_from_what_comes_after() -> None:
         ("the soak time before production", "pipeline", 63, 663, "gatestream", "verified"),
         ("promotion to production", "pipeline", 663, 720, "gatestream", "verified"),
     ]
+
+
+def test_the_soak_time_counts_from_the_deployment_however_late_the_gates_open() -> None:
+    soaking = replace(SHOP, environments=(STAGING, replace(PRODUCTION, soak=600)))
+    way = [pushed(0), built(60), *deployed(61, "staging")]
+    early = found(*way, gate_set(300, "legal"), claimed(670, "production"), pipeline=soaking)
+    assert early[3:] == [("the soak time before production", "pipeline", 300, 663, "gatestream", "verified")]
+    late = found(*way, gate_set(663, "legal"), claimed(700, "production"), pipeline=soaking)
+    assert late[3:] == [("promotion to production", "pipeline", 663, 700, "gatestream", "verified")]
 
 
 def test_who_waits_in_a_queue_waits_for_its_turn() -> None:
@@ -251,6 +265,12 @@ def test_a_freeze_can_begin_amid_and_end_by_its_own_time() -> None:
     ]
 
 
+def test_a_freeze_that_is_ended_at_its_own_time_was_ended_by_that() -> None:
+    entries = [closed(10, "frozen", until=time(120)), closed(120, "unfrozen", by="bea")]
+    told_ = found(pushed(0), built(60), *entries, claimed(121, "staging"))
+    assert told_[2] == ("the end of the freeze of staging", "people", 61, 120, "gatestream", "verified")
+
+
 def test_a_freeze_that_replaces_another_one_goes_on_from_it_and_others_do_not_count() -> None:
     entries = [closed(10, "frozen"), closed(70, "frozen", by="bea"), closed(75, "held", "elsewhere")]
     assert [each for each in found(pushed(0), built(60), *entries) if "staging" in each[0]] == [
@@ -282,6 +302,17 @@ def test_a_freeze_window_is_waited_for_where_it_is_known() -> None:
         ("the end of the freeze window of staging", "pipeline", 61, 600, "gatestream", "verified"),
         ("promotion to staging", "pipeline", 600, 640, "gatestream", "verified"),
     ]
+
+    def over(_: Environment, __: datetime) -> Freeze | None:
+        return Freeze("pipelines.yaml", time(61))
+
+    unwindowed = replace(SHOP, environments=(STAGING,))
+    assert found(pushed(0), built(60), claimed(640, "staging"), pipeline=unwindowed, windows=windows)[1][0] == (
+        "promotion to staging"
+    )
+    assert found(pushed(0), built(60), claimed(640, "staging"), pipeline=windowed, windows=over)[1][0] == (
+        "promotion to staging"
+    )
     unknown = found(pushed(0), built(60), claimed(640, "staging"), pipeline=windowed)
     assert unknown[1] == ("promotion to staging", "pipeline", 61, 640, "gatestream", "verified")
 
@@ -329,6 +360,9 @@ def test_a_record_that_is_further_than_its_journal_is_believed() -> None:
 
 def test_entries_that_are_not_ours_and_environments_that_are_gone_are_left_alone() -> None:
     gone = claimed(50, "gone")
+    numberless = {**told(70, "staging", "deployed")["what"], "generation": "?"}
+    after = found(pushed(0), built(60), claimed(62, "staging"), entry(70, "dev.cdevents.x", numberless))
+    assert after[-1:] == [("deployed_to_staging", "pipeline", 62, None, "", "")]
     assert found(pushed(0), BROKEN, {**gone, "what": "?"}, gone, told(51, "staging", "?", generation="?")) == [
         ("build", "ci", 0, None, "", ""),
         ("legal", "people", 0, None, "", ""),
