@@ -48,6 +48,7 @@ if (document.body.dataset.live) {
   };
   document.addEventListener("visibilitychange", turn);
   turn();
+  setInterval(() => stream && htmx.trigger(document.body, "minute"), 60_000); // ages grow, and freezes end by themselves
 }
 addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.requestConfig?.triggeringEvent?.type === "news")
