@@ -17,7 +17,7 @@ from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.handlers import hops
 from pipeline_state.handlers.batch import Record
 from pipeline_state.handlers.helm_function import Answer, HelmWorker, helm_function
-from pipeline_state.handlers.watching import GRACE, RESERVE, begun, wanted, watch
+from pipeline_state.handlers.watching import GRACE, RESERVE, begun, look_later, wanted
 from pipeline_state.model.promotion import Promotion
 from pipeline_state.model.rollout import SOONEST, Rollout
 from pipeline_state.model.times import format_time, parse_time
@@ -72,7 +72,7 @@ class HelmInstaller(HelmWorker):
                 tracing.add_field("watched_until", until)
                 if found := rollouts.find(promotion, self.now().timestamp()):
                     self._say_applied(promotion, found.rollout, Course(healed=found.rollout.healed))
-                watch(self.rollouts, promotion, seconds=1)
+                look_later(self.rollouts, promotion, seconds=1)
             case Taken(verified):
                 self._carry_out(promotion, owner, seconds, verified, is_last_attempt=is_last_attempt)
 
@@ -178,7 +178,7 @@ class HelmInstaller(HelmWorker):
         self._say_applied(
             promotion, rollout, Course(healed=applied.healed, changes=applied.changes, output=applied.output)
         )
-        watch(self.rollouts, promotion, seconds=1 if applied.is_ready else SOONEST)
+        look_later(self.rollouts, promotion, seconds=1 if applied.is_ready else SOONEST)
 
     def _say_applied(self, promotion: Promotion, rollout: Rollout, course: Course) -> None:
         """As of the beginning of its phase, so that no verdict is ever older, however late this comes."""

@@ -11,7 +11,7 @@ from pipeline_state.deploy.verification import answers
 from pipeline_state.deploy.words import added
 from pipeline_state.faults import TemporaryFault
 from pipeline_state.handlers.helm_function import HelmWorker
-from pipeline_state.handlers.watching import GRACE, RESERVE, wanted, watch
+from pipeline_state.handlers.watching import GRACE, RESERVE, look_later, wanted
 from pipeline_state.model.gates import GateStatus
 from pipeline_state.model.promotion import Promotion
 from pipeline_state.model.rollout import (
@@ -58,7 +58,7 @@ class RolloutTurn:
         """
         step = None if self.rollout.phase is Phase.TEST else self._next()
         if isinstance(step, LookAgain):
-            watch(self.observer.rollouts, self.promotion, step.seconds)
+            look_later(self.observer.rollouts, self.promotion, step.seconds)
             return
         if not rollouts.take_over(self.promotion, self.found, self.owner, self._time(), self.ends + RESERVE):
             return
@@ -132,7 +132,7 @@ class RolloutTurn:
 
     def _leave_to_next(self, seconds: int) -> None:
         if self._hand_over():
-            watch(self.observer.rollouts, self.promotion, seconds)
+            look_later(self.observer.rollouts, self.promotion, seconds)
 
     def _hand_over(self) -> bool:
         return rollouts.hand_over(self.promotion, self.owner, self.rollout, self.rollout.until + GRACE)

@@ -51,7 +51,7 @@ def begun(applied: Applied, release: Release, since: float, now: float) -> Rollo
     return rollout.entering(phase, release, now)
 
 
-def watch(rollouts: Queue, promotion: Promotion, seconds: int) -> None:
+def look_later(rollouts: Queue, promotion: Promotion, seconds: int) -> None:
     """Have the release looked at after so many seconds, 900 at most. Raises TemporaryFault."""
     with tracing.span("look again later", seconds=seconds):
         message = encode(promoted(promotion, at=datetime.now(UTC)))
