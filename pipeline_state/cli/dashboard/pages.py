@@ -122,23 +122,25 @@ def when(time: str | None) -> Markup:
 
 _IN_SENTENCES = re.compile(
     r"(?P<time>\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)"
+    r"|`(?P<command>[^`\n]+)`"
     r"|(?P<commit>(?<![\w:/@.-])(?=\d*[a-f])[0-9a-f]{12}(?![\w:/@-]|\.\w))"
 )
 """A commit stands by itself and is no mere number, as the accounts in ARNs are."""
 
 
 def told(sentence: str, repo: str = "") -> Markup:
-    """A sentence with its times to the second, and with its commits as links where it is told whose they are."""
+    """A sentence with times to the second, commands as code, and, where it is told whose they are, commits as links."""
 
-    def shown(found: re.Match[str]) -> str:
+    def shown(found: re.Match[str]) -> Markup | str:
         if time := found["time"]:
-            return str(when(time))
-        return str(
-            Markup('<a class="mono" href="{}">{}</a>').format(commit_url(repo, found["commit"]), found["commit"])
-        )
+            return when(time)
+        if command := found["command"]:
+            return Markup("<code>{}</code>").format(command)
+        commit = found["commit"]
+        return Markup('<a class="mono" href="{}">{}</a>').format(commit_url(repo, commit), commit) if repo else commit
 
     parts, end = [], 0
     for found in _IN_SENTENCES.finditer(sentence):
-        parts += [str(escape(sentence[end : found.start()])), shown(found) if found["time"] or repo else found[0]]
+        parts += [escape(sentence[end : found.start()]), shown(found)]
         end = found.end()
-    return Markup("".join([*parts, str(escape(sentence[end:]))]))  # noqa: S704 - every part is escaped
+    return Markup("").join([*parts, sentence[end:]])

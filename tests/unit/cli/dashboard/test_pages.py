@@ -56,6 +56,11 @@ def test_a_sentence_has_its_times_to_the_second_and_its_commits_as_links() -> No
     assert shown("{{ text|told }}", text=SENTENCE) == f"&lt;b&gt; ran at {time}, followed by 0a0a0a0a0a0a"
 
 
+def test_a_command_in_a_sentence_is_code() -> None:
+    told = shown("{{ text|told }}", text="run `gatestream redeploy <b>`, or `wait")
+    assert told == "run <code>gatestream redeploy &lt;b&gt;</code>, or `wait"
+
+
 @pytest.mark.parametrize(
     "text", ["arn:aws:iam::123456789012:user/ann", "shop-0a0a0a0a0a0a", "0a0a0a0a0a0a.example.com", "0a0a0a0a0a0a0"]
 )
