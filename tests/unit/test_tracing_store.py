@@ -19,7 +19,7 @@ from pipeline_state.tracing.store import Store, StoreError, append, read, read_a
 TRACE, OTHER = "a" * 32, "b" * 32
 
 
-def item(trace_id: str = TRACE, **data: Any) -> dict[str, Any]:
+def item(trace_id: str = TRACE, /, **data: Any) -> dict[str, Any]:
     fields = {"name": "record", "trace.span_id": "c00eb1b3cecd6801", **data, "trace.trace_id": trace_id}
     return {"time": "2026-11-27T09:59:04.383243Z", "samplerate": 1, "data": fields}
 
