@@ -22,7 +22,7 @@ sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - log 
 app = __import__("app")  # the function's, found beside the layer on this process's path
 
 WARM_UP = 10
-DEAD_TIMES, KNOWN_TIMES = 3, 5
+DEAD_TIMES, KNOWN_TIMES = 5, 20
 GIVEN: dict[str, Any] = json.loads(sys.argv[1])
 
 
