@@ -90,8 +90,8 @@ def commands(assets: Assets, layout: Layout) -> Mapping[str, list[str]]:
     flags = {
         "etcd": _etcd(layout),
         "kube-apiserver": _api_server(layout),
-        "kube-controller-manager": _controllers(layout),
-        "kube-scheduler": _scheduler(layout),
+        "kube-controller-manager": {**_client(layout), "controllers": ",".join(_CONTROLLERS)},
+        "kube-scheduler": _client(layout),
         "kwok": _kwok(layout),
     }
     return {
@@ -151,18 +151,8 @@ def _api_server(layout: Layout) -> dict[str, str]:
     }
 
 
-def _controllers(layout: Layout) -> dict[str, str]:
-    return {
-        "kubeconfig": str(layout.admin_kubeconfig),
-        "controllers": ",".join(_CONTROLLERS),
-        "leader-elect": "false",
-        "secure-port": "0",
-        "kube-api-qps": "500",
-        "kube-api-burst": "1000",
-    }
-
-
-def _scheduler(layout: Layout) -> dict[str, str]:
+def _client(layout: Layout) -> dict[str, str]:
+    """What works at the API server's objects: the only one of its kind, quick, and spoken to by nobody."""
     return {
         "kubeconfig": str(layout.admin_kubeconfig),
         "leader-elect": "false",
