@@ -1,10 +1,11 @@
 """`gatestream dashboard` as a process: where it listens, what it prints, how it ends."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from infra.local.stack import StackInfo
 from tests.e2e.test_cli import COMMAND
+from tests.e2e.way import eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -23,9 +25,11 @@ def command(stack: StackInfo, *arguments: str) -> list[str]:
 
 
 @contextmanager
-def running(stack: StackInfo, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+def running(
+    stack: StackInfo, *arguments: str, environment: Mapping[str, str] | None = None
+) -> Iterator["subprocess.Popen[str]"]:
     pipe = subprocess.PIPE
-    with subprocess.Popen(command(stack, *arguments), stdout=pipe, stderr=pipe, text=True) as process:
+    with subprocess.Popen(command(stack, *arguments), stdout=pipe, stderr=pipe, text=True, env=environment) as process:
         try:
             yield process
         finally:
@@ -93,6 +97,36 @@ def test_a_port_that_is_taken_is_told_in_a_line(stack: StackInfo) -> None:
         done.stderr
         == f"gatestream: port {port} cannot be listened on (Address already in use); choose another: --port N\n"
     )
+
+
+BROWSER = """#!/bin/sh
+echo "$1" > {folder}/asked
+cp "${{1#file://}}" {folder}/page.new && mv {folder}/page.new {folder}/page
+"""
+"""A browser that only notes what it is asked for, as everybody on the machine could."""
+
+
+def test_the_browser_is_given_a_file_of_the_user_s_own_and_no_secret_on_its_command_line(
+    stack: StackInfo, tmp_path: Path
+) -> None:
+    program = tmp_path / "browser"
+    program.write_text(BROWSER.format(folder=tmp_path))
+    program.chmod(0o700)
+    shown = {**os.environ, "DISPLAY": ":0", "BROWSER": f"{program} %s"}
+    with running(stack, environment=shown) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "Opened in your browser; the link works once:\n"
+        token = process.stdout.readline().strip().partition("token=")[2]
+        eventually((tmp_path / "page").exists, "a page in the browser")
+        asked, page = ((tmp_path / name).read_text() for name in ("asked", "page"))
+        assert token
+        assert token not in asked
+        assert token in page
+        file = Path(urlsplit(asked.strip()).path)
+        assert file.stat().st_mode & 0o077 == 0
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        assert not file.exists()
 
 
 def test_people_are_told_the_link_and_how_to_end_it(stack: StackInfo) -> None:
