@@ -33,7 +33,7 @@ class OtlpExporter(BackgroundExporter):
         response = self._endpoint.post(encode(items))
         if not is_success(response.status):
             return Answer(0, f"status {response.status}")
-        refused = min(rejected(response.body), len(items))
+        refused = min(rejected(response.body), len(items)) if response.body else 0
         return Answer(len(items) - refused, "a partial success" if refused else "")
 
 
