@@ -201,9 +201,6 @@ class _Course:
         if key not in self.places:
             return
         if entry.kind == CLAIMED:
-            since = self._ready.pop(key, None)
-            if since and key not in self._claimed:
-                self.found += self._before_claim(key, since, entry.at, entry.doer)
             self._claimed.add(key)
             self._to_begin[key] = generation(entry), entry.at
             return
@@ -225,13 +222,14 @@ class _Course:
         """From the moment when every gate was open: soaking, closed to it, in the queue, or simply not promoted yet."""
         _, environment = self.places[key]
         rest = f"its turn in {key}" if environment.policy is Policy.EVERY else f"promotion to {key}"
-        return self._split(key, [*self._soak(key, since), *self._closures(key)], rest, (since, end), doer)
+        return self._split(key, [self._soak(key, since), *self._closures(key)], rest, (since, end), doer)
 
-    def _soak(self, key: str, since: datetime) -> list[Closure]:
+    def _soak(self, key: str, since: datetime) -> Closure:
+        """Of no length where it has none, or it was over by then."""
         pipeline, environment = self.places[key]
         times = [self._gates.set_at(pipeline.deployed_gate(name)) for name in environment.after]
         until = max(filter(None, times), default=since) + timedelta(seconds=environment.soak)
-        return [Closure(f"the soak time before {key}", "pipeline", since, until)] if until > since else []
+        return Closure(f"the soak time before {key}", "pipeline", since, until)
 
     def _closures(self, key: str) -> list[Closure]:
         return [*self._closed.get(key, ()), *self._closed.get(EVERYWHERE, ())]

@@ -226,6 +226,10 @@ def test_the_soak_time_counts_from_the_deployment_however_late_the_gates_open() 
     assert early[3:] == [("the soak time before production", "pipeline", 300, 663, "gatestream", "verified")]
     late = found(*way, gate_set(663, "legal"), claimed(700, "production"), pipeline=soaking)
     assert late[3:] == [("promotion to production", "pipeline", 663, 700, "gatestream", "verified")]
+    by_hand = found(
+        pushed(0), built(60), gate_set(70, "legal"), edited(80, deployed_to_staging="TRUE"), pipeline=soaking
+    )
+    assert by_hand[-2] == ("the soak time before production", "pipeline", 80, 680, "gatestream", "verified")
 
 
 def test_who_waits_in_a_queue_waits_for_its_turn() -> None:
@@ -331,7 +335,8 @@ def test_a_gate_that_a_release_is_verified_by_is_awaited_from_the_moment_it_is_a
     way = [pushed(0), built(60), claimed(61, "staging"), told(62, "staging", "applied")]
     told_ = found(*way, gate_set(120, "smoke"), told(125, "staging", "deployed"), pipeline=shop)
     assert told_[1:] == [("smoke", "people", 62, 120, "ann", "verified")]
-    assert found(*way, told(90, "staging", "failed"), pipeline=shop)[1][3] == 90
+    for verdict in ("failed", "deployed"):
+        assert found(*way, told(90, "staging", verdict), pipeline=shop)[1][3] == 90
 
 
 def test_a_deployment_that_failed_is_to_be_mended_and_one_more_is_awaited() -> None:
