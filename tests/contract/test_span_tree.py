@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from pipeline_state import tracing
-from pipeline_state.events.codec import encode
+from pipeline_state.events.codec import decode, encode
+from pipeline_state.events.deployment import PROMOTED
 from pipeline_state.model.pipelines import Cluster, Environment
 from tests.contract.dlq_room import DlqRoom
 from tests.contract.span_room import SpanRoom, span_room
@@ -133,6 +134,29 @@ def test_the_whole_way_is_one_tree_with_every_hop_and_every_wait(room: SpanRoom)
     ]
     (legal,) = named(room, "waiting for legal")
     assert 3900 < legal["duration_ms"] / 1000 < 4000
+
+
+def test_every_event_and_the_record_carry_the_same_context_in_every_form(room: SpanRoom) -> None:
+    sent: list[tuple[str, dict[str, Any]]] = []
+
+    def note(params: dict[str, Any], **_: Any) -> None:
+        sent.append((params.get("Message") or params["MessageBody"], params["MessageAttributes"]))
+
+    room.way.our_sns.meta.events.register("provide-client-params.sns.Publish", note)
+    room.way.our_sqs.meta.events.register("provide-client-params.sqs.SendMessage", note)
+    room.way.releases.long.add("charts/web")
+    go_the_whole_way(room)
+    promoted = [body for body, _ in sent if decode(body).get_type() == PROMOTED]
+    assert len(promoted) == 4, "of each environment's, one to install it and one to look at it again"
+    spans = {span["data"]["trace.span_id"] for span in room.spans(A)}
+    for body, attributes in sent:
+        context = tracing.parse_traceparent(decode(body).get_extension("traceparent"))
+        assert context == tracing.parse_honeycomb(attributes["x-honeycomb-trace"]["StringValue"])
+        assert context is not None
+        assert context.span_id in spans
+    assert room.way.tables.item(A)["honeycomb_trace"] == tracing.trace_of(room.repo, A).honeycomb
+    assert len(named(room, "SQS delay queue")) == len(named(room, "observe rollout")) == 2
+    room.tree(A)
 
 
 def test_spans_say_what_they_are_about_in_the_fields_names(room: SpanRoom) -> None:
