@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.loaders import Loader
 from botocore.session import Session
 
 from pipeline_state import metrics, tracing
@@ -27,19 +26,10 @@ _BOUNDED = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard"
 _log = logging.getLogger(__name__)
 
 
-class _Loader(Loader):
-    """botocore's; but what the services are called, the names of four hundred folders say without a look into each."""
-
-    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - whatever kind of file is wanted
-        return [folder.name for folder in Path(self.BUILTIN_DATA_PATH).iterdir()]
-
-
 @cache
 def _session() -> Session:
     """botocore's, not boto3's, which brings resources and S3 transfers: a tenth of a cold start."""
-    session = Session()
-    session.register_component("data_loader", _Loader())
-    return session
+    return Session()
 
 
 def aws_client(service: str, settings: Settings) -> Any:
