@@ -10,14 +10,14 @@ import base64
 import json
 import time
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn
 
+from boto3 import Session
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.session import Session
 
 from pipeline_state.faults import PermanentFault, TemporaryFault
 
@@ -73,36 +73,32 @@ def token(cluster: str, region: str, credentials: ReadOnlyCredentials) -> str:
 
 def _knock(cluster: str, region: str | None, role: str | None) -> _Door:
     session = _session(region, role)
-    eks: Any = session.create_client("eks", config=_BOUNDED)
-    found = eks.describe_cluster(name=cluster)["cluster"]
+    found = session.client("eks", config=_BOUNDED).describe_cluster(name=cluster)["cluster"]
     credentials = session.get_credentials()
     if credentials is None or "endpoint" not in found:
         raise TemporaryFault(f"EKS cluster {cluster!r} has no address yet, or we no credentials", _RETRY_SECONDS)
     return _Door(
         endpoint=found["endpoint"],
         authority=found["certificateAuthority"]["data"],
-        region=session.get_config_variable("region"),
+        region=session.region_name,
         credentials=credentials,
         until=time.monotonic() + _KEEP_SECONDS,
     )
 
 
 def _session(region: str | None, role: str | None) -> Session:
-    session = _session_in(region)
+    session = Session(region_name=region)
     if not role:
         return session
-    sts: Any = session.create_client("sts", config=_BOUNDED)
-    assumed = sts.assume_role(RoleArn=role, RoleSessionName="gatestream")["Credentials"]
-    there = _session_in(session.get_config_variable("region"))
-    there.set_credentials(assumed["AccessKeyId"], assumed["SecretAccessKey"], assumed["SessionToken"])
-    return there
-
-
-def _session_in(region: str | None) -> Session:
-    session = Session()
-    if region:
-        session.set_config_variable("region", region)
-    return session
+    assumed = session.client("sts", config=_BOUNDED).assume_role(RoleArn=role, RoleSessionName="gatestream")[
+        "Credentials"
+    ]
+    return Session(
+        aws_access_key_id=assumed["AccessKeyId"],
+        aws_secret_access_key=assumed["SecretAccessKey"],
+        aws_session_token=assumed["SessionToken"],
+        region_name=session.region_name,
+    )
 
 
 def _document(door: _Door, bearer: str) -> str:

@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Context, Decimal
 from functools import reduce
 from operator import and_
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.connection import Connection
 from pynamodb.expressions.operand import Path
 from pynamodb.models import Model
 
 from pipeline_state.settings import Settings
-from pipeline_state.table import notation
 
 if TYPE_CHECKING:
     from pynamodb.expressions.condition import Condition
@@ -32,6 +33,26 @@ SCHEMA = 1
 EXPIRES_AT = "_expires_at"
 """The attribute that template.yaml names to DynamoDB's time to live: epoch seconds."""
 
+
+_DIGITS = Context(prec=38, Emin=-200, Emax=200)
+
+
+class _PlainDeserializer(TypeDeserializer):
+    """boto3's own makes objects of binary values that cannot be shown as text, and refuses what DynamoDB writes out.
+
+    A number has 38 digits at most, but 1E+100 comes back with all its zeros.
+    """
+
+    def _deserialize_b(self, value: Any) -> bytes:
+        return bytes(value)
+
+    def _deserialize_n(self, value: Any) -> Decimal:
+        number = Decimal(value)
+        return number if len(number.as_tuple().digits) <= _DIGITS.prec else number.normalize(_DIGITS)
+
+
+type_serializer = TypeSerializer()
+type_deserializer = _PlainDeserializer()
 
 Raw = Mapping[str, Any]
 """An item or value in DynamoDB's own notation, {"S": "text"}."""
@@ -203,9 +224,19 @@ def all_of(conditions: Iterable[Condition]) -> Condition:
 
 def to_raw(value: Any) -> dict[str, Any]:
     """A plain value in DynamoDB's notation."""
-    return notation.write(value)
+    return dict(type_serializer.serialize(_writable(value)))
 
 
 def to_plain(raw: Raw) -> dict[str, Any]:
     """An item's plain values: str, bytes, bool, None, Decimal, list, dict, set."""
-    return {name: notation.read(value) for name, value in raw.items()}
+    return {name: type_deserializer.deserialize(value) for name, value in raw.items()}
+
+
+def _writable(value: Any) -> Any:
+    if isinstance(value, float):
+        return Decimal(str(value))
+    if isinstance(value, Mapping):
+        return {key: _writable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_writable(inner) for inner in value]
+    return value
