@@ -383,6 +383,39 @@ def test_another_pipelines_promotions_are_its_own() -> None:
     assert [each[0] for each in told_] == ["build", "legal"]
 
 
+def test_what_was_set_by_hand_holds_until_a_result_that_was_completed_later() -> None:
+    older, newer = built(120, "failed", completed_at=time(90)), built(130, "failed", completed_at=time(110))
+    for by_hand in (gate_set(100, "build"), edited(100, build="TRUE"), edited(100, build={"status": "TRUE"})):
+        assert [each[0] for each in found(pushed(0), by_hand, older)] == ["build", "legal", "promotion to staging"]
+        assert found(pushed(0), by_hand, older, newer)[-1][:3] == ("build to be mended", "people", 131)
+
+
+def test_of_two_results_of_one_second_the_worse_counts() -> None:
+    passed, failed = built(60, late=1), built(60, "failed", late=2)
+    assert [each[0] for each in found(pushed(0), passed, failed)][-1] == "build to be mended"
+    assert [each[0] for each in found(pushed(0), {**failed, "written_at": time(60)}, passed)][
+        -1
+    ] == "build to be mended"
+
+
+def test_entries_that_do_not_say_when_they_were_written_count_from_their_own_time() -> None:
+    undated = [{**each, "written_at": ""} for each in (pushed(0), built(60), gate_set(90, "legal"))]
+    assert [each[:4] for each in found(*undated)][:2] == [("build", "ci", 0, 60), ("legal", "people", 0, 90)]
+    assert found(pushed(10, late=-5), built(60))[0][2] == 5, "GitHub's clock is ahead"
+
+
+def test_every_wait_names_its_environment_and_its_gate_if_it_is_for_one() -> None:
+    record = Record(REPO, A, {"main": Place(7, pushed_at=time(0))})
+    way = [pushed(0), built(60, "failed"), built(90), claimed(120, "staging"), told(180, "staging", "started")]
+    told_ = waits(record, way, (replace(SHOP, environments=(STAGING,)),), at(200))
+    assert [(each.what, each.environment, each.gate) for each in told_] == [
+        ("build", "staging", "build"),
+        ("build to be mended", "staging", "build"),
+        ("promotion to staging", "staging", ""),
+        ("staging to be free", "staging", ""),
+    ]
+
+
 SECONDS = st.integers(1, 300)
 STATUSES = st.sampled_from(["TRUE", "FALSE", ""])
 ENTRIES = st.one_of(
