@@ -25,10 +25,10 @@ from pipeline_state.table.snapshot import Reader, Snapshot
 from pipeline_state.table.stream import Change, read_change, read_opening
 
 _SHOWN = 200
+"""Characters of a value that somebody wrote, of which the journal keeps what decisions look at first."""
 
 _LONGEST = timedelta(seconds=20)
 """For what waits in many repositories at once; the sweeper comes to the rest within a minute."""
-"""Characters of a value that somebody wrote, of which the journal keeps what decisions look at first."""
 
 _EVIDENCE = ("expires_at", "at", "by", "reason", "url")
 
