@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 def tell_ended(change: Change, read: Callable[[], Snapshot], now: datetime) -> None:
     """Record what nobody waits for any more. read: gives the commit, where there is something to tell.
 
-    A fault is logged and reaches nobody: the change has been acted on by then.
+    Whatever goes wrong is logged and reaches nobody: the change has been acted on by then.
     """
     root = tracing.trace_of(change.repo, change.commit)
     if not (change.moved or change.claims or change.is_placed) or not tracing.is_kept(root):
@@ -37,6 +37,9 @@ def tell_ended(change: Change, read: Callable[[], Snapshot], now: datetime) -> N
         ended = _ended_by(change, read(), now)
     except (PermanentFault, TemporaryFault) as fault:
         _log.warning("what %s@%s waited for is not told: %s", change.repo, change.commit[:12], fault.reason)
+        return
+    except Exception as bug:  # noqa: BLE001 - a mistake about the past is not to hold up what comes next
+        _log.error("what %s@%s waited for: unexpected %s", change.repo, change.commit[:12], type(bug).__name__)
         return
     for wait in ended:
         send_wait(wait, parent=root)
