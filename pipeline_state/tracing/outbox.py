@@ -18,7 +18,7 @@ LONGEST_TEXT = 256  # characters of one field; a span says what happened, it doe
 _EXCEPTION_TEXTS = ("app.exception_type", "app.exception_string", "app.exception_stacktrace")
 _ROOT_TYPES = ("root", "subroot")
 _RANDOM_VALUES = 1 << 56
-_ADDRESS = re.compile(r"([\w.+-]+)@(?:[\w-]+\.)+[A-Za-z]{2,}")
+_ADDRESS = re.compile(r"([\w.+-]{1,64})@(?:[\w-]+\.)+[A-Za-z]{2,}")  # 64: RFC 5321, and a long text takes no minutes
 
 
 class SpanEvent(Protocol):

@@ -129,6 +129,12 @@ def test_who_somebody_is_stays_and_the_address_does_not(spans: Callable[[], Span
     assert (span["image"], span["subject"]) == ("registry.example.com/web@sha256:0a1b", f"myOrg/myApp@{COMMIT}")
 
 
+def test_a_text_without_end_is_searched_for_addresses_at_once(spans: Callable[[], Spans]) -> None:
+    with tracing.message_span("install", parent=None):
+        tracing.add_field("said", "x" * 400_000 + " @")  # by trying each beginning to the end: a quarter of an hour
+    assert spans()["install"]["said"] == "x" * 256
+
+
 def test_fields_go_to_the_span_that_is_open(spans: Callable[[], Spans]) -> None:
     with tracing.message_span("promote", parent=None, fields={"repo": "o/r"}):
         with tracing.span("decide", environment="production"):
