@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline_state.cli.traces.intervals import Interval
 from pipeline_state.model.entries import EDITED
 from pipeline_state.model.times import parse_time
 from pipeline_state.model.waits import TO_BE_MENDED
@@ -25,6 +26,9 @@ Entry = dict[str, Any]
 
 _APART = timedelta(seconds=2)
 """Between a call and the change it made: both are known to the second."""
+
+_DELIVERED = timedelta(days=1)
+"""From a call to its line in the log, at most: minutes as a rule, says CloudTrail, and nothing guaranteed."""
 
 _AT_ONCE = 8
 _REMEMBERED = 60.0
@@ -108,16 +112,16 @@ def _callers(stack: Stack, edits: Mapping[int, Edit]) -> dict[int, str]:
 
 
 def _calls(stack: Stack, edits: Collection[Edit]) -> list[Call]:
-    """All calls that name a commit of these, from shortly before the first of its edits on."""
+    """All calls that name a commit of these, as far as they can have made one of its edits."""
     logs, functions = stack.client("logs"), frozenset(stack.functions.values())
-    since = {edit.commit: edit.at - _APART for edit in sorted(edits, key=lambda edit: edit.at, reverse=True)}
+    times = _times(edits)
 
     def read(commit: str) -> list[Call]:
         with suppress(BotoCoreError, ClientError):  # no trail, or no right to read it
-            return list(_calls_about(logs, stack.name, commit, since[commit], functions))
+            return list(_calls_about(logs, stack.name, commit, times[commit], functions))
         return []
 
-    places = {commit: (stack.region, stack.name, commit, start) for commit, start in since.items()}
+    places = {commit: (stack.region, stack.name, commit, *each) for commit, each in times.items()}
     unknown = [commit for commit, place in places.items() if place not in _memory]
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         for commit, calls in zip(unknown, threads.map(read, unknown), strict=True):
@@ -125,7 +129,17 @@ def _calls(stack: Stack, edits: Collection[Edit]) -> list[Call]:
     return [call for place in places.values() for call in _memory.calls(place)]
 
 
-_Place = tuple[str, str, str, datetime]
+def _times(edits: Iterable[Edit]) -> dict[str, Interval]:
+    """When the log can have lines about the edits of each commit: it is as long as the table is old."""
+    found: dict[str, Interval] = {}
+    for edit in edits:
+        start, end = edit.at - _APART, edit.at + _DELIVERED
+        first, last = found.get(edit.commit, (start, end))
+        found[edit.commit] = min(first, start), max(last, end)
+    return found
+
+
+_Place = tuple[str, str, str, datetime, datetime]
 
 
 class _Memory:
@@ -149,8 +163,9 @@ class _Memory:
 _memory = _Memory()
 
 
-def _calls_about(logs: Any, stack: str, commit: str, since: datetime, functions: Collection[str]) -> Iterator[Call]:
-    asked = {"filterPattern": f'"{commit}"', "startTime": int(since.timestamp() * 1000)}
+def _calls_about(logs: Any, stack: str, commit: str, time: Interval, functions: Collection[str]) -> Iterator[Call]:
+    start, end = (int(moment.timestamp() * 1000) for moment in time)
+    asked = {"filterPattern": f'"{commit}"', "startTime": start, "endTime": end}
     for page in logs.get_paginator("filter_log_events").paginate(logGroupName=GROUP.format(stack=stack), **asked):
         for event in page["events"]:
             if call := read_call(event["message"], functions):

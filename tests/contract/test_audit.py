@@ -40,11 +40,12 @@ def bare(endpoint: str, name: str, traces: Path | None = None) -> Stack:
     return Stack(name, local.REGION, Tables("gates"), {}, {}, client, traces=traces, functions=functions)
 
 
-def called(stack: Stack, *names: str, by: str = ANN, at: datetime = NOON, commit: str = SHA) -> None:
+def called(stack: Stack, *names: str, by: str = ANN, at: datetime = NOON, commit: str = SHA, late: int = 4) -> None:
+    """late: minutes until the log has it."""
     key = {"repo": REPO, "commit": commit}
     parameters = {"key": key, "expressionAttributeNames": {f"#{at}": name for at, name in enumerate(names)}}
     record = {"eventTime": at.isoformat(), "userIdentity": {"arn": by}, "requestParameters": parameters}
-    event = {"timestamp": int((at + timedelta(minutes=4)).timestamp() * 1000), "message": json.dumps(record)}
+    event = {"timestamp": int((at + timedelta(minutes=late)).timestamp() * 1000), "message": json.dumps(record)}
     logs = stack.client("logs")
     logs.put_log_events(logGroupName=f"/gatestream/{stack.name}/calls", logStreamName="trail", logEvents=[event])
 
@@ -81,6 +82,15 @@ def test_each_edit_has_its_own_caller(stack: Stack) -> None:
         stack, [edited("legal"), edited("scan", at=NOON + timedelta(minutes=1)), edited("legal", commit="b" * 40)]
     )
     assert [entry["by"] for entry in found] == [ANN, carol, carol]
+
+
+def test_the_log_is_read_as_far_as_the_edits_calls_can_be_in_it(stack: Stack) -> None:
+    first, last = NOON - timedelta(days=9), NOON - timedelta(days=5)
+    called(stack, "legal", at=first, late=0)
+    called(stack, "scan", at=last, late=23 * 60)
+    called(stack, "legal", at=last, late=3 * 24 * 60)  # by then there may be years of lines
+    edits = [edited("scan", at=last), edited("legal", at=first), edited("legal", at=last)]
+    assert [entry["by"] for entry in with_callers(stack, edits)] == [ANN, ANN, "unknown"]
 
 
 def test_everything_else_stays_as_it_was(stack: Stack) -> None:
