@@ -16,6 +16,7 @@ from starlette.routing import Route
 from pipeline_state.cli.console import CommandError
 from pipeline_state.cli.dashboard.delivery_rows import USUAL, listed
 from pipeline_state.cli.dashboard.plots import bars, slices
+from pipeline_state.cli.dashboard.query import number
 from pipeline_state.cli.delivery.headlines import headlines
 from pipeline_state.cli.delivery.report import Report, Wanted, report
 from pipeline_state.cli.delivery.spending import awaited, sum_of
@@ -30,7 +31,7 @@ PERIODS = (7, 30, 90)
 _FRESH = 60
 """Seconds for which figures are shown again as they were counted."""
 
-_DAYS, _DIGITS = 30, 6
+_DAYS = 30
 _USUALLY = {"environment": "", "days": _DAYS, "order": USUAL, "page": 1}
 _MOST_KEPT, _MOST_COMMITS, _MOST_AWAITED = 32, 20, 10
 
@@ -116,14 +117,9 @@ class Asked:
 def _asked(request: Request) -> Asked:
     given, path = request.query_params, request.path_params
     repo = f"{path['owner']}/{path['name']}" if path else ""
-    days, page = _number(given.get("days")), _number(given.get("page"))
+    days, page = number(given.get("days", "")), number(given.get("page", ""))
     wanted = Wanted(repo, given.get("environment", ""), days if days in PERIODS else _DAYS)
     return Asked(wanted, given.get("order", USUAL), page)
-
-
-def _number(text: str | None) -> int:
-    """1 where it is none."""
-    return int(text) if text and text.isdecimal() and len(text) <= _DIGITS else 1
 
 
 def _context(asked: Asked, found: Report | None) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from pipeline_state.cli.dashboard.marks import Mark, outcome_mark
+from pipeline_state.cli.dashboard.query import number
 from pipeline_state.cli.steering.closures import Hold, frozen_told, held_told, stopped_told
 from pipeline_state.model.environments import Freeze
 from pipeline_state.table.listing import in_order
@@ -123,7 +124,7 @@ class Wanted:
             find=query.get("find", "").strip(),
             show=show if show in {*SHOWS, BEHIND} else "all",
             order=order if order in ORDERS else "name",
-            page=int(page) if page.isascii() and page.isdigit() and int(page) else 1,
+            page=number(page),
         )
 
     def url(self, path: str = "/", **changes: str | int) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from pipeline_state.cli.dashboard.marks import Mark, decision_mark, gate_mark
+from pipeline_state.cli.dashboard.query import number
 from pipeline_state.cli.facts import Row
 from pipeline_state.cli.matrix import Key, gates_of, key_of, places_of
 from pipeline_state.table.listing import Listed
@@ -109,8 +110,7 @@ class Wanted:
     @classmethod
     def from_query(cls, repo: str, query: Mapping[str, str]) -> Wanted:
         """Of a URL; what cannot be understood is left out."""
-        page = query.get("page", "")
-        return cls(repo, query.get("branch", ""), int(page) if page.isascii() and page.isdigit() and int(page) else 1)
+        return cls(repo, query.get("branch", ""), number(query.get("page", "")))
 
     def url(self, path: str, **changes: str | int) -> str:
         """The URL of the same, but for some of it; what goes without saying is left out."""

@@ -103,3 +103,4 @@ def test_a_url_says_what_is_wanted_and_no_more() -> None:
     assert wanted.url("/repo/acme/shop") == "/repo/acme/shop?branch=fix%2F%C3%A4&page=2"
     assert wanted.url("/repo/acme/shop", branch="", page=1) == "/repo/acme/shop"
     assert Wanted.from_query("acme/shop", {"page": "-1"}).page == 1
+    assert Wanted.from_query("acme/shop", {"page": "9" * 5000}).page == 1
