@@ -145,16 +145,16 @@ def test_every_page_is_whole_at_every_width_and_can_be_used_by_everybody(
     way.build(second, "failed")
     way.recorded(second, "build")
     pages = {
-        "fleet": "/",
-        "repo": f"/repo/{way.repo}",
-        "commit": f"/repo/{way.repo}/commit/{first}",
-        "delivery": f"/delivery/{way.repo}",
+        "fleet": ("/", way.repo.rpartition("/")[2]),
+        "repo": (f"/repo/{way.repo}", second[:12]),
+        "commit": (f"/repo/{way.repo}/commit/{first}", "What happened"),
+        "delivery": (f"/delivery/{way.repo}", "Where the time goes"),
     }
-    for name, path in pages.items():
+    for name, (path, whole) in pages.items():
         for scheme in ("light", "dark"):
             visit.page.emulate_media(color_scheme=scheme)
             page = visit.open(path)
-            expect(page.locator("main")).to_contain_text(way.repo.rpartition("/")[2])
+            expect(page.locator("main")).to_contain_text(whole)
             browsers.screenshots(page, f"{name}-{scheme}", pictures)
             for across, down in browsers.WIDTHS.values():
                 page.set_viewport_size({"width": across, "height": down})
