@@ -11,13 +11,12 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
 from typing import Final
 from urllib.parse import parse_qs, quote, urlencode
 
 from markupsafe import escape
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import Request, cookie_parser
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -94,12 +93,8 @@ class Door:
         return session
 
     def session_in(self, cookies: str) -> str | None:
-        """The session that a Cookie header brings."""
-        try:
-            brought = SimpleCookie(cookies).get(self.cookie)
-        except CookieError:
-            return None
-        value = brought.value if brought else ""
+        """The session that a Cookie header brings, among whatever other servers on this machine have set."""
+        value = cookie_parser(cookies).get(self.cookie, "")
         return next((each for each in self._sessions if hmac.compare_digest(each.encode(), value.encode())), None)
 
     def csrf(self, session: str) -> str:

@@ -85,6 +85,13 @@ def test_without_the_cookie_nothing_is_shown(stranger: Visitor, cookie: str) -> 
     assert "open the link" in answer.text
 
 
+@pytest.mark.parametrize("other", ['theme={"dark": true}', "a b", "x[1]=2", 'n="', "ä=1"])
+def test_cookies_that_other_servers_on_this_machine_have_set_are_in_nobodys_way(guest: Visitor, other: str) -> None:
+    (ours,) = map("=".join, guest.cookies.items())
+    assert guest.get("/", cookie=f"{other}; {ours}").status == 200
+    assert guest.get("/", cookie=f"{ours}; {other}").status == 200
+
+
 def test_the_cookie_of_another_run_is_none(guest: Visitor) -> None:
     again = visitor_of(Door(4321))
     again.cookies = guest.cookies
