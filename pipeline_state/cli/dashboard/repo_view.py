@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -137,10 +138,9 @@ class Found:
 
 def find(listed: Collection[Listed], wanted: Wanted) -> Found:
     """The commits of a page, of all that there are, newest first."""
-    names = sorted({each.branch for each in listed if each.branch})
-    counts = {name: sum(each.branch == name for each in listed) for name in names}
+    counts = sorted(Counter(each.branch for each in listed if each.branch).items())
     those = [each for each in listed if wanted.branch in {"", each.branch}]
     pages = max(1, -(-len(those) // PAGE))
     page = min(wanted.page, pages)
-    branches = dict(sorted(counts.items(), key=lambda item: -item[1]))
+    branches = dict(sorted(counts, key=lambda item: -item[1]))
     return Found(those[(page - 1) * PAGE : page * PAGE], branches, len(those), page, pages)
