@@ -71,7 +71,7 @@ def read_change(record: Mapping[str, Any]) -> Change:
         is_new=bool(new) and not old,
         pushed_at=parse_time(new.get("pushed_at", {}).get("S")),
         is_placed=BRANCHES in new and BRANCHES not in old,
-        moved=tuple(gate for gate in gates if BRANCHES in old and _has_moved(gate, old, new, at)),
+        moved=tuple(gate for gate in gates if new and BRANCHES in old and _has_moved(gate, old, new, at)),
         claims=_claims(changed, old, new),
     )
 

@@ -155,6 +155,7 @@ def test_a_gate_that_nobody_waits_for_any_more_has_moved(
 ) -> None:
     assert change({**places(), **old}, {**places(), **new}).moved == moved
     assert change(old, {**places(), **new}).moved == (), "nobody waited before the push"
+    assert change({**places(), **old}, {}).moved == (), "the record has left by age"
 
 
 @pytest.mark.parametrize(
