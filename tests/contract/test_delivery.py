@@ -219,6 +219,20 @@ def test_all_repositories_together_have_a_row_for_each_last_environment(past: De
     assert [(row.place.environment.name, row.figures.deployed) for row in mine] == [("production", 1)]
 
 
+def test_pipelines_that_nobody_can_read_are_told_of_and_hide_no_others(past: Delivered, room: TableRoom) -> None:
+    other = TableRoom(room.tables)
+    other.define(pipeline(STAGING))
+    other.change("pipelines", {"repo": other.repo.lower()}, {"definitions": "{"})
+    try:
+        found = report(Wanted(), NOW)
+    finally:  # the tables are others' as well
+        other.change("pipelines", {"repo": other.repo.lower()}, {"definitions": "[]"})
+    assert past.pipeline.name in {row.place.pipeline.name for row in found.rows}
+    assert any(
+        note.startswith(f"Left out: the pipelines of {other.repo.lower()} cannot be read") for note in found.notes
+    )
+
+
 def test_what_is_not_there_is_refused_with_what_there_is(past: Delivered) -> None:
     with pytest.raises(CommandError, match="there are no pipelines of o/nothing"):
         report(Wanted("o/nothing"), NOW)

@@ -16,7 +16,7 @@ from pipeline_state.cli.steering.places import Place
 from pipeline_state.model.delivery import Delivery, Figures, deliveries, figures, last_environments, periods
 from pipeline_state.model.lead_time import Part
 from pipeline_state.model.times import format_time
-from pipeline_state.table.definitions import all_definitions, load_definitions
+from pipeline_state.table.definitions import load_definitions, readable_definitions
 from pipeline_state.table.snapshot import Definitions
 
 _DAY = timedelta(days=1)
@@ -79,7 +79,8 @@ class Report:
     """Figures of a period. before: of the one before it. course: by day, or by week. rows: by environment.
 
     failures: newest first. commits: where the time of each went, newest deployment first. environments: the names there
-    are to choose from. is_cut: whether some environment was given more than is read.
+    are to choose from. is_cut: whether some environment was given more than is read. unread: why a repository's
+    pipelines are left out, a sentence each.
     """
 
     wanted: Wanted
@@ -92,6 +93,7 @@ class Report:
     commits: Sequence[Spent]
     environments: Sequence[str]
     is_cut: bool = False
+    unread: Sequence[str] = ()
 
     @property
     def notes(self) -> list[str]:
@@ -101,7 +103,8 @@ class Report:
         some = (
             f"Where the time went is told of the newest {looked} of {known} commits: {MOST_JOURNALS} journals are read."
         )
-        return [note for note in (cut, some if looked < known else "") if note]
+        left_out = (f"Left out: {why}." for why in self.unread)
+        return [note for note in (cut, some if looked < known else "", *left_out) if note]
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; times in seconds."""
@@ -131,11 +134,12 @@ class Report:
 
 def report(wanted: Wanted, now: datetime, tell: Tell = lambda *_: None) -> Report:
     """The figures that are wanted, as of now. Raises CommandError where there is no such thing, TemporaryFault."""
-    by_repo = {each.repo: each for each in _definitions(wanted.repo)}
+    definitions, unread = _definitions(wanted.repo)
+    by_repo = {each.repo: each for each in definitions}
     names = _environments(by_repo.values())
     places = _places(by_repo.values(), wanted.environment)
     if not places:
-        raise CommandError(_missing(wanted, names), USAGE)
+        raise CommandError(_missing(wanted, names, unread), USAGE)
     period = Period.of(wanted.days, now)
     reading = read(places.values(), period.before, tell)
     found = {key: deliveries(attempts) for key, attempts in reading.attempts.items()}
@@ -153,16 +157,19 @@ def report(wanted: Wanted, now: datetime, tell: Tell = lambda *_: None) -> Repor
         commits=commits,
         environments=names,
         is_cut=reading.is_cut,
+        unread=unread,
     )
 
 
-def _definitions(repo: str) -> list[Definitions]:
+def _definitions(repo: str) -> tuple[list[Definitions], list[str]]:
+    """Those that can be read, and why others cannot."""
     if not repo:
-        return sorted(all_definitions(), key=lambda each: each.repo.lower())
+        readable, unread = readable_definitions()
+        return sorted(readable, key=lambda each: each.repo.lower()), unread
     found = load_definitions(repo)
     if not found.pipelines:
         raise CommandError(f"there are no pipelines of {repo}; `gatestream status` lists those that there are", USAGE)
-    return [found]
+    return [found], []
 
 
 def _places(definitions: Iterable[Definitions], environment: str) -> dict[Key, Place]:
@@ -183,9 +190,9 @@ def _environments(definitions: Iterable[Definitions]) -> list[str]:
     return list(dict.fromkeys(each.name for pipeline in pipelines for each in pipeline.environments))
 
 
-def _missing(wanted: Wanted, names: Sequence[str]) -> str:
+def _missing(wanted: Wanted, names: Sequence[str], unread: Sequence[str]) -> str:
     if not names:
-        return "there are no pipelines; define some and run `gatestream pipelines apply`"
+        return next(iter(unread), "there are no pipelines; define some and run `gatestream pipelines apply`")
     return f"there is no environment {wanted.environment!r}; there are {', '.join(names[:_MOST_NAMES])}"
 
 
