@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -58,8 +59,9 @@ class Call:
 
     def may_have_made(self, edit: Edit) -> bool:
         """Whether it names all of the edit, at its time."""
-        named = all(word in self.words for word in (edit.repo, edit.commit, *edit.gates))
-        return named and abs(self.at - edit.at) <= _APART
+        if abs(self.at - edit.at) > _APART:
+            return False
+        return all(_is_named(word, self.words) for word in (edit.repo, edit.commit, *edit.gates))
 
 
 def with_callers(stack: Stack, entries: Iterable[Entry]) -> list[Entry]:
@@ -101,6 +103,11 @@ def read_call(text: str, functions: Collection[str]) -> Call | None:
     if at is None or not by or record.get("errorCode") or by.rpartition("/")[2] in functions:
         return None
     return Call(at, by, json.dumps(record.get("requestParameters"), ensure_ascii=False))
+
+
+def _is_named(word: str, words: str) -> bool:
+    """Whether it stands there, and not just within a longer name; a part of its value may follow (`legal.status`)."""
+    return re.search(rf"(?<![\w./:-]){re.escape(word)}(?![\w/:-])", words) is not None
 
 
 def _callers(stack: Stack, edits: Mapping[int, Edit]) -> dict[int, str]:

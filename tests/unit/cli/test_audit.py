@@ -44,6 +44,7 @@ UPDATE = {
 }
 PUT = {"tableName": "Gates", "key": KEY, "item": ["repo", "commit", "branch", "approval_from_legal"]}
 TRANSACTION = {"requestItems": [{"operation": "Update", **UPDATE}]}
+PART = {"tableName": "Gates", "key": KEY, "updateExpression": "SET approval_from_legal.#s=:v"}
 STATEMENT = {"statement": f"UPDATE Gates SET approval_from_legal = *** WHERE repo = 'myOrg/myApp' AND commit = '{SHA}'"}  # noqa: S608 - nobody runs it
 
 
@@ -54,7 +55,7 @@ def read(text: str) -> Call:
 
 
 @pytest.mark.parametrize(
-    "parameters", [UPDATE, PUT, TRANSACTION, STATEMENT], ids=["update", "put", "transaction", "sql"]
+    "parameters", [UPDATE, PUT, TRANSACTION, PART, STATEMENT], ids=["update", "put", "transaction", "a part", "sql"]
 )
 def test_whoever_wrote_the_column_at_that_time_made_the_edit(parameters: object) -> None:
     assert caller(EDIT, [read(record(parameters))]) == ANN
@@ -64,10 +65,16 @@ def test_whoever_wrote_the_column_at_that_time_made_the_edit(parameters: object)
     Edit("myOrg/another", SHA, EDIT.gates, NOON),
     Edit(EDIT.repo, "b" * 40, EDIT.gates, NOON),
     Edit(EDIT.repo, SHA, ("scan",), NOON),
+    Edit("Org/myApp", SHA, EDIT.gates, NOON),
+    Edit(EDIT.repo, SHA, ("legal",), NOON),
+    Edit(EDIT.repo, SHA, ("approval",), NOON),
     Edit(EDIT.repo, SHA, ("approval_from_legal", "scan"), NOON),
     Edit(EDIT.repo, SHA, EDIT.gates, NOON + timedelta(seconds=3)),
     Edit(EDIT.repo, SHA, EDIT.gates, NOON - timedelta(seconds=3)),
-], ids=["repository", "commit", "gate", "two gates", "later", "earlier"])  # fmt: skip
+], ids=[
+    "repository", "commit", "gate", "end of a repository", "end of a gate", "begin of a gate", "two gates",
+    "later", "earlier",
+])  # fmt: skip
 def test_another_edit_is_nobodys(edit: Edit) -> None:
     assert caller(edit, [read(record(UPDATE))]) == ""
 
