@@ -61,3 +61,13 @@ def history(repo: str, commit: str) -> Iterator[dict[str, Any]]:
             yield to_plain(entry.raw)
     except PynamoDBException as error:
         raise fault(error) from error
+
+
+def latest(repo: str, commit: str, most: int) -> list[str]:
+    """The keys of a commit's last entries, newest first: whether there is news costs little. Raises TemporaryFault."""
+    how: dict[str, Any] = {"scan_index_forward": False, "consistent_read": True, "limit": most}
+    try:
+        found = JournalEntry.query(f"{repo}#{commit}", attributes_to_get=["record", "entry"], **how)
+        return [entry.entry for entry in found]
+    except PynamoDBException as error:
+        raise fault(error) from error

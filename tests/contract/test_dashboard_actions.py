@@ -21,8 +21,9 @@ from pipeline_state.cli.stacks import Stack
 from pipeline_state.model.environments import Freeze
 from pipeline_state.model.pipelines import Cluster, Environment
 from pipeline_state.table import holds
-from pipeline_state.table.journal import history
+from pipeline_state.table.journal import history, latest
 from pipeline_state.table.models import Tables, connection
+from pipeline_state.table.results import record_news
 from tests.contract.dlq_room import DlqRoom
 from tests.contract.function_room import FunctionRoom
 from tests.contract.table_room import WEB, A, B, TableRoom, pipeline
@@ -345,6 +346,16 @@ def test_the_page_hears_of_what_changes(page: Page) -> None:
     assert commit.look(page.stack, page.room.repo, A) == look
     page.room.edit(A, legal="TRUE")
     assert commit.look(page.stack, page.room.repo, A) != look
+
+
+def test_a_look_takes_the_end_of_a_journal_however_long_that_is(page: Page) -> None:
+    place = (page.room.repo, A)
+    for second in range(30):
+        record_news(page.room.happening(f"news {second}", A, 1000 + second))
+    assert latest(*place, 20) == [entry["entry"] for entry in history(*place)][:-21:-1]
+    look = commit.look(page.stack, *place)
+    record_news(page.room.happening("the latest", A, 2000))
+    assert commit.look(page.stack, *place) != look
 
 
 # dead letters

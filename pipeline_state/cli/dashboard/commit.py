@@ -26,7 +26,7 @@ from pipeline_state.cli.traces.page import waterfall_html
 from pipeline_state.cli.traces.spans import Span, sent_spans, spans_of
 from pipeline_state.model.entries import CLAIMED
 from pipeline_state.table.deployments import Deployment, deployments_of
-from pipeline_state.table.journal import history
+from pipeline_state.table.journal import history, latest
 from pipeline_state.table.snapshot import Reader, Snapshot
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ TOPIC = "commit"
 
 _PATH = "/repo/{owner}/{name}/commit/{sha}"
 _WHOLE = 40
+
+_LATEST = 20
+"""Entries of the journal that a look takes: more than come between two looks, and journals can be long."""
 
 
 def routes(board: Board) -> list[Route]:
@@ -52,8 +55,9 @@ def routes(board: Board) -> list[Route]:
 
 
 def look(stack: Stack, repo: str, commit: str) -> str:
-    """What changes whenever the page would look different: the record with its environments, the journal and the trace.
+    """What changes whenever the page would look different.
 
+    It is made of the record with its environments, the end of the journal, and the spans.
     Raises TemporaryFault and PermanentFault.
     """
     return _Reading(stack, repo, commit).state
@@ -77,13 +81,9 @@ class _Reading:
         return self.snapshot.repo, self.commit
 
     @cached_property
-    def journal(self) -> list[dict[str, Any]]:
-        return list(history(*self.place))
-
-    @cached_property
     def entries(self) -> list[dict[str, Any]]:
         """The journal, with those who made edits by hand where a trail of calls knows them."""
-        return with_callers(self.stack, self.journal)
+        return with_callers(self.stack, history(*self.place))
 
     @cached_property
     def deployments(self) -> list[Deployment]:
@@ -103,7 +103,13 @@ class _Reading:
     def state(self) -> str:
         """What changes whenever the page would look different; that a wait goes on is no change."""
         snapshot, sent = self.snapshot, sorted(span.id for span in sent_spans(self.stack, *self.place))
-        read = [snapshot.item, *snapshot.environments.items(), snapshot.definitions.version, len(self.journal), *sent]
+        read = [
+            snapshot.item,
+            *snapshot.environments.items(),
+            snapshot.definitions.version,
+            *latest(*self.place, _LATEST),
+            *sent,
+        ]
         return hashlib.sha256(json.dumps(read, default=str).encode()).hexdigest()[:16]
 
 
