@@ -1,7 +1,7 @@
 """Summaries of spans in the Journal, from which a deployed stack's traces are drawn without any other service.
 
-They lie beside the entries of commits, one item a trace and invocation, in a partition of its own for each trace: the
-history of a commit never meets them. They leave by age, those of promoted commits too.
+They lie beside the entries of commits, as a rule one item a trace and invocation, in a partition of its own for each
+trace: the history of a commit never meets them. They leave by age, those of promoted commits too.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ PARTITION = "trace#"
 _TRACE_ID, _SERVICE = "trace.trace_id", "service.name"
 _BATCH = 25
 """Items of one BatchWriteItem: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html"""
+
+_ROW = 100
+"""Spans of one item, which has 400 KB at most: an invocation has ten, what waited for the Journal may be a thousand."""
 
 _SHORT = {"name": "name", "trace.span_id": "id", "trace.parent_id": "parent", "duration_ms": "ms"}
 _KEPT = (
@@ -58,8 +61,9 @@ def write(items: Iterable[Item], now: datetime) -> int:
 
     Raises TemporaryFault and PermanentFault.
     """
-    traces = list(_by_trace(items).items())
-    return sum(_write_batch(traces[at : at + _BATCH], now) for at in range(0, len(traces), _BATCH))
+    traces = _by_trace(items).items()
+    rows = [(trace_id, own[at : at + _ROW]) for trace_id, own in traces for at in range(0, len(own), _ROW)]
+    return sum(_write_batch(rows[at : at + _BATCH], now) for at in range(0, len(rows), _BATCH))
 
 
 def read(trace_id: str) -> list[dict[str, Any]]:

@@ -62,6 +62,13 @@ def test_each_trace_of_an_invocation_is_an_item_of_its_own(room: TableRoom) -> N
     assert [len(summaries.read(trace)) for trace in traces] == [2] * 60
 
 
+def test_what_has_waited_for_the_journal_is_more_than_one_item_holds(room: TableRoom, trace_id: str) -> None:
+    told = [span(trace_id, second=at % 60, error="TemporaryFault", error_detail=256 * "x") for at in range(1000)]
+    assert summaries.write(told, room.now) == 0
+    ids = [{each["data"]["trace.span_id"] for each in items} for items in (told, summaries.read(trace_id))]
+    assert ids[0] == ids[1]
+
+
 def test_a_commits_history_and_the_latest_entries_do_not_meet_them(room: TableRoom, trace_id: str) -> None:
     room.push("", A, 0)
     before = list(history(room.repo, A)), latest_entries(10_000)
