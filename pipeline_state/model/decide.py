@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import cached_property
 
@@ -29,7 +29,7 @@ from pipeline_state.model.pipelines import DEPLOYED_TO, Environment, Pipeline, P
 from pipeline_state.model.record import Claim, Record
 from pipeline_state.model.results import told_releases
 from pipeline_state.model.standing import standing
-from pipeline_state.model.times import format_time, from_epoch, parse_time
+from pipeline_state.model.times import format_time, from_epoch, later, parse_time
 
 
 def declared_gates(pipelines: Iterable[Pipeline]) -> frozenset[str]:
@@ -149,7 +149,7 @@ class _Case:
         since = {gate: parse_time(gate.at) for gate in gates}
         if timeless := tuple(replace(gate, note=_NO_TIME) for gate, at in since.items() if at is None):
             return Wait(environment.name, timeless)
-        until = max((at for at in since.values() if at), default=self.now) + timedelta(seconds=environment.soak)
+        until = later(max((at for at in since.values() if at), default=self.now), environment.soak)
         return Soaking(environment.name, format_time(until)) if self.now < until else None
 
 

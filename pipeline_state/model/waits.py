@@ -21,7 +21,7 @@ from pipeline_state.model.gate_values import GateValues, Place, generation
 from pipeline_state.model.gates import GateStatus, read_gate
 from pipeline_state.model.pipelines import DEPLOYED_TO, Environment, Pipeline, Policy
 from pipeline_state.model.record import Record
-from pipeline_state.model.times import parse_time
+from pipeline_state.model.times import later, parse_time
 
 PROMPT = timedelta(seconds=10)
 """What the pipeline takes by itself between two steps; nobody waits for that."""
@@ -228,7 +228,7 @@ class _Course:
         """Of no length where it has none, or it was over by then."""
         pipeline, environment = self.places[key]
         times = [self._gates.set_at(pipeline.deployed_gate(name)) for name in environment.after]
-        until = max(filter(None, times), default=since) + timedelta(seconds=environment.soak)
+        until = later(max(filter(None, times), default=since), environment.soak)
         return Closure(f"the soak time before {key}", "pipeline", since, until)
 
     def _closures(self, key: str) -> list[Closure]:

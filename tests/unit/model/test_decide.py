@@ -446,6 +446,7 @@ def staged(**gate: Any) -> Record:
     (DEPLOYED, 300, "Promote", "goes to production now: its one required gate is passed"),
     (AFTER, 1, "Soaking", "soaks until 2026-07-01T13:00:01Z before it goes to production"),
     (DEPLOYED, 0, "Promote", "goes to production now: its one required gate is passed"),
+    ("9999-12-31T23:59:59Z", 60, "Soaking", "soaks until 9999-12-31T23:59:59.999Z before it goes to production"),
 ])  # fmt: skip
 def test_a_commit_soaks_from_its_deployment_on(deployed: str, soak: int, kind: str, sentence: str) -> None:
     pipeline = replace(SOAKING, environments=(Environment("staging"), replace(SOAKED, soak=soak)))

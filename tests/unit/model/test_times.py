@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from pipeline_state.model.times import format_time, parse_time
+from pipeline_state.model.times import format_time, later, parse_time
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
@@ -38,3 +38,9 @@ def test_what_is_no_time_or_says_no_offset_is_refused(text: object) -> None:
 def test_a_time_is_written_in_utc(moment: datetime, text: str) -> None:
     assert format_time(moment) == text
     assert parse_time(text) == moment
+
+
+def test_what_comes_after_the_end_of_the_calendar_comes_at_its_end() -> None:
+    assert later(NOON, 90) == NOON + timedelta(seconds=90)
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert last < later(last, 1) == later(NOON, 1e18)

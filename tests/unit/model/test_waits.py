@@ -230,6 +230,9 @@ def test_the_soak_time_counts_from_the_deployment_however_late_the_gates_open() 
         pushed(0), built(60), gate_set(70, "legal"), edited(80, deployed_to_staging="TRUE"), pipeline=soaking
     )
     assert by_hand[-2] == ("the soak time before production", "pipeline", 80, 680, "gatestream", "verified")
+    for_good = edited(80, deployed_to_staging={"status": "TRUE", "at": "9999-12-31T23:59:59Z"})
+    endless = found(pushed(0), built(60), gate_set(70, "legal"), for_good, pipeline=soaking)
+    assert endless[-1] == ("the soak time before production", "pipeline", 80, None, "", "")
 
 
 def test_who_waits_in_a_queue_waits_for_its_turn() -> None:
