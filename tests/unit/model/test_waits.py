@@ -230,6 +230,10 @@ def test_the_soak_time_counts_from_the_deployment_however_late_the_gates_open() 
         pushed(0), built(60), gate_set(70, "legal"), edited(80, deployed_to_staging="TRUE"), pipeline=soaking
     )
     assert by_hand[-2] == ("the soak time before production", "pipeline", 80, 680, "gatestream", "verified")
+
+
+def test_a_deployment_that_is_dated_to_the_end_of_the_calendar_is_soaked_until_then() -> None:
+    soaking = replace(SHOP, environments=(STAGING, replace(PRODUCTION, soak=600)))
     for_good = edited(80, deployed_to_staging={"status": "TRUE", "at": "9999-12-31T23:59:59Z"})
     endless = found(pushed(0), built(60), gate_set(70, "legal"), for_good, pipeline=soaking)
     assert endless[-1] == ("the soak time before production", "pipeline", 80, None, "", "")
