@@ -3,11 +3,16 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import NoCredentialsError
 
+from pipeline_state.cli.dlq import dlq_commands
 from pipeline_state.cli.dlq.dead_letters import Letter, Look, read
+from pipeline_state.cli.options import Choice
+from pipeline_state.cli.stacks import Stack
 from pipeline_state.events.codec import decode, encode
 from pipeline_state.events.deployment import read_promotion
 from pipeline_state.table.journal import history
@@ -297,3 +302,22 @@ def test_a_queue_that_is_gone_is_told_of_each_letter(dlq: DlqRoom) -> None:
     dlq.room.sqs.delete_queue(QueueUrl=dlq.room.dead_events)
     (outcome,) = dlq.redrive(*letters)
     assert outcome.reason.startswith("AWS refused ReceiveMessage: ")
+
+
+def test_whoever_aws_does_not_know_sends_nothing_back(dlq: DlqRoom) -> None:
+    """The journal could not tell afterwards who did."""
+    clients = dlq.stack.client
+
+    def unknown(service: str) -> Any:
+        if service == "sts":
+            raise NoCredentialsError
+        return clients(service)
+
+    class Asked(Choice):
+        def open(self) -> Stack:
+            return replace(dlq.stack, client=unknown)
+
+    dlq.put("GateEventsDeadLetters", "{}", reason="why")
+    with pytest.raises(NoCredentialsError):
+        dlq_commands.redrive(Asked(as_json=True), queue="GateEventsDeadLetters")
+    assert len(dlq.room.bodies(dlq.room.dead_events)) == 1

@@ -73,8 +73,9 @@ def redrive(
     chosen = found.letters
     if letter_ids:
         chosen = tuple({each.id: each for each in (dead_letters.pick(chosen, one) for one in letter_ids)}.values())
+    by = stack.identity() if chosen else ""  # before they go: whoever AWS does not know sends nothing
     outcomes = _redrive(choice, stack, chosen)
-    _note(choice, stack, outcomes, reason)
+    _note(choice, by, outcomes, reason)
     data = [outcome.to_json() for outcome in outcomes]
     choice.show(data, lambda: dead_letters_view.outcomes_view(outcomes))
     return OK if all(outcome.reason == "" for outcome in outcomes) else NO
@@ -130,7 +131,7 @@ def _redrive(choice: Choice, stack: Stack, letters: Sequence[Letter]) -> list[Ou
     return list(told)
 
 
-def _note(choice: Choice, stack: Stack, outcomes: Sequence[Outcome], reason: str) -> None:
+def _note(choice: Choice, by: str, outcomes: Sequence[Outcome], reason: str) -> None:
     """Journal who sent them back; where that cannot be written, they have gone all the same."""
     from pipeline_state.cli.console import told
     from pipeline_state.cli.dlq.notes import note
@@ -138,7 +139,6 @@ def _note(choice: Choice, stack: Stack, outcomes: Sequence[Outcome], reason: str
     from pipeline_state.faults import PermanentFault, TemporaryFault
 
     gone = [outcome.letter for outcome in outcomes if not outcome.reason]
-    by = stack.identity() if gone else ""
     try:
         for letter in gone:
             note(letter, by, reason, datetime.now(UTC))
