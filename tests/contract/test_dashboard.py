@@ -157,7 +157,7 @@ def test_the_page_names_its_events_and_a_change_makes_them_come(dashboard: Dashb
     page = dashboard.visitor.get("/")
     assert re.search(r'data-live="/live\?topic=fleet&amp;seen=[0-9.]+"', page.body)
     room.ready(A)
-    dashboard.fleet()
+    dashboard.visitor.get(f"/fleet/rows?count=1&find={room.repo}")  # what somebody sees is looked at each time
     before = dashboard.board.live.looks["fleet"]()
     assert dashboard.board.live.looks["fleet"]() == before
     room.promote(A)

@@ -260,7 +260,10 @@ def test_on_a_terminal_a_cluster_of_the_environment_is_asked_about_first(own_clu
             len(f"KUBECONFIG names cluster {own_cluster.context}: install the demo there? [y/N]")
         )
         demo.send_signal(signal.SIGINT)
-        shown, _ = demo.communicate()
+        try:
+            shown, _ = demo.communicate(timeout=60)
+        finally:
+            demo.kill()  # where whoever started the tests has SIGINT ignored, it is for its children, too
     os.close(here)
     os.close(there)
     assert question == f"KUBECONFIG names cluster {own_cluster.context}: install the demo there? [y/N]"

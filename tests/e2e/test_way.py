@@ -30,6 +30,7 @@ commit
         compare manifests
         give lease back
         helm upgrade
+          wait until ready
         release look-up
         send event × 2
           SNS → SQS
@@ -45,6 +46,7 @@ commit
         compare manifests
         give lease back
         helm upgrade
+          wait until ready
         release look-up
         send event × 2
           SNS → SQS
@@ -69,7 +71,7 @@ commit
         write record
     verify signature"""
 
-SPANS = 67
+SPANS = 69
 """How many that is."""
 
 
@@ -104,13 +106,18 @@ def test_all_spans_of_a_commit_are_one_tree_under_its_root(way: Way) -> None:
     )
     sha = commit()
     way.clock -= 60  # GitHub took a while to tell
+    trace = trace_of(way.repo, sha).trace_id
+
+    def checks() -> int:
+        return sum(span["name"] == "check for promotion" for span in way.spans(trace))
+
     way.push(sha)
-    way.recorded(sha)
+    eventually(lambda: checks() == 1, "a look at the push, before the build could be seen by it")
     way.build(sha)
     way.deployed(sha, "staging")
+    eventually(lambda: checks() == 3, "a look at the deployment, before the approval could be seen by it")
     way.column(sha, "legal", "TRUE")
     way.deployed(sha, "production")
-    trace = trace_of(way.repo, sha).trace_id
 
     def told() -> list[dict[str, Any]]:
         """What a stack that is short of breath waits for besides is left out."""
