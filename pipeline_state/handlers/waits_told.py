@@ -1,6 +1,7 @@
 """The waits that a change of a record has ended, as spans of the commit's trace.
 
-Which these are the change says; since when somebody waited, and who ended it, is read from the journal.
+Which these are the change says; since when somebody waited, and who ended it, is read from the journal. Whoever reads
+the trace beside the journal finds the same: it is told to those alone who do not, such as Honeycomb.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def tell_ended(change: Change, read: Callable[[], Snapshot], now: datetime) -> N
     Whatever goes wrong is logged and reaches nobody: the change has been acted on by then.
     """
     root = tracing.trace_of(change.repo, change.commit)
-    if not (change.moved or change.claims or change.is_placed) or not tracing.is_kept(root):
+    if not (change.moved or change.claims or change.is_placed) or not tracing.wants_waits(root):
         return
     try:
         ended = _ended_by(change, read(), now)

@@ -53,7 +53,11 @@ class SummarySink:
     """Summaries of a function's spans go to the Journal that `connect` has named by the time of the first flush."""
 
     def exporter(self, service: str) -> Exporter:  # noqa: ARG002 - each span names it
-        return BackgroundExporter("The Journal", _deliver)
+        return _SummaryExporter("The Journal", _deliver)
+
+
+class _SummaryExporter(BackgroundExporter):
+    is_beside_journal = True
 
 
 def write(items: Iterable[Item], now: datetime) -> int:

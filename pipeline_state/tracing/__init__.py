@@ -18,11 +18,11 @@ from pipeline_state.tracing.spans import (
     current,
     finished_span,
     invocation,
-    is_kept,
     message_span,
     send_root,
     span,
     transit,
+    wants_waits,
 )
 
 __all__ = [
@@ -49,7 +49,6 @@ __all__ = [
     "finished_span",
     "flush",
     "invocation",
-    "is_kept",
     "lost",
     "message_span",
     "parse_honeycomb",
@@ -60,4 +59,5 @@ __all__ = [
     "to_otlp_json",
     "trace_of",
     "transit",
+    "wants_waits",
 ]

@@ -24,9 +24,11 @@ class Exporter(ABC):
     """Takes spans somewhere, and never raises.
 
     lost: how many came to nothing, as far as whoever gets the others has not been told.
+    is_beside_journal: whether whoever reads the spans there reads the journal, too, and finds a commit's waits in it.
     """
 
     lost = 0
+    is_beside_journal = False
 
     @abstractmethod
     def export(self, items: Sequence[Item]) -> None:

@@ -93,9 +93,10 @@ class Outbox:
         adopted = self._adopted.get(trace_id)
         return adopted.trace_id if adopted else trace_id
 
-    def keeps(self, trace_id: str) -> bool:
-        """Whether a span of this trace would go anywhere."""
-        return bool(self._exporters) and is_sampled(trace_id, self._sample_rate)
+    def wants_waits(self, trace_id: str) -> bool:
+        """Whether this trace goes to anybody who does not find its waits without being told."""
+        is_far = any(not exporter.is_beside_journal for exporter in self._exporters)
+        return is_far and is_sampled(trace_id, self._sample_rate)
 
     def forget(self, trace_id: str) -> None:
         """No more spans will come from this trace."""

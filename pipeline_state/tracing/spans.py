@@ -117,9 +117,9 @@ def beside(name: str, *, parent: TraceContext, fields: Fields | None = None) -> 
         _send_past(name, context, start, timedelta(seconds=time.perf_counter() - began), told)
 
 
-def is_kept(context: TraceContext) -> bool:
-    """Whether spans of a trace go anywhere, so that it is worth finding out what they would say."""
-    return process.beeline is not None and process.outbox.keeps(context.trace_id)
+def wants_waits(context: TraceContext) -> bool:
+    """Whether a trace goes to anybody who does not find its waits in the journal, so that these are worth a look."""
+    return process.beeline is not None and process.outbox.wants_waits(context.trace_id)
 
 
 def finished_span(

@@ -94,6 +94,8 @@ class Store:
 class StoreExporter(Exporter):
     """Leaves spans in the local stack's store, which several processes share."""
 
+    is_beside_journal = True
+
     def __init__(self, path: Path) -> None:
         self._store = Store(path)
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import pytest
 
 from pipeline_state import tracing
+from pipeline_state.table.summaries import SummarySink
 from pipeline_state.tracing import Exporter, trace_of
 from pipeline_state.tracing.honeycomb import HoneycombExporter
 from pipeline_state.tracing.otlp import OtlpExporter
@@ -245,3 +246,11 @@ def test_the_keys_stay_out_of_sight() -> None:
 def test_honeycomb_without_a_key_is_a_mistake_that_is_named() -> None:
     with pytest.raises(ValueError, match="write key"):
         tracing.HoneycombSink("")
+
+
+def test_waits_are_wanted_by_those_alone_who_do_not_read_the_journal(tmp_path: Path) -> None:
+    beside = (tracing.StoreSink(tmp_path / "traces.db"), SummarySink())
+    for sinks, wanted in (((), False), (beside, False), ((*beside, FileSink(tmp_path / "spans")), True)):
+        tracing.configure("promoter", *sinks)
+        assert tracing.wants_waits(tracing.trace_of("o/r", "a" * 40)) is wanted
+    tracing.shutdown()
