@@ -18,7 +18,7 @@ from pipeline_state.table.models import Tables
 from tests.bench.figures import Figure
 from tests.bench.made_up_fleet import made_up_stack
 
-GOALS = {"first_paint": 1000, "counted": 3000, "again": 300, "repo": 1000, "search": 500}
+GOALS = {"first_paint": 1000, "counted": 3000, "again": 300, "repo": 500, "search": 500}
 """Milliseconds: until the fleet is to be seen, until it is known how far behind everything is; the page loaded again, a
 repository's page, the rows of a search."""
 
