@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -81,6 +82,14 @@ class Publisher:
             self._sns.publish(TopicArn=topic_arn, Message=message.body, MessageAttributes=message.attributes)
         except (BotoCoreError, ClientError) as fault:
             raise TemporaryFault(f"SNS did not take an event: {type(fault).__name__}", _RETRY_AFTER) from fault
+
+    def publish_again(self, event: CloudEvent, topic_arn: str, group: str) -> None:
+        """To a FIFO topic although its id has been used up, and however lately it was published again before.
+
+        What was put aside, published and put aside once more would be lost for good under an id that comes twice. One
+        that comes too often does no harm: the release's lease sees to that.
+        """
+        self.publish_ordered(event, topic_arn, group, deduplication_id=f"{event.get_id()}-{uuid4().hex}")
 
     def publish_ordered(self, event: CloudEvent, topic_arn: str, group: str, deduplication_id: str = "") -> None:
         """To a FIFO topic, in the group's order, once per event id, or else the id given here.

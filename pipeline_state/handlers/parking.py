@@ -48,8 +48,7 @@ class Parking:
         promotion = read_promotion(event)
         if leases.bar(promotion, raw, snapshot.environments.get(EVERYTHING, {}), self.now()):
             return False
-        again = f"{event.get_id()}-resumed-{int(self.now().timestamp())}"  # the id itself has been used up
-        self.publisher.publish_ordered(event, self.topic_arn, group=promotion.lock, deduplication_id=again)
+        self.publisher.publish_again(event, self.topic_arn, group=promotion.lock)
         leases.unpark(promotion, text)
         mark_published(promotion, self.now())
         return True

@@ -105,12 +105,7 @@ class Verdicts:
         self.say(told)
 
     def resume(self, promotion: Promotion, parked: str | None) -> None:
-        """Publish what was parked once more: under another deduplication id, since the first has been used up.
-
-        Raises TemporaryFault.
-        """
+        """Publish what was parked once more. Raises TemporaryFault."""
         if parked:
-            event = decode(parked)
-            again = f"{event.get_id()}-{promotion.id}"
-            self.publisher.publish_ordered(event, self.promotions_topic, group=promotion.lock, deduplication_id=again)
+            self.publisher.publish_again(decode(parked), self.promotions_topic, group=promotion.lock)
             leases.unpark(promotion, parked)

@@ -141,6 +141,18 @@ def test_promotions_of_a_group_keep_their_order_and_arrive_once(stack: WebhookSt
     assert received == ["first", "second", "third"]
 
 
+def test_what_was_put_aside_arrives_each_time_that_it_is_published_again(stack: WebhookStack) -> None:
+    fifo = {"FifoTopic": "true", "ContentBasedDeduplication": "false"}
+    topic = stack.client("sns").create_topic(Name=f"{stack.name}.fifo", Attributes=fifo)["TopicArn"]
+    queue = stack.queue("ordered", FifoQueue="true")
+    stack.subscribe(topic, queue)
+    publisher = Publisher(stack.client("sns"))
+    publisher.publish_ordered(event("parked"), topic, group="octo-org/octo-repo")
+    for _ in range(2):
+        publisher.publish_again(event("parked"), topic, group="octo-org/octo-repo")
+    assert [decode(message["Body"]).get_id() for message in stack.messages(queue)] == ["parked"] * 3
+
+
 def test_a_fifo_queue_takes_messages_that_know_no_order(stack: WebhookStack) -> None:
     queue = stack.queue("dead", FifoQueue="true")
     letters = Queue(queue, lambda: stack.client("sqs"))
