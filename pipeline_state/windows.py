@@ -15,7 +15,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cronsim import CronSim, CronSimError
 
 from pipeline_state.faults import PermanentFault
-from pipeline_state.model.pipelines import FreezeWindow
+from pipeline_state.model.environments import Freeze
+from pipeline_state.model.pipelines import Environment, FreezeWindow
+from pipeline_state.model.times import format_time
 
 MOST_JOINED = 200
 """Windows that are followed one into the next; who waits for the end of so many looks again then."""
@@ -41,6 +43,17 @@ def current_window(windows: Sequence[FreezeWindow], now: datetime) -> tuple[date
             break
         end, last = max(ends, key=lambda found: found[0])
     return (end, last) if last else None
+
+
+def freeze_by(windows: Sequence[FreezeWindow], now: datetime) -> Freeze | None:
+    """The freeze that `now` lies in, as the model has it; None without one. Raises as `current_window`."""
+    found = current_window(windows, now)
+    return Freeze("pipelines.yaml", format_time(found[0]), found[1].reason) if found else None
+
+
+def freeze_of(environment: Environment, now: datetime) -> Freeze | None:
+    """The freeze of an environment's windows that `now` lies in. Raises as `current_window`."""
+    return freeze_by(environment.freezes, now)
 
 
 def never_end(windows: Sequence[FreezeWindow]) -> bool:

@@ -13,15 +13,12 @@ from datetime import datetime
 from pipeline_state import tracing
 from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.model.ended_waits import ended_waits
-from pipeline_state.model.environments import Freeze
-from pipeline_state.model.pipelines import Environment
-from pipeline_state.model.times import format_time
 from pipeline_state.model.waits import Wait, waits
 from pipeline_state.table.journal import history
 from pipeline_state.table.snapshot import EVERYTHING, Snapshot
 from pipeline_state.table.stream import Change
 from pipeline_state.tracing.waits import send_wait
-from pipeline_state.windows import current_window
+from pipeline_state.windows import freeze_of
 
 _log = logging.getLogger(__name__)
 
@@ -65,9 +62,4 @@ def _among(found: tuple[Wait, ...], change: Change, snapshot: Snapshot) -> tuple
 def _waits(snapshot: Snapshot, now: datetime, *environments: tuple[str, str]) -> tuple[Wait, ...]:
     keys = ((snapshot.repo, snapshot.commit), *environments)
     entries = [entry for key in keys for entry in history(*key)]
-    return waits(snapshot.record, entries, snapshot.definitions.pipelines, now, _window)
-
-
-def _window(environment: Environment, moment: datetime) -> Freeze | None:
-    found = current_window(environment.freezes, moment)
-    return Freeze("pipelines.yaml", format_time(found[0]), found[1].reason) if found else None
+    return waits(snapshot.record, entries, snapshot.definitions.pipelines, now, freeze_of)

@@ -19,11 +19,10 @@ from pipeline_state.model.environments import EnvironmentState, Freeze
 from pipeline_state.model.pipelines import Environment, FreezeWindow, Pipeline, Policy
 from pipeline_state.model.record import Record, read_record
 from pipeline_state.model.rollout import Rollout
-from pipeline_state.model.times import format_time
 from pipeline_state.table import waiting
 from pipeline_state.table.models import EnvironmentItem, GateRecord, PipelinesItem, Raw, connection, to_plain
 from pipeline_state.table.transaction import fault
-from pipeline_state.windows import current_window
+from pipeline_state.windows import freeze_by
 
 if TYPE_CHECKING:
     from pynamodb.models import Model
@@ -199,11 +198,8 @@ def with_stop(state: EnvironmentState, stop: Raw) -> EnvironmentState:
 
 def with_windows(state: EnvironmentState, windows: Sequence[FreezeWindow], now: datetime) -> EnvironmentState:
     """The state with the freeze of the window that a time lies in, if there is one."""
-    found = current_window(windows, now) if windows else None
-    if found is None:
-        return state
-    end, window = found
-    return replace(state, freezes=(*state.freezes, Freeze("pipelines.yaml", format_time(end), window.reason)))
+    freeze = freeze_by(windows, now)
+    return replace(state, freezes=(*state.freezes, freeze)) if freeze else state
 
 
 def _numbers(item: Mapping[str, Any], prefix: str) -> dict[str, int]:

@@ -10,14 +10,12 @@ from datetime import datetime, timedelta
 from pipeline_state.cli.delivery.reading import MOST_JOURNALS, Key, Reading, Tell
 from pipeline_state.cli.steering.places import Place
 from pipeline_state.model.delivery import Delivery, way_to
-from pipeline_state.model.environments import Freeze
 from pipeline_state.model.lead_time import Part, installations, on_the_way, split, stretches
-from pipeline_state.model.pipelines import Environment, Pipeline
+from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.model.record import read_record
-from pipeline_state.model.times import format_time
 from pipeline_state.model.waits import Wait, waits
 from pipeline_state.table.snapshot import EVERYTHING
-from pipeline_state.windows import current_window
+from pipeline_state.windows import freeze_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +105,7 @@ def _spent(reading: Reading, delivery: Delivery, place: Place, pipelines: Sequen
     entries = reading.journals.get(key) or ()
     closing = [entry for each in [*_way(place), EVERYTHING] for entry in reading.journals.get(each) or ()]
     passed = on_the_way(pipelines, place.pipeline.name, way)
-    waited = waits(read_record(reading.records.get(key) or {}), [*entries, *closing], passed, now, _window)
+    waited = waits(read_record(reading.records.get(key) or {}), [*entries, *closing], passed, now, freeze_of)
     taken = [*stretches(waited, now), *installations(entries, place.pipeline.name, way)]
     inside = tuple(each for each in waited if each.start < end and (each.end or end) > start)
     return Spent(delivery, split(start, end, taken), inside)
@@ -120,8 +118,3 @@ def _commit(delivery: Delivery) -> Key:
 def _way(place: Place) -> list[Key]:
     """The keys of an environment and of those before it."""
     return [(place.pipeline.name, name) for name in sorted(way_to(place.pipeline, place.environment.name))]
-
-
-def _window(environment: Environment, moment: datetime) -> Freeze | None:
-    found = current_window(environment.freezes, moment)
-    return Freeze("pipelines.yaml", format_time(found[0]), found[1].reason) if found else None

@@ -17,8 +17,7 @@ from pipeline_state.cli.record_commands import Repo
 
 if TYPE_CHECKING:
     from pipeline_state.cli.replay.recorded import History
-    from pipeline_state.model.environments import Freeze
-    from pipeline_state.model.pipelines import Environment, Pipeline
+    from pipeline_state.model.pipelines import Pipeline
 
 _PLACES_PER_SECOND = 1000
 _AGO = re.compile(r"([0-9]{1,6})([mhd])", re.ASCII)
@@ -42,6 +41,7 @@ def replay(
     from pipeline_state.model.comparison import compare, unlike
     from pipeline_state.model.replay import replay as play
     from pipeline_state.table.definitions import load_definitions
+    from pipeline_state.windows import freeze_of
 
     now = datetime.now(UTC)
     begin = _begin(since, now) if since else None
@@ -50,7 +50,7 @@ def replay(
     changed = _changed(pipelines, applied.repo)
     commits = _commits(applied.repo, begin, last)
     history = _read(choice, applied.repo, commits, [*applied.pipelines, *changed])
-    as_it_is, other = (play(each, history.facts, _window, now) for each in (applied.pipelines, changed))
+    as_it_is, other = (play(each, history.facts, freeze_of, now) for each in (applied.pipelines, changed))
     report = Report(
         repo=applied.repo,
         commits=len(commits),
@@ -110,15 +110,6 @@ def _read(choice: Choice, repo: str, commits: Sequence[str], pipelines: Iterable
         disable=bool(choice.as_json) or not console.is_interactive,
     )
     return read_history(repo, commits, keys, seen)
-
-
-def _window(environment: Environment, now: datetime) -> Freeze | None:
-    from pipeline_state.model.environments import Freeze
-    from pipeline_state.model.times import format_time
-    from pipeline_state.windows import current_window
-
-    found = current_window(environment.freezes, now)
-    return Freeze("pipelines.yaml", format_time(found[0]), found[1].reason) if found else None
 
 
 def _begin(text: str, now: datetime) -> datetime:

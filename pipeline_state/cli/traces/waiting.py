@@ -7,15 +7,12 @@ from datetime import datetime, timedelta
 
 from pipeline_state.cli.traces.spans import Span
 from pipeline_state.model.decision import Superseded
-from pipeline_state.model.environments import Freeze
-from pipeline_state.model.pipelines import Environment
-from pipeline_state.model.times import format_time
 from pipeline_state.model.waits import Wait, waits
 from pipeline_state.table.journal import history
 from pipeline_state.table.snapshot import EVERYTHING, Reader, Snapshot
 from pipeline_state.tracing import TraceContext, trace_of
 from pipeline_state.tracing.waits import wait_fields, wait_span_id
-from pipeline_state.windows import current_window
+from pipeline_state.windows import freeze_of
 
 _SERVICE = "promoter"
 """Who sends the spans of waits."""
@@ -45,7 +42,7 @@ def _waits(repo: str, commit: str, now: datetime) -> list[Wait]:
         return []
     keys = [(repo, commit), *((pipeline.name, place.name) for pipeline, place in snapshot.places), EVERYTHING]
     entries = [entry for key in keys for entry in history(*key)]
-    found = waits(snapshot.record, entries, snapshot.definitions.pipelines, now, _window)
+    found = waits(snapshot.record, entries, snapshot.definitions.pipelines, now, freeze_of)
     overtaken = _overtaken(snapshot, now)
     return [wait for wait in found if wait.end or wait.environment not in overtaken]
 
@@ -57,11 +54,6 @@ def _overtaken(snapshot: Snapshot, now: datetime) -> set[str]:
         for decision in snapshot.decisions(pipeline, now)
         if isinstance(decision, Superseded)
     }
-
-
-def _window(environment: Environment, moment: datetime) -> Freeze | None:
-    found = current_window(environment.freezes, moment)
-    return Freeze("pipelines.yaml", format_time(found[0]), found[1].reason) if found else None
 
 
 def _is_among(wait: Span, spans: Iterable[Span]) -> bool:
