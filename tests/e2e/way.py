@@ -51,7 +51,8 @@ class Way:
 
     stack: StackInfo
     repo: str = field(default_factory=lambda: f"Org/app-{uuid.uuid4().hex[:8]}")
-    clock: int = field(default_factory=lambda: int(time.time()))
+    clock: int = field(default_factory=lambda: int(time.time()) - 1)
+    """When it was last pushed to, in whole seconds as GitHub tells it; so the first push is not ahead of the clock."""
 
     def __post_init__(self) -> None:
         names = (self.stack.gates_table, self.stack.environments_table, self.stack.journal_table)
