@@ -17,6 +17,7 @@ from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.model.promotion import Action
 
 Outcome = Literal["deployed", "failed", "superseded", ""]
+_VERDICTS = {"deployed", "failed"}
 
 BLAME = timedelta(days=7)
 """How long after a deployment somebody may go back from it for the deployment to count as failed."""
@@ -134,7 +135,7 @@ def deliveries(attempts: Iterable[Attempt]) -> list[Delivery]:
     return [
         _delivery(at, each.ended_at, ordered, taken_back)
         for at, each in enumerate(ordered)
-        if each.outcome in {"deployed", "failed"} and each.ended_at
+        if each.outcome in _VERDICTS and each.ended_at
     ]
 
 
@@ -216,9 +217,14 @@ def _taken_back(ordered: Sequence[Attempt]) -> dict[int, int]:
 
 
 def _change_left(at: int, ordered: Sequence[Attempt]) -> int | None:
-    """Where the change is that brought the commit which the environment had before; None where it is not known."""
-    before = [each for each in range(at) if ordered[each].is_change and ordered[each].commit == ordered[at - 1].commit]
-    return before[-1] if before else None
+    """Where the change is that brought the commit which a rollback leaves; None where it is not known.
+
+    What was superseded, or never came to a verdict, has left there what was there before.
+    """
+    before = [each for each in range(at) if ordered[each].outcome in _VERDICTS]
+    left = ordered[before[-1]].commit if before else ""
+    changes = [each for each in before if ordered[each].is_change and ordered[each].commit == left]
+    return changes[-1] if changes and left != ordered[at].commit else None
 
 
 def _restored(later: Sequence[Attempt], failed_at: datetime) -> datetime | None:

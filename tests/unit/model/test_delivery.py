@@ -111,6 +111,24 @@ def test_going_back_from_what_is_not_known_blames_nobody() -> None:
     assert [each.failure for each in known] == ["", "", ""]
 
 
+@pytest.mark.parametrize("outcome", ["superseded", ""])
+def test_going_back_past_what_came_to_nothing_finds_the_deployment_before_at_fault(outcome: Outcome) -> None:
+    back = attempt(5, A, action=Action.ROLLBACK)
+    found = of(attempt(1, A), attempt(2, B), attempt(3, C, outcome), attempt(4, C, outcome), back)
+    assert [each.failure for each in found] == ["", "rolled back", ""]
+    assert found[1].recovery == 3 * HOUR
+
+
+def test_going_back_past_a_newer_push_of_a_commit_blames_the_deployment_that_was_there() -> None:
+    found = of(attempt(1, A), attempt(2, B), attempt(3, B, "superseded"), attempt(4, A, action=Action.ROLLBACK))
+    assert [each.failure for each in found] == ["", "rolled back", ""]
+
+
+def test_going_back_to_what_is_there_blames_nobody() -> None:
+    found = of(attempt(1, A), attempt(2, B, "superseded"), attempt(3, A, action=Action.ROLLBACK))
+    assert [each.failure for each in found] == ["", ""]
+
+
 def test_going_back_from_what_never_came_to_a_verdict_blames_nobody() -> None:
     found = of(attempt(1, A), attempt(2, B, ""), attempt(3, A, action=Action.ROLLBACK))
     assert [each.failure for each in found] == ["", ""]
