@@ -1,21 +1,23 @@
 """A trace in the terminal: one line a span, under its parent, with a bar where it was in time and how long it took.
 
-Work, hops and waits are told apart by their strokes, functions by colours.
+Work, hops and waits are told apart by their strokes; functions by colours, and by their names or marks beside the bars.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len, chop_cells
 from rich.text import Text
 
 from pipeline_state.cli.console import printable
 from pipeline_state.cli.traces.account import account_of
 from pipeline_state.cli.traces.durations import duration_text
+from pipeline_state.cli.traces.marks import marks
 from pipeline_state.cli.traces.scale import Scale, scale_of
 from pipeline_state.cli.traces.spans import Span
 from pipeline_state.cli.traces.tree import tree
@@ -37,7 +39,7 @@ _WIDEST = 160
 """Columns where there is no terminal to fill."""
 _NARROWEST_NAMES, _NARROWEST_BARS = 16, 12
 _WIDE = 120
-"""From so many columns on, there is one for the function, or for whom a wait is."""
+"""From so many columns on, the function, or for whom a wait is, is named; below, it has a mark."""
 _WIDEST_FOLD = 6.0
 
 
@@ -65,13 +67,18 @@ class Waterfall:
 
 @dataclass(frozen=True, slots=True)
 class _Sheet:
-    """What all lines have in common. names, services, bars: widths; services is 0 where there is no such column."""
+    """What all lines have in common.
+
+    styles: by function. shown: for each function, and whoever a wait is for, its name or its mark. names, whose, bars:
+    widths, in cells, of the spans' names, of what is shown and of the bars.
+    """
 
     rows: Sequence[tuple[int, Span]]
     scale: Scale
-    styles: dict[str, str]
+    styles: Mapping[str, str]
+    shown: Mapping[str, str]
     names: int
-    services: int
+    whose: int
     bars: int
 
     def head(self) -> Text:
@@ -80,36 +87,44 @@ class _Sheet:
         day = f"{first.astimezone(UTC):%Y-%m-%d}, UTC"
         begun, ended = _clock(first, first), _clock(last, first)
         room = " " * max(1, self.bars - len(begun) - len(ended))
-        return Text(f"{day:<{self.names + self.services}} {begun}{room}{ended}", "dim", no_wrap=True)
+        return Text(f"{day:<{self.names + self.whose}} {begun}{room}{ended}", "dim", no_wrap=True)
 
     def lines(self, depth: int, span: Span) -> Iterator[Text]:
         """The span's line; below it, what there is to say that does not fit beside its bar."""
         start, end = self._columns(span)
         bar, note, style = self._bar(span, start, end), note_of(span), _WRONG if span.error else "dim"
         written = f" {note} " if note else ""
-        left = _place(len(written), start, end, self.bars, is_wait=span.is_wait)
+        wide = cell_len(written)
+        left = _place(wide, start, end, self.bars, is_wait=span.is_wait)
         if left is not None:
-            bar = Text.assemble(bar[:left], (written, style), bar[left + len(written) :])
+            bar = Text.assemble(bar[:left], (written, style), bar[left + wide :])
         took = Text(took_text(span).rjust(_DURATION_WIDTH), _WRONG if span.error else "")
         yield Text.assemble(self._label(depth, span), " ", bar, " ", took, no_wrap=True)
         if left is None:
             yield from self._below(depth, note, style)
 
     def legend(self, width: int) -> Iterator[Text]:
-        """What strokes, folds and colours mean."""
+        """What strokes, folds, colours and marks mean."""
         strokes = [Text(f"{_STROKES[kind]} {word}  ", "dim") for kind, word in _LEGEND]
         pauses = ", ".join(duration_text(fold.pause) for fold in self.scale.folds)
         yield from _flow([*strokes, *([Text(f"{_FOLD} folded: {pauses}", "dim")] if pauses else [])], width)
-        named = [(service, style) for service, style in self.styles.items() if service]
-        yield from _flow([Text(f"{_STROKES['work']} {service}  ", style) for service, style in named], width)
+        functions = [self._named("work", name, style) for name, style in self.styles.items() if name]
+        awaited = dict.fromkeys(who_text(span) for _, span in self.rows if span.is_wait)
+        marked = [self._named("wait", who, _WAITING) for who in awaited if self.shown[who] != who]
+        yield from _flow([*functions, *marked], width)
+
+    def _named(self, kind: str, who: str, style: str) -> Text:
+        """A name in the legend, after the mark that stands for it if one does."""
+        mark = "" if self.shown[who] == who else f"{self.shown[who]} "
+        return Text(f"{_STROKES[kind]} {mark}{who}  ", style)
 
     def _label(self, depth: int, span: Span) -> Text:
         label = Text("  " * depth)
         label.append(printable(span.name) or "span", "" if depth else "bold")
         label.truncate(self.names, overflow="ellipsis", pad=True)
-        service = Text(f" {who_text(span)}" if self.services else "", "dim")
-        service.truncate(self.services, overflow="ellipsis", pad=True)
-        return Text.assemble(label, service)
+        whose = Text(f" {self.shown[who_text(span)]}", "dim")
+        whose.truncate(self.whose, overflow="ellipsis", pad=True)
+        return Text.assemble(label, whose)
 
     def _columns(self, span: Span) -> tuple[int, int]:
         """Where its bar starts and before where it ends: it is never narrower than a column."""
@@ -117,7 +132,7 @@ class _Sheet:
         return start, max(end, start + 1)
 
     def _bar(self, span: Span, start: int, end: int) -> Text:
-        style = _WRONG if span.error else _WAITING if span.is_wait else self.styles[span.service]
+        style = _WRONG if span.error else _WAITING if span.is_wait else self.styles[who_text(span)]
         is_point = self.scale.position(span.end) - self.scale.position(span.start) < 1
         text = Text()
         text.append(" " * start)
@@ -132,9 +147,9 @@ class _Sheet:
 
     def _below(self, depth: int, note: str, style: str) -> Iterator[Text]:
         indent = "  " * depth
-        room = max(_NARROWEST_NAMES, self.names + self.services + self.bars + _DURATION_WIDTH + 2 - len(indent) - 2)
-        for at in range(0, len(note), room):
-            yield Text(f"{indent}{'  ' if at else _NOTE}{note[at : at + room]}", style, no_wrap=True)
+        room = max(_NARROWEST_NAMES, self.names + self.whose + self.bars + _DURATION_WIDTH + 2 - len(indent) - 2)
+        for at, part in enumerate(chop_cells(note, room)):
+            yield Text(f"{indent}{'  ' if at else _NOTE}{part}", style, no_wrap=True)
 
 
 def draw(spans: Sequence[Span]) -> Waterfall:
@@ -144,20 +159,22 @@ def draw(spans: Sequence[Span]) -> Waterfall:
 
 def _sheet(spans: Sequence[Span], width: int) -> _Sheet:
     rows = list(tree(spans))
-    services = list(dict.fromkeys(span.service for _, span in rows))
-    column = max(len(who_text(span)) for _, span in rows) + 1 if width >= _WIDE else 0
-    longest = max(2 * depth + len(printable(span.name) or "span") for depth, span in rows)
+    functions = dict.fromkeys(who_text(span) for _, span in rows if not span.is_wait)
+    styles = {name: _STYLES[number % len(_STYLES)] for number, name in enumerate(functions)}
+    whose = dict.fromkeys(who_text(span) for _, span in rows)
+    shown = {who: who for who in whose} if width >= _WIDE else marks(whose)
+    column = max(map(cell_len, shown.values())) + 1
+    longest = max(2 * depth + cell_len(printable(span.name) or "span") for depth, span in rows)
     names = max(_NARROWEST_NAMES, min(longest, (width - column) * 2 // 5))
     bars = max(_NARROWEST_BARS, width - names - column - _DURATION_WIDTH - 2)
-    styles = {service: _STYLES[number % len(_STYLES)] for number, service in enumerate(services)}
-    return _Sheet(rows, scale_of(spans, bars, _WIDEST_FOLD), styles, names, column, bars)
+    return _Sheet(rows, scale_of(spans, bars, _WIDEST_FOLD), styles, shown, names, column, bars)
 
 
 def _flow(pieces: Sequence[Text], width: int) -> Iterator[Text]:
     """Pieces in as few lines as they need, none of them broken unless it alone is too long."""
     line = Text()
     for piece in pieces:
-        if line and len(line) + len(piece.plain.rstrip()) > width:
+        if line and line.cell_len + cell_len(piece.plain.rstrip()) > width:
             line.rstrip()
             yield line
             line = Text()

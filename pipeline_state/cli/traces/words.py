@@ -19,7 +19,7 @@ def note_of(span: Span) -> str:
 
 def who_text(span: Span) -> str:
     """The function that did it; of a wait, for whom it was."""
-    return WHO.get(str(span.fields.get("wait.who")), "") if span.is_wait else span.service
+    return WHO.get(str(span.fields.get("wait.who")), "") if span.is_wait else printable(span.service)
 
 
 def took_text(span: Span) -> str:

@@ -7,10 +7,12 @@ from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console
 
 from pipeline_state.cli.traces.spans import Span
 from pipeline_state.cli.traces.waterfall import draw
+from pipeline_state.cli.traces.words import took_text
 from tests.unit.cli.traces.made import span, wait
 
 STROKES = "━╸─╴╌"
@@ -99,6 +101,33 @@ def test_a_wide_terminal_has_a_column_for_the_function() -> None:
     assert "people" in lines([wait("legal", 0, 1)], 120)[0]
 
 
+def test_a_narrow_terminal_has_a_mark_for_it_and_says_whose_that_is() -> None:
+    drawn = lines([replace(span("a", 0, 1), service="gate_recorder"), wait("legal", 0, 1), wait("qa", 0, 1, who="ci")])
+    assert [line.split()[-4] for line in drawn[:3] if "waiting" not in line] == ["gr"]
+    assert [line.split()[3] for line in drawn[:3] if "waiting" in line] == ["pe", "CI"]
+    assert drawn[-1] == "━ gr gate_recorder  ╌ pe people"
+
+
+def test_functions_are_told_apart_without_any_colour() -> None:
+    names = ["github_webhook", "circleci_webhook", "event_forwarder", "gate_recorder", "promoter", "helm_installer",
+             "rollout_observer", "sweeper"]  # fmt: skip
+    drawn = lines([replace(span(name, at, 1), service=name) for at, name in enumerate(names)])
+    assert len({line[16:20] for line in drawn[: len(names)]}) == len(names)
+    assert all(any(f" {name}" in line for line in drawn[-3:]) for name in names)
+
+
+def test_a_function_that_only_told_of_waits_is_in_no_legend() -> None:
+    assert not any("promoter" in line for line in lines([wait("legal", 0, 1)], 120))
+
+
+def test_what_is_two_cells_wide_takes_two() -> None:
+    told = wait("legal", 0, 10, ended_by="日本語太郎", known="verified")
+    for width in (80, 120):
+        first = lines([span("a", 0, 10), told], width)[1]
+        assert (first[-7:], cell_len(first)) == ("10.00 s", width)
+    assert cell_len(lines([span("日本語" * 20, 0, 10)])[0]) == 80
+
+
 def test_a_span_whose_parent_is_not_there_is_drawn_all_the_same() -> None:
     assert lines([span("orphan", 0, 1, "nobody")])[0].startswith("orphan")
 
@@ -118,28 +147,33 @@ def test_nothing_is_said_of_nothing() -> None:
     assert page([]) == ["no spans"]
 
 
+NAMES = ["a", "b", "c", "d", "something with quite a long name", "日本語のとても長い名前" * 3]
+WORDS = st.sampled_from(["", "KeyError " * 20, "承認者" * 30, "e\u0301" * 9, "👩‍💻 太郎"]) | st.text(max_size=60)
 SPANS = st.lists(
     st.builds(
         span,
-        st.sampled_from(["a", "b", "c", "d", "something with quite a long name"]),
+        st.sampled_from(NAMES),
         st.floats(0, 1e7),
         st.floats(0, 1e4),
         st.sampled_from(["", "a", "b", "e"]),
-        **{"error": st.sampled_from(["", "KeyError " * 20]), "gatestream.kind": st.sampled_from(["work", "wait"])},
-    ),
+        **{"error": WORDS, "gatestream.kind": st.sampled_from(["work", "wait"]), "wait.ended_by": WORDS},
+    ).flatmap(lambda made: st.sampled_from(["promoter", "日本語"]).map(lambda name: replace(made, service=name))),
     max_size=8,
     unique_by=lambda each: each.id,
 )
 
 
 @given(SPANS, st.integers(50, 200))
-def test_no_line_is_wider_than_the_console(spans: list[Span], width: int) -> None:
-    assert all(len(line) <= width for line in page(spans, width))
+def test_no_line_is_wider_than_the_console_and_each_says_how_long_it_took(spans: list[Span], width: int) -> None:
+    drawn = page(spans, width)
+    assert all(cell_len(line) <= width for line in drawn)
+    took = sorted(took_text(each) for each in spans)
+    assert sorted(text for text in took if any(line.endswith(f" {text}") for line in drawn)) == took
 
 
 @given(SPANS)
 def test_what_starts_later_is_never_drawn_further_left(spans: list[Span]) -> None:
-    flat = [replace(each, parent="", name=str(at), fields={}) for at, each in enumerate(spans)]
+    flat = [replace(each, parent="", name=str(at), service="promoter", fields={}) for at, each in enumerate(spans)]
     drawn = lines(flat)[: len(flat)]
     starts = [min(line.find(sign) for sign in STROKES if sign in line) for line in drawn]
     assert all(one <= other for one, other in pairwise(starts))
