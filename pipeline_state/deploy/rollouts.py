@@ -4,32 +4,42 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from pipeline_state import tracing
 from pipeline_state.deploy import history, session
+from pipeline_state.deploy.command import errors
 from pipeline_state.deploy.helm import Helm
 from pipeline_state.deploy.readiness import readiness
 from pipeline_state.deploy.references import resolve
 from pipeline_state.deploy.terms import Install, Workspace
 from pipeline_state.deploy.words import scrub
-from pipeline_state.faults import PermanentFault
+from pipeline_state.faults import PermanentFault, TemporaryFault
+from pipeline_state.model.pipelines import Release
 from pipeline_state.model.rollout import Broken, Done, Seen
+
+_RETRY_SECONDS = 30.0
 
 _RELATED = "(related)"
 """What Helm appends to the kind of the Pods that belong to a workload."""
 
 
 def look(request: Install, revision: int, *, workspace: Workspace, budget_seconds: float) -> Seen:
-    """Whether the release, as of a revision of it, is ready. Raises TemporaryFault where the cluster cannot say."""
+    """Whether the release, as of a revision of it, is ready.
+
+    Raises TemporaryFault where it could not be seen, whatever was in the way: that says nothing about the release.
+    """
     release, secrets = request.release, _secrets(request, workspace)
     with tracing.span("release look-up", release=release.name, namespace=release.namespace):
         try:
-            with session.helm(request.cluster, workspace, budget_seconds, secrets) as helm:
-                status = asyncio.run(helm.status(release.name, namespace=release.namespace))
+            with session.helm(request.cluster, workspace, budget_seconds, secrets) as helm, _answered():
+                status = asyncio.run(_status(helm, release))
         except PermanentFault as fault:
-            return Broken(fault.reason)
+            raise TemporaryFault(fault.reason, _RETRY_SECONDS) from fault
+    if status is None:
+        return Broken("it was uninstalled meanwhile, by somebody else")
     if status["version"] != revision:
         return Broken(f"revision {status['version']} was made meanwhile, by somebody else")
     resources = status["info"].get("resources") or {}
@@ -52,8 +62,9 @@ def roll_back(request: Install, revision: int, *, workspace: Workspace, budget_s
 
     Where the release has gone on from that revision, nothing. Raises TemporaryFault when the machine broke.
     """
+    secrets = _secrets(request, workspace)
     try:
-        with session.helm(request.cluster, workspace, budget_seconds, _secrets(request, workspace)) as helm:
+        with session.helm(request.cluster, workspace, budget_seconds, secrets) as helm, _answered():
             return asyncio.run(_roll_back(helm, request, revision))
     except PermanentFault as fault:
         return f"not rolled back: {fault.reason}"
@@ -65,6 +76,24 @@ def _secrets(request: Install, workspace: Workspace) -> tuple[str, ...]:
         return resolve(request.release.values, workspace)[1]
     except PermanentFault:
         return ()  # removed since: nothing in the cluster is to wait for that
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    """What is left unanswered until Helm is stopped, the cluster may answer later: it has not said no."""
+    try:
+        yield
+    except errors.CommandCancelledError as error:
+        raise TemporaryFault("the cluster did not answer Helm in time", _RETRY_SECONDS) from error
+
+
+async def _status(helm: Helm, release: Release) -> Mapping[str, Any] | None:
+    """What Helm says of the release; None where there is none."""
+    try:
+        status: Mapping[str, Any] = await helm.status(release.name, namespace=release.namespace)
+    except errors.ReleaseNotFoundError:
+        return None
+    return status
 
 
 async def _roll_back(helm: Helm, request: Install, revision: int) -> str:

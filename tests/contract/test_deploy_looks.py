@@ -1,0 +1,70 @@
+"""Looks at a release that was applied, and its way back: only what was seen is a verdict, whatever hides the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline_state.deploy import Applied, Install, look, roll_back
+from pipeline_state.faults import TemporaryFault
+from pipeline_state.model.rollout import Broken, Done, Pending
+from tests.contract.clusters import ClusterUnderTest
+from tests.contract.deploy_room import asked, behind, carried_out, eventually, opened
+from tests.contract.test_deploy import COMMITS, Shop
+from tests.payloads.helm.faulty_api import Answer, Fault, hang, plain, status
+
+FORBIDDEN = status(403, "Forbidden", 'secrets is forbidden: User "me" cannot list resource "secrets"')
+NO_ANSWER = "the cluster did not answer Helm in time"
+
+
+@pytest.fixture
+def shop(a_cluster: ClusterUnderTest, tmp_path: Path) -> Shop:
+    return opened(a_cluster, tmp_path)
+
+
+def applied(shop: Shop, promotion: str = "p1", commit: str = COMMITS[0]) -> tuple[Install, int]:
+    """A release that is given an hour to be ready, and its revision."""
+    request = asked(shop, promotion, commit, timeout=3600)
+    verdict = carried_out(shop, request)
+    assert isinstance(verdict, Applied), verdict
+    return request, verdict.revision
+
+
+@pytest.mark.parametrize(
+    "answer,said",
+    [(hang, NO_ANSWER), (FORBIDDEN, "secrets is forbidden"), (plain(418, ""), "status code 418")],
+    ids=["no answer", "a right that is gone for the moment", "an answer that nobody foresaw"],
+)
+def test_what_could_not_be_looked_at_has_not_failed(shop: Shop, answer: Answer, said: str) -> None:
+    request, revision = applied(shop)
+    with (
+        behind(shop, Fault("GET", "/secrets", answer)) as (hidden, _),
+        pytest.raises(TemporaryFault, match=said) as caught,
+    ):
+        look(request, revision, workspace=hidden.workspace, budget_seconds=4)
+    assert caught.value.delay_seconds > 0
+    eventually(shop, f"/apis/apps/v1/namespaces/{shop.namespace}/deployments/web", lambda web: web["status"])
+    assert isinstance(look(request, revision, workspace=shop.workspace, budget_seconds=60), Done | Pending)
+
+
+def test_what_somebody_else_has_uninstalled_or_gone_on_from_has_failed(shop: Shop) -> None:
+    request, revision = applied(shop)
+    shop.install("p2", commit=COMMITS[1])
+    seen = look(request, revision, workspace=shop.workspace, budget_seconds=60)
+    assert seen == Broken("revision 2 was made meanwhile, by somebody else")
+    shop.run("helm", "uninstall", "web")
+    seen = look(request, revision, workspace=shop.workspace, budget_seconds=60)
+    assert seen == Broken("it was uninstalled meanwhile, by somebody else")
+    assert roll_back(request, revision, workspace=shop.workspace, budget_seconds=60) == "uninstalled already"
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH|PUT|POST"], ids=["looked up", "rolled back"])
+def test_a_way_back_that_the_cluster_does_not_answer_is_gone_later(shop: Shop, method: str) -> None:
+    shop.install("p0", commit=COMMITS[1])
+    request, revision = applied(shop)
+    with behind(shop, Fault(method, "", hang)) as (hidden, _), pytest.raises(TemporaryFault, match=NO_ANSWER):
+        roll_back(request, revision, workspace=hidden.workspace, budget_seconds=4)
+    assert roll_back(request, revision, workspace=shop.workspace, budget_seconds=60) == "rolled back to revision 1"
+    assert shop.image() == f"registry.example.com/web:{COMMITS[1]}"
+    assert shop.statuses()[-1] == "deployed"
