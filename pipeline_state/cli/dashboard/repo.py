@@ -71,7 +71,9 @@ def _context(board: Board, request: Request) -> Mapping[str, Any]:
         raise HTTPException(404, told)
     snapshot = facts.snapshot_of(definitions.repo, found.listed)
     places = _places(snapshot, board)
-    grid = grid_of(facts.rows(snapshot, found.listed, board.now()), {row.key: row.head["head"] for row in places})
+    records = {each.commit: snapshot.of(each.commit).record for each in found.listed}
+    heads = {row.key: row.head["head"] for row in places}
+    grid = grid_of(facts.rows(snapshot, found.listed, board.now()), heads, records)
     return {"repo": definitions.repo, "wanted": wanted, "found": found, "places": places, "grid": grid}
 
 

@@ -12,6 +12,7 @@ from pipeline_state.cli.dashboard.marks import Mark, decision_mark, gate_mark
 from pipeline_state.cli.dashboard.query import number
 from pipeline_state.cli.facts import Row
 from pipeline_state.cli.matrix import Key, gates_of, key_of, places_of
+from pipeline_state.model.record import Record
 from pipeline_state.table.listing import Listed
 
 PAGE = 50
@@ -26,7 +27,7 @@ _SETTLED = frozenset({"Superseded", "NotACandidate", "NoPipeline"})
 
 @dataclass(frozen=True, slots=True)
 class GateCell:
-    """A gate of a commit. since: when what is pending began to be (RFC 3339): the commit's push, at the latest."""
+    """A gate of a commit. since: when what is pending began to be (RFC 3339)."""
 
     mark: Mark
     by: str = ""
@@ -67,20 +68,23 @@ class Grid:
     lines: Sequence[Line]
 
 
-def grid_of(rows: Sequence[Row], heads: Mapping[Key, str]) -> Grid:
-    """From commits as `facts.rows` tells of them. heads: which commit each environment has."""
+def grid_of(rows: Sequence[Row], heads: Mapping[Key, str], records: Mapping[str, Record]) -> Grid:
+    """From commits as `facts.rows` tells of them. heads: which commit each environment has. records: by commit."""
     gates, places = gates_of(rows), places_of(rows)
-    return Grid(gates, list(places.values()), [_line(row, gates, list(places), heads) for row in rows])
+    lines = [_line(row, gates, list(places), heads, records[row.commit]) for row in rows]
+    return Grid(gates, list(places.values()), lines)
 
 
-def _line(row: Row, gates: Sequence[str], places: Sequence[Key], heads: Mapping[Key, str]) -> Line:
+def _line(row: Row, gates: Sequence[str], places: Sequence[Key], heads: Mapping[Key, str], record: Record) -> Line:
     known = {gate["name"]: gate for gate in row.status["gates"]}
     decided = {key_of(each): each for each in row.status["environments"]}
     return Line(
         commit=row.commit,
         branch=row.status["branch"] or "",
         pushed_at=row.pushed_at,
-        gates=[_gate_cell(known[name], row.pushed_at) if name in known else None for name in gates],
+        gates=[
+            _gate_cell(known[name], _set_at(record, name) or row.pushed_at) if name in known else None for name in gates
+        ],
         places=[
             _place_cell(decided[key], is_head=heads.get(key) == row.commit) if key in decided else None
             for key in places
@@ -88,10 +92,18 @@ def _line(row: Row, gates: Sequence[str], places: Sequence[Key], heads: Mapping[
     )
 
 
-def _gate_cell(gate: Mapping[str, Any], pushed_at: str) -> GateCell:
+def _gate_cell(gate: Mapping[str, Any], there_since: str) -> GateCell:
+    """there_since: what counts where its value does not say since when it is so."""
     is_pending = gate["status"] == "pending"
-    since = gate["at"] or pushed_at if is_pending else ""
+    since = gate["at"] or there_since if is_pending else ""
     return GateCell(gate_mark(gate["status"]), gate["by"] or "", gate["reason"] or "", since)
+
+
+def _set_at(record: Record, gate: str) -> str:
+    """When its column got the value that it has, by the note beside it; empty for what is there since the push."""
+    note = record.written.get(gate, {})
+    at = note.get("at") if gate in record.gates and note.get("value") == record.gates[gate] else ""
+    return at if isinstance(at, str) else ""
 
 
 def _place_cell(environment: Mapping[str, Any], *, is_head: bool) -> PlaceCell:

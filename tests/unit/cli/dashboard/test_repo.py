@@ -6,10 +6,12 @@ import pytest
 
 from pipeline_state.cli.dashboard.repo_view import PAGE, Wanted, find, grid_of
 from pipeline_state.cli.facts import Row
+from pipeline_state.model.record import Record
 from pipeline_state.table.listing import Listed
 
 A, B = "a" * 40, "b" * 40
 KEY = ("shop", "staging")
+RECORDS = {sha: Record("acme/shop", sha) for sha in (A, B)}
 
 
 def gate(name: str, status: str = "passed", **known: str) -> dict[str, Any]:
@@ -32,6 +34,7 @@ def test_gates_and_environments_stand_in_one_order_for_all_commits() -> None:
             commit(B, [gate("scan"), gate("build", "failed")], []),
         ],
         {},
+        RECORDS,
     )
     assert (grid.gates, grid.places) == (["build", "scan"], ["staging"])
     words = [[cell and cell.mark.word for cell in [*line.gates, *line.places]] for line in grid.lines]
@@ -39,14 +42,31 @@ def test_gates_and_environments_stand_in_one_order_for_all_commits() -> None:
 
 
 def test_environments_of_several_pipelines_bear_their_names() -> None:
-    grid = grid_of([commit(A, [], [place("Wait"), place("Wait", pipeline="docs")])], {})
+    grid = grid_of([commit(A, [], [place("Wait"), place("Wait", pipeline="docs")])], {}, RECORDS)
     assert grid.places == ["shop staging", "docs staging"]
 
 
 def test_a_pending_gate_has_the_age_of_its_push_unless_it_says_since_when() -> None:
     gates = [gate("build"), gate("scan", "pending"), gate("legal", "pending", at="2026-07-01T11:00:00Z")]
-    (line,) = grid_of([commit(A, gates, [])], {}).lines
+    (line,) = grid_of([commit(A, gates, [])], {}, RECORDS).lines
     assert [cell and cell.since for cell in line.gates] == ["", "2026-07-01T10:00:00Z", "2026-07-01T11:00:00Z"]
+
+
+@pytest.mark.parametrize(
+    "note, since",
+    [
+        ({"value": "", "at": "2026-07-01T12:00:00Z"}, "2026-07-01T12:00:00Z"),
+        ({"value": "TRUE", "at": "2026-07-01T12:00:00Z"}, "2026-07-01T10:00:00Z"),
+        ({"value": "", "at": 5}, "2026-07-01T10:00:00Z"),
+        ({}, "2026-07-01T10:00:00Z"),
+    ],
+    ids=["added later", "of an earlier value", "spoiled", "there since the push"],
+)
+def test_a_column_that_was_added_later_is_pending_since_then(note: dict[str, Any], since: str) -> None:
+    record = Record("acme/shop", A, gates={"recall": ""}, written={"recall": note})
+    (line,) = grid_of([commit(A, [gate("recall", "pending")], [])], {}, {A: record}).lines
+    assert line.gates[0]
+    assert line.gates[0].since == since
 
 
 DEPLOYED = place("Promoted", deployed_at="2026-07-01T11:00:00Z")
@@ -70,7 +90,7 @@ DEPLOYED = place("Promoted", deployed_at="2026-07-01T11:00:00Z")
 def test_the_sentence_is_open_where_something_is_still_to_come(
     decided: dict[str, Any], *, is_head: bool, is_open: bool
 ) -> None:
-    (line,) = grid_of([commit(A, [], [decided])], {KEY: A if is_head else B}).lines
+    (line,) = grid_of([commit(A, [], [decided])], {KEY: A if is_head else B}, RECORDS).lines
     (cell,) = line.places
     assert cell
     assert (cell.is_head, cell.is_open, cell.sentence) == (is_head, is_open, "because")
