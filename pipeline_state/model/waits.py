@@ -127,6 +127,8 @@ class _Course:
         self.found += self._open.values()
         for key, since in self._ready.items():
             self.found += self._before_claim(key, since, None, Doer())
+        for key, (_, since) in self._to_begin.items():
+            self.found += self._before_begin(key, since, None, Doer())
 
     def _pass_time(self, until: datetime) -> None:
         """What happens by the clock alone: the push, before anything else was told of it, and what expires."""
@@ -205,8 +207,7 @@ class _Course:
             self._to_begin[key] = generation(entry), entry.at
             return
         if key in self._to_begin and generation(entry) >= self._to_begin[key][0]:
-            _, since = self._to_begin.pop(key)
-            self.found += self._split(key, self._closures(key), f"{key} to be free", (since, entry.at), PIPELINE)
+            self.found += self._before_begin(key, self._to_begin.pop(key)[1], entry.at, PIPELINE)
         self._verify(key, place[1], entry)
 
     def _verify(self, key: str, environment: Environment, entry: Entry) -> None:
@@ -223,6 +224,10 @@ class _Course:
         _, environment = self.places[key]
         rest = f"its turn in {key}" if environment.policy is Policy.EVERY else f"promotion to {key}"
         return self._split(key, [self._soak(key, since), *self._closures(key)], rest, (since, end), doer)
+
+    def _before_begin(self, key: str, since: datetime, end: datetime | None, doer: Doer) -> Iterator[Wait]:
+        """From the claim until the installation begins: what closes the environment, or who is at work there."""
+        return self._split(key, self._closures(key), f"{key} to be free", (since, end), doer)
 
     def _soak(self, key: str, since: datetime) -> Closure:
         """Of no length where it has none, or it was over by then."""

@@ -86,6 +86,11 @@ def closed(second: float, kind: str, environment: str = "staging", by: str = "an
     return entry(second, kind, what, by=by, record=f"shop#{environment}")
 
 
+def begun(second: float, environment: str, **how: Any) -> list[Entry]:
+    """Claimed, and begun a second later."""
+    return [claimed(second, environment, **how), told(second + 1, environment, "started")]
+
+
 def deployed(second: float, environment: str, number: int = 1) -> list[Entry]:
     """Claimed, begun and deployed, each a second after the other."""
     return [
@@ -212,7 +217,7 @@ def test_what_no_environment_needs_any_more_is_awaited_no_more() -> None:
 
 def test_the_soak_time_is_told_from_what_comes_after() -> None:
     soaking = replace(SHOP, environments=(STAGING, replace(PRODUCTION, gates=(), soak=600)))
-    told = found(pushed(0), built(60), *deployed(61, "staging"), claimed(720, "production"), pipeline=soaking, now=2000)
+    told = found(pushed(0), built(60), *deployed(61, "staging"), *begun(720, "production"), pipeline=soaking, now=2000)
     assert told[2:] == [
         ("the soak time before production", "pipeline", 63, 663, "gatestream", "verified"),
         ("promotion to production", "pipeline", 663, 720, "gatestream", "verified"),
@@ -222,9 +227,9 @@ def test_the_soak_time_is_told_from_what_comes_after() -> None:
 def test_the_soak_time_counts_from_the_deployment_however_late_the_gates_open() -> None:
     soaking = replace(SHOP, environments=(STAGING, replace(PRODUCTION, soak=600)))
     way = [pushed(0), built(60), *deployed(61, "staging")]
-    early = found(*way, gate_set(300, "legal"), claimed(670, "production"), pipeline=soaking)
+    early = found(*way, gate_set(300, "legal"), *begun(670, "production"), pipeline=soaking)
     assert early[3:] == [("the soak time before production", "pipeline", 300, 663, "gatestream", "verified")]
-    late = found(*way, gate_set(663, "legal"), claimed(700, "production"), pipeline=soaking)
+    late = found(*way, gate_set(663, "legal"), *begun(700, "production"), pipeline=soaking)
     assert late[3:] == [("promotion to production", "pipeline", 663, 700, "gatestream", "verified")]
     by_hand = found(
         pushed(0), built(60), gate_set(70, "legal"), edited(80, deployed_to_staging="TRUE"), pipeline=soaking
@@ -259,7 +264,7 @@ def test_what_the_pipeline_takes_by_itself_is_no_wait() -> None:
     ],
 )
 def test_a_closed_environment_is_waited_for_with_who_opened_it(begin: str, end: str, what: str) -> None:
-    entries = [closed(10, begin), closed(100, end, by="bea"), claimed(130, "staging")]
+    entries = [closed(10, begin), closed(100, end, by="bea"), *begun(130, "staging")]
     assert [each for each in found(pushed(0), built(60), *entries) if "staging" in each[0]] == [
         (what, "people", 61, 100, "bea", "verified"),
         ("promotion to staging", "pipeline", 100, 130, "gatestream", "verified"),
@@ -308,7 +313,7 @@ def test_a_freeze_window_is_waited_for_where_it_is_known() -> None:
     def windows(_: Environment, moment: datetime) -> Freeze | None:
         return Freeze("pipelines.yaml", time(600)) if moment < at(600) else None
 
-    told = found(pushed(0), built(60), claimed(640, "staging"), pipeline=windowed, windows=windows)
+    told = found(pushed(0), built(60), *begun(640, "staging"), pipeline=windowed, windows=windows)
     assert told[1:] == [
         ("the end of the freeze window of staging", "pipeline", 61, 600, "gatestream", "verified"),
         ("promotion to staging", "pipeline", 600, 640, "gatestream", "verified"),
@@ -334,6 +339,15 @@ def test_an_installation_that_is_put_aside_waits_for_the_environment() -> None:
     frozen = [closed(63, "frozen"), closed(150, "unfrozen", by="bea")]
     told_ = found(pushed(0), built(60), claimed(62, "staging"), *frozen, told(155, "staging", "superseded"))
     assert ("the end of the freeze of staging", "people", 63, 150, "bea", "verified") in told_
+
+
+def test_a_promotion_that_has_not_begun_waits_for_the_environment_until_now() -> None:
+    way = [pushed(0), built(60), *deployed(62, "staging"), gate_set(70, "legal"), claimed(101, "production")]
+    assert found(*way)[-1] == ("production to be free", "pipeline", 101, None, "", "")
+    assert found(*way, closed(102, "frozen", "production"))[-1] == (
+        ("the end of the freeze of production", "people", 102, None, "", "")
+    )
+    assert [each for each in found(*way, now=105) if each[3] is None] == [], "it is on its way"
 
 
 def test_a_gate_that_a_release_is_verified_by_is_awaited_from_the_moment_it_is_applied() -> None:
@@ -373,7 +387,7 @@ def test_a_record_that_is_further_than_its_journal_is_believed() -> None:
 def test_entries_that_are_not_ours_and_environments_that_are_gone_are_left_alone() -> None:
     gone = claimed(50, "gone")
     numberless = {**told(70, "staging", "deployed")["what"], "generation": "?"}
-    after = found(pushed(0), built(60), claimed(62, "staging"), entry(70, "dev.cdevents.x", numberless))
+    after = found(pushed(0), built(60), *begun(62, "staging"), entry(70, "dev.cdevents.x", numberless))
     assert after[-1:] == [("deployed_to_staging", "pipeline", 62, None, "", "")]
     assert found(pushed(0), BROKEN, {**gone, "what": "?"}, gone, told(51, "staging", "?", generation="?")) == [
         ("build", "ci", 0, None, "", ""),
