@@ -18,6 +18,7 @@ from pipeline_state.cli.traces.intervals import Interval
 from pipeline_state.model.entries import EDITED
 from pipeline_state.model.times import parse_time
 from pipeline_state.model.waits import TO_BE_MENDED
+from pipeline_state.tracing.outbox import scrub
 
 if TYPE_CHECKING:
     from pipeline_state.cli.stacks import Stack
@@ -74,11 +75,15 @@ def with_callers(stack: Stack, entries: Iterable[Entry]) -> list[Entry]:
 
 
 def with_enders(stack: Stack, repo: str, commit: str, spans: Iterable[Span]) -> list[Span]:
-    """Spans of a commit; waits that an edit ended whose caller the trail knows were ended by that caller."""
+    """Spans of a commit; waits that an edit ended whose caller the trail knows were ended by that caller.
+
+    As in every span, an e-mail address in the caller's name is cut to the name in it.
+    """
     found = list(spans)
     edits = {at: edit for at, span in enumerate(found) if (edit := _edit_after(span, repo, commit))}
     for at, by in _callers(stack, edits).items():
-        told = {**found[at].fields, "wait.ended_by": by, "wait.known": "verified"}
+        told: dict[str, object] = {**found[at].fields, "wait.ended_by": by, "wait.known": "verified"}
+        scrub(told)
         found[at] = replace(found[at], fields=told)
     return found
 

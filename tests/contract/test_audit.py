@@ -112,6 +112,12 @@ def test_a_wait_was_ended_by_the_caller(stack: Stack) -> None:
         assert (span.fields["wait.ended_by"], span.fields["wait.known"]) == (ANN, "verified")
 
 
+def test_an_address_in_the_callers_name_is_in_no_span(stack: Stack) -> None:
+    called(stack, "legal", by="arn:aws:sts::1:assumed-role/sso/cleo@example.com")
+    (span,) = with_enders(stack, REPO, SHA, [waited("legal")])
+    assert span.fields["wait.ended_by"] == "arn:aws:sts::1:assumed-role/sso/cleo@…"
+
+
 def test_waits_that_last_or_are_verified_or_are_for_something_else_stay_as_they_were(stack: Stack) -> None:
     called(stack, "legal")
     spans = [

@@ -1,5 +1,6 @@
 """A commit's trace as it is read from a deployed stack's tables: summaries, stand-ins, and what it still waits for."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -9,10 +10,13 @@ from botocore.exceptions import ClientError
 
 from pipeline_state.cli.stacks import Stack
 from pipeline_state.cli.traces.spans import Span, spans_of
+from pipeline_state.model.environments import Freeze
 from pipeline_state.model.pipelines import Cluster, Environment
-from pipeline_state.table import summaries
-from pipeline_state.table.models import Tables
-from pipeline_state.tracing import trace_of
+from pipeline_state.table import holds, summaries
+from pipeline_state.table.models import Tables, to_raw
+from pipeline_state.table.results import note_hand_edits
+from pipeline_state.table.snapshot import EVERYTHING
+from pipeline_state.tracing import to_otlp_json, trace_of
 from pipeline_state.tracing.store import append
 from tests.contract.table_room import WEB, A, B, TableRoom, pipeline, seconds
 
@@ -41,6 +45,12 @@ def kept(room: TableRoom, name: str, span_id: str, parent: str, **fields: Any) -
     summaries.write([{"time": seconds(1), "data": data}], room.now)
 
 
+def edited(room: TableRoom, second: float, values: dict[str, Any], by: str = "unknown") -> None:
+    told = room.happening(f"edit {second}", A, second, **values)
+    raw = {name: to_raw(value) for name, value in values.items()}
+    note_hand_edits(raw, replace(told, kind="edited by hand", by=by, verified=False))
+
+
 def test_a_local_stacks_spans_come_from_its_store(room: TableRoom, tmp_path: Path) -> None:
     root = trace_of(room.repo, A)
     ids = {"trace.trace_id": root.trace_id, "trace.span_id": root.span_id, "meta.span_type": "root"}
@@ -64,6 +74,36 @@ def test_a_wait_that_was_told_of_counts_once(room: TableRoom) -> None:
     (build,) = [span for span in spans(room) if span.name == "waiting for build"]
     kept(room, build.name, build.id, build.parent, **{"gatestream.kind": "wait"})
     assert [span.id for span in spans(room)].count(build.id) == 1
+
+
+def test_what_nobody_sent_holds_no_address_either(room: TableRoom) -> None:
+    room.define(pipeline(PRODUCTION))
+    room.ready()
+    cleo = "arn:aws:sts::1:assumed-role/sso/cleo@example.com"
+    edited(room, 40, {"legal": {"status": "TRUE", "by": cleo}}, by=cleo)
+    edited(room, 50, {"dan@example.com": ""})
+    found = spans(room)
+    assert {"waiting for legal", "waiting for dan@…"} <= {span.name for span in found}
+    assert {span.fields.get("wait.ended_by") for span in found} >= {"arn:aws:sts::1:assumed-role/sso/cleo@…"}
+    assert "@example.com" not in json.dumps(to_otlp_json([span.to_item() for span in found]))
+
+
+def test_what_two_environments_wait_for_in_the_same_words_is_two_waits(room: TableRoom) -> None:
+    places = [Environment(name, ("build",), (), (WEB,), Cluster(context="local")) for name in ("staging", "production")]
+    room.define(pipeline(*places))
+    stop = replace(room.happening("stop", EVERYTHING[1], 1), repo=EVERYTHING[0], kind="stopped")
+    holds.stop(Freeze("ann"), stop)
+    try:
+        room.ready()
+        room.now += timedelta(hours=1)
+        found = {str(span.fields["deployment.environment.name"]): span for span in spans(room) if "stop" in span.name}
+        assert set(found) == {"staging", "production"}
+        told = {name: found["staging"].fields[name] for name in ("gatestream.kind", "deployment.environment.name")}
+        kept(room, found["staging"].name, "3" * 16, found["staging"].parent, **told, duration_ms=7_200_000)
+        left = sorted(str(span.fields["deployment.environment.name"]) for span in spans(room) if "stop" in span.name)
+        assert left == ["production", "staging"]
+    finally:  # the tables are others' as well
+        holds.start(replace(stop, time=seconds(2), kind="started"))
 
 
 def test_an_overtaken_commit_waits_for_nothing_any_more(room: TableRoom) -> None:

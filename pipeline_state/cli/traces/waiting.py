@@ -11,7 +11,8 @@ from pipeline_state.model.waits import Wait, waits
 from pipeline_state.table.journal import history
 from pipeline_state.table.snapshot import EVERYTHING, Reader, Snapshot
 from pipeline_state.tracing import TraceContext, trace_of
-from pipeline_state.tracing.waits import wait_fields, wait_span_id
+from pipeline_state.tracing.outbox import scrub
+from pipeline_state.tracing.waits import ENVIRONMENT, wait_fields, wait_span_id
 from pipeline_state.windows import freeze_of
 
 _SERVICE = "promoter"
@@ -26,13 +27,14 @@ def with_waits(spans: Iterable[Span], repo: str, commit: str, now: datetime) -> 
 
 
 def wait_span(wait: Wait, root: TraceContext, now: datetime) -> Span:
-    """The span of a wait; of one that lasts, until now and marked as open."""
+    """The span of a wait, with no more in it than one that is sent has; one that lasts is marked, and goes until now."""
     ids = {"trace.trace_id": root.trace_id, "trace.parent_id": root.span_id}
     ids["trace.span_id"] = wait_span_id(root.trace_id, wait)
     duration = wait.duration(now)
-    fields = {**ids, **wait_fields(wait), "name": wait.name, "service.name": _SERVICE}
+    fields: dict[str, object] = {**ids, **wait_fields(wait), "name": wait.name, "service.name": _SERVICE}
     fields |= {"duration_ms": duration / timedelta(milliseconds=1)} | ({} if wait.end else {"wait.open": True})
-    return Span(wait.name, _SERVICE, ids["trace.span_id"], root.span_id, wait.start, duration, fields)
+    scrub(fields)
+    return Span(str(fields["name"]), _SERVICE, ids["trace.span_id"], root.span_id, wait.start, duration, fields)
 
 
 def _waits(repo: str, commit: str, now: datetime) -> list[Wait]:
@@ -57,8 +59,16 @@ def _overtaken(snapshot: Snapshot, now: datetime) -> set[str]:
 
 
 def _is_among(wait: Span, spans: Iterable[Span]) -> bool:
-    """Whether there is a span of the wait, or of the same one as it was known at an earlier time."""
-    return any(
-        span.id == wait.id or (span.name == wait.name and span.start < wait.end and wait.start < span.end)
-        for span in spans
-    )
+    """Whether there is a span of the wait, or of the same one as it was known at an earlier time.
+
+    Several environments may be waited for in the same words, such as "the end of the stop of everything".
+    """
+    return any(span.id == wait.id or (_is_alike(span, wait) and _overlap(span, wait)) for span in spans)
+
+
+def _is_alike(one: Span, other: Span) -> bool:
+    return (one.name, one.fields.get(ENVIRONMENT)) == (other.name, other.fields.get(ENVIRONMENT))
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one.start < other.end and other.start < one.end
