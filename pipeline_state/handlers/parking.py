@@ -11,7 +11,7 @@ from pipeline_state.events.deployment import read_promotion
 from pipeline_state.events.publish import Publisher
 from pipeline_state.model.pipelines import Environment, Pipeline
 from pipeline_state.table import leases
-from pipeline_state.table.claims import mark_published
+from pipeline_state.table.claims import mark_repeated
 from pipeline_state.table.snapshot import EVERYTHING, Snapshot
 
 
@@ -50,5 +50,5 @@ class Parking:
             return False
         self.publisher.publish_again(event, self.topic_arn, group=promotion.lock)
         leases.unpark(promotion, text)
-        mark_published(promotion, self.now())
+        mark_repeated(promotion, self.now())
         return True

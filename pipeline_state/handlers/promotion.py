@@ -19,7 +19,7 @@ from pipeline_state.model.pipelines import Pipeline, Policy
 from pipeline_state.model.promotion import Promotion
 from pipeline_state.model.promotion_lag import promotion_lag
 from pipeline_state.table import waiting
-from pipeline_state.table.claims import claim, claimed_promotions, mark_published
+from pipeline_state.table.claims import claim, claimed_promotions, mark_published, mark_repeated
 from pipeline_state.table.retry import ATTEMPTS, step_aside
 from pipeline_state.table.snapshot import Reader, Snapshot
 from pipeline_state.table.transaction import ConflictError, RefusedError
@@ -174,8 +174,6 @@ class Promotions:
         return isinstance(decision, Promoted) and self._finish(pipeline, decision, found)
 
     def _note_claim(self, snapshot: Snapshot, decision: Promote, found: Outcome) -> None:
-        commit = f"{snapshot.repo}@{snapshot.commit}"
-        metrics.count(metrics.PROMOTIONS, commits=commit, environments=decision.environment)
         lag = promotion_lag(snapshot.record, decision.branch, decision.required, self.now())
         found.lags += [lag] if lag is not None else []
 
@@ -205,7 +203,15 @@ class Promotions:
             event = promoted(replace(promotion, traceparent=context.traceparent), at=self.now())
             again = f"{promotion.id}-again-{repeats}" if repeats else ""
             self.publisher.publish_ordered(event, self.topic_arn, group=promotion.lock, deduplication_id=again)
-        mark_published(promotions[0], self.now(), repeats)
+        self._mark(promotions[0], repeats)
+
+    def _mark(self, first: Promotion, repeats: int) -> None:
+        """Whoever is the first to note that it is announced counts it, whoever has claimed it, and when."""
+        if repeats:
+            mark_repeated(first, self.now(), repeats)
+        elif mark_published(first, self.now()):
+            commit = f"{first.repo}@{first.commit}"
+            metrics.count(metrics.PROMOTIONS, commits=commit, environments=first.environment)
 
 
 def _report_problems(snapshot: Snapshot, now: datetime) -> None:

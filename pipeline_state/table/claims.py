@@ -39,6 +39,7 @@ from pipeline_state.table.snapshot import CLOSING, IN_TURN, Snapshot
 from pipeline_state.table.transaction import Transaction, fault, is_refusal
 
 if TYPE_CHECKING:
+    from pynamodb.expressions.condition import Condition
     from pynamodb.expressions.update import Action as Update
 
 
@@ -130,20 +131,34 @@ def claimed_promotions(pipeline: str, environment: str, generation: int) -> list
     return [Promotion.from_dict(data) for data in json.loads(to_plain(item.raw)["promotions"])]
 
 
-def mark_published(first: Promotion, now: datetime, repeats: int = 0) -> None:
-    """Note that a claim's promotions are published, by the first of them; a claim that is gone is left alone.
+def mark_published(first: Promotion, now: datetime) -> bool:
+    """Note that a claim's promotions are published, by the first of them; whether nobody had noted it before.
 
-    repeats: how often they have been published once more because nothing came of them. Raises TemporaryFault.
+    A claim that is gone is left alone. Raises TemporaryFault.
     """
+    unmarked = Path([CLAIM + first.environment_key, "published"]) != to_raw(True)  # noqa: FBT003 - the attribute's value
+    return _mark(first, {"published": True, "told_at": format_time(now)}, unmarked)
+
+
+def mark_repeated(first: Promotion, now: datetime, repeats: int = 0) -> None:
+    """Note that they are published once more, as `mark_published` does.
+
+    repeats: how often that was because nothing came of them; 0 where they had been put aside.
+    """
+    _mark(first, {"published": True, "told_at": format_time(now)} | ({"repeats": repeats} if repeats else {}))
+
+
+def _mark(first: Promotion, told: Mapping[str, Any], condition: Condition | None = None) -> bool:
     name = CLAIM + first.environment_key
-    told = {"published": True, "told_at": format_time(now)} | ({"repeats": repeats} if repeats else {})
     marks: list[Update] = [Path([name, key]).set(to_raw(value)) for key, value in told.items()]
     same = Path([name, "generation"]) == to_raw(first.generation)
     try:
-        GateRecord(first.repo, first.commit).update(marks, condition=same)
+        GateRecord(first.repo, first.commit).update(marks, condition=same if condition is None else same & condition)
     except PynamoDBException as error:
         if not is_refusal(error):
             raise fault(error) from error
+        return False
+    return True
 
 
 def _promotions(it: _Claim) -> list[Promotion]:

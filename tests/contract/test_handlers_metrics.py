@@ -12,12 +12,20 @@ import pytest
 
 from functions.github_webhook import app as github_app
 from pipeline_state import metrics, tracing
+from pipeline_state.cli.steering import moving
+from pipeline_state.cli.steering.places import find_place
+from pipeline_state.cli.steering.wishes import Wish
+from pipeline_state.events.publish import Publisher
+from pipeline_state.handlers.promotion import Promotions
 from pipeline_state.model.pipelines import Cluster, Environment
+from pipeline_state.model.promotion import Action
 from pipeline_state.model.times import format_time
 from pipeline_state.startup import utc_now
+from pipeline_state.table.snapshot import Reader
 from tests.contract.function_room import FunctionRoom
+from tests.contract.pump import StreamMapping
 from tests.contract.shop import Shop
-from tests.contract.table_room import WEB, A, B, pipeline
+from tests.contract.table_room import WEB, A, B, C, pipeline
 from tests.contract.webhook_stack import WebhookStack, body_of, github_headers, request
 
 STAGING = Environment("staging", ("build",), (), (WEB,), Cluster(context="local"))
@@ -146,11 +154,58 @@ def test_what_is_given_up_and_what_is_tried_again_is_counted(functions: Function
     assert totals(written()) == {"DeadLetters": 1}
     functions.tables.define(pipeline(STAGING))
     pushed_and_built(functions, B)
+    changes = functions.changes()
     with functions.before_publishing(unreachable), metrics.invocation():
-        functions.promoter(functions.changes())
+        functions.promoter(changes)
     counted = totals(written())
     assert counted["Retries"] >= 1
-    assert counted["Promotions"] == 1
+    assert "Promotions" not in counted, "nobody has heard of it yet"
+    for _ in range(2):
+        with metrics.invocation():
+            StreamMapping(functions.promoter).deliver(changes)
+    assert totals(written())["Promotions"] == 1
+
+
+@pytest.mark.parametrize("action", [Action.REDEPLOY, Action.ROLLBACK, Action.OVERRIDE])
+def test_what_a_person_asks_for_is_a_promotion_too_and_counted_once(
+    functions: FunctionRoom, written: Written, action: Action
+) -> None:
+    functions.tables.define(pipeline(STAGING))
+    for before, commit in (("", A), (A, B)):
+        pushed_and_built(functions, commit, before)
+        functions.settle()
+    if action is Action.OVERRIDE:
+        functions.tables.edit_environment(frozen_by="ann", repo=functions.repo)
+        pushed_and_built(functions, C, B)
+    functions.settle()
+    written()
+    place = find_place(functions.tables.pipeline_name, "staging")
+    wish = Wish(
+        action, place, "ann", "because", {Action.ROLLBACK: A, Action.OVERRIDE: C}.get(action, ""), override=True
+    )
+    moving.carry_out(moving.plan(wish, utc_now()), utc_now)
+    changes = functions.changes()
+    for _ in range(2):
+        with metrics.invocation():
+            StreamMapping(functions.promoter).deliver(changes)
+    lines = written()
+    assert totals(lines)["Promotions"] == 1
+    assert [line["environments"] for line in lines if "Promotions" in line] == [["staging"]]
+
+
+def test_a_promotion_whose_announcement_the_sweeper_makes_good_is_counted_then(
+    functions: FunctionRoom, written: Written
+) -> None:
+    functions.tables.define(pipeline(STAGING))
+    pushed_and_built(functions, A)
+    with functions.before_publishing(unreachable), metrics.invocation():
+        functions.promoter(functions.changes())
+    promotions = Promotions(Reader(), Publisher(functions.sns), functions.promotions, utc_now)
+    assert totals(written()).get("Promotions", 0) == 0
+    for _ in range(2):
+        with metrics.invocation():
+            promotions.promote_waiting(functions.repo)
+    assert totals(written()) == {"Promotions": 1}
 
 
 def unreachable(_: object) -> None:

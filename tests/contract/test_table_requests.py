@@ -9,7 +9,7 @@ from pipeline_state.model.decide import on_request
 from pipeline_state.model.decision import Promote
 from pipeline_state.model.pipelines import Cluster, Environment, FreezeWindow, Policy
 from pipeline_state.model.promotion import Action, Promotion, promotion_id
-from pipeline_state.table.claims import Order, claim, mark_published
+from pipeline_state.table.claims import Order, claim, mark_repeated
 from pipeline_state.table.deployments import deployments
 from pipeline_state.table.journal import history
 from pipeline_state.table.models import GateRecord
@@ -197,7 +197,7 @@ def test_what_is_told_again_says_when_and_how_often(shop: TableRoom) -> None:
     assert shop.item(B)["_claim_staging"]["published"] is True
     assert "repeats" not in shop.item(B)["_claim_staging"]
     assert shop.record(B).claims["staging"].told_at == seconds(3600)
-    mark_published(first, shop.now, 2)
+    mark_repeated(first, shop.now, 2)
     assert shop.record(B).claims["staging"].repeats == 2
 
 
