@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,7 +33,8 @@ class HelmWorker:
     """What works on the messages of a function that runs Helm.
 
     rollouts: the queue of what is applied and has no verdict yet. attempts: how often a message is tried while the
-    machinery is broken, before the deployment counts as failed. now: the current time, aware.
+    machinery is broken, before the deployment counts as failed. now: the current time, aware. clock: in seconds, from
+    whenever; it only goes on.
     """
 
     verdicts: Verdicts
@@ -40,13 +42,18 @@ class HelmWorker:
     workspace: Workspace
     attempts: int
     now: Callable[[], datetime]
+    clock: Callable[[], float] = time.monotonic
 
-    def receive(self, message: Record, *, owner: str, seconds: float) -> None:
-        """One SQS message, its body a promotion. owner: unique to the invocation, which has so many seconds left.
+    def receive(self, message: Record, *, owner: str, ends: float) -> None:
+        """One SQS message, its body a promotion. owner: unique to the invocation. ends: when that does, by the clock.
 
         Raises PermanentFault and TemporaryFault.
         """
         raise NotImplementedError
+
+    def left(self, ends: float) -> float:
+        """How many seconds there are until then: fewer whenever it is asked."""
+        return ends - self.clock()
 
     def is_last_attempt(self, message: Record) -> bool:
         """Whether the message is not tried again."""
@@ -74,8 +81,10 @@ def helm_function(name: str, queue: str, *needed: str, kind: type[HelmWorker], n
     dead_letters = Queue(settings.dead_letter_queue_url, lambda: clients("sqs"))
 
     def answer(records: Sequence[Record], owner: str, seconds: float) -> Failures:
+        ends = worker.clock() + seconds
+
         def work(message: Record) -> None:
-            worker.receive(message, owner=owner, seconds=seconds)
+            worker.receive(message, owner=owner, ends=ends)
 
         patient = backing_off(work, lambda: clients("sqs"), getattr(settings, queue), _LONGEST_DELAY)
         return Batch(patient, dead_letters, settings.receive_attempts).messages(records)

@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 class HelmInstaller(HelmWorker):
     """Carries out promotions."""
 
-    def receive(self, message: Record, *, owner: str, seconds: float) -> None:
+    def receive(self, message: Record, *, owner: str, ends: float) -> None:
         """A promotion is installed; one that was withdrawn is rolled back."""
         event = decode(message["body"])
         promotion = deployment.read_promotion(event)
@@ -46,14 +46,14 @@ class HelmInstaller(HelmWorker):
             promotion = replace(promotion, traceparent=_here(promotion))
             reason = deployment.why_withdrawn(event)
             if reason is None:
-                self._under_lease(promotion, event, owner, seconds, is_last_attempt=last)
+                self._under_lease(promotion, event, owner, ends, is_last_attempt=last)
             else:
-                self._withdraw(promotion, reason, owner, seconds, is_last_attempt=last)
+                self._withdraw(promotion, reason, owner, ends, is_last_attempt=last)
 
     def _under_lease(
-        self, promotion: Promotion, event: CloudEvent, owner: str, seconds: float, *, is_last_attempt: bool
+        self, promotion: Promotion, event: CloudEvent, owner: str, ends: float, *, is_last_attempt: bool
     ) -> None:
-        lease = self._lease(promotion, event, owner, seconds)
+        lease = self._lease(promotion, event, owner, ends)
         match lease:
             case Busy(until, same):
                 tracing.add_field("lease_until", until)
@@ -74,14 +74,12 @@ class HelmInstaller(HelmWorker):
                     self._say_applied(promotion, found.rollout, Course(healed=found.rollout.healed))
                 look_later(self.rollouts, promotion, seconds=1)
             case Taken(verified):
-                self._carry_out(promotion, owner, seconds, verified, is_last_attempt=is_last_attempt)
+                self._carry_out(promotion, owner, ends, verified, is_last_attempt=is_last_attempt)
 
-    def _withdraw(
-        self, promotion: Promotion, reason: str, owner: str, seconds: float, *, is_last_attempt: bool
-    ) -> None:
+    def _withdraw(self, promotion: Promotion, reason: str, owner: str, ends: float, *, is_last_attempt: bool) -> None:
         """Roll back a release that was deployed, because one beside it failed."""
         now = self.now().timestamp()
-        lease = withdrawals.take_back(promotion, owner, now, now + seconds)
+        lease = withdrawals.take_back(promotion, owner, now, now + self.left(ends))
         if isinstance(lease, Busy):
             raise TemporaryFault(
                 "another invocation rolls this release back, or died with it", max(lease.until - now, 1)
@@ -95,7 +93,7 @@ class HelmInstaller(HelmWorker):
             return
         revision, previous = int(lease.outcome["revision"]), int(lease.outcome.get("previous", 0))
         try:
-            done = self._roll_back(promotion, revision, previous, seconds)
+            done = self._roll_back(promotion, revision, previous, ends)
         except TemporaryFault as fault:
             if not is_last_attempt:
                 leases.give_back(promotion, owner)
@@ -112,34 +110,35 @@ class HelmInstaller(HelmWorker):
         before = parse_time(outcome["at"])
         return max(self.now(), before + timedelta(milliseconds=1)) if before else self.now()
 
-    def _roll_back(self, promotion: Promotion, revision: int, previous: int, seconds: float) -> str:
+    def _roll_back(self, promotion: Promotion, revision: int, previous: int, ends: float) -> str:
         if revision == previous:
             return "left as it was, since nothing had changed"
         request = wanted(promotion, previous)
-        return roll_back(request, revision, workspace=self.workspace, budget_seconds=seconds - RESERVE)
+        return roll_back(request, revision, workspace=self.workspace, budget_seconds=self.left(ends) - RESERVE)
 
-    def _lease(self, promotion: Promotion, event: CloudEvent, owner: str, seconds: float) -> Lease:
+    def _lease(self, promotion: Promotion, event: CloudEvent, owner: str, ends: float) -> Lease:
         """The lease, or why not. Where an older promotion has it this one is parked, to be published again after it."""
         with tracing.span("take lease", generation=promotion.generation):
             now = self.now().timestamp()
-            lease = leases.take(promotion, owner, now, now + seconds)
+            until = now + self.left(ends)
+            lease = leases.take(promotion, owner, now, until)
             if isinstance(lease, Busy) and not lease.same:
                 parked = encode(event).body
                 leases.park(promotion, parked)
                 # It may have been given back between the refusal and the parking: then nobody would come for it.
-                lease = leases.take(promotion, owner, now, now + seconds)
+                lease = leases.take(promotion, owner, now, until)
                 if not isinstance(lease, Busy):
                     leases.unpark(promotion, parked)
         return lease
 
     def _carry_out(
-        self, promotion: Promotion, owner: str, seconds: float, verified: int, *, is_last_attempt: bool
+        self, promotion: Promotion, owner: str, ends: float, verified: int, *, is_last_attempt: bool
     ) -> None:
         broken, since = None, self.now()
         try:
             self.verdicts.say(deployment.started(promotion, at=since))
             request = wanted(promotion, verified)
-            result = install(request, workspace=self.workspace, budget_seconds=seconds - RESERVE)
+            result = install(request, workspace=self.workspace, budget_seconds=self.left(ends) - RESERVE)
             if result.helm_seconds:
                 metrics.measure(metrics.HELM_DURATION, result.helm_seconds)
         except PermanentFault as fault:

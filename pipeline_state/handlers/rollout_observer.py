@@ -19,7 +19,7 @@ from pipeline_state.table.lease import Ended
 class RolloutObserver(HelmWorker):
     """Looks at applied releases from time to time; nobody waits in between."""
 
-    def receive(self, message: Record, *, owner: str, seconds: float) -> None:
+    def receive(self, message: Record, *, owner: str, ends: float) -> None:
         """One look at one rollout."""
         event = decode(message["body"])
         promotion = deployment.read_promotion(event)
@@ -34,8 +34,8 @@ class RolloutObserver(HelmWorker):
             if not found.is_idle:
                 left = found.until - self._time()
                 raise TemporaryFault("another invocation sees to this rollout, or died with it", max(left, 1))
-            ends = self._time() + seconds - RESERVE
-            turn = RolloutTurn(self, promotion, found, found.rollout, owner, ends)
+            until = self._time() + self.left(ends) - RESERVE
+            turn = RolloutTurn(self, promotion, found, found.rollout, owner, until)
             turn.run(is_last_attempt=self.is_last_attempt(message))
 
     def _tell_again(self, promotion: Promotion) -> None:

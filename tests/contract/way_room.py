@@ -73,6 +73,9 @@ class Clock:
     def __call__(self) -> datetime:
         return self.now
 
+    def seconds(self) -> float:
+        return self.now.timestamp()
+
     def go_on(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
@@ -276,14 +279,15 @@ class WayRoom(FunctionRoom):
     def new_observer(self) -> Handle:
         return self._patient(RolloutObserver(*self._means()).receive, self.rollouts, self.dead_rollouts)
 
-    def _means(self) -> tuple[Verdicts, Queue, Workspace, int, Clock]:
+    def _means(self) -> tuple[Verdicts, Queue, Workspace, int, Clock, Callable[[], float]]:
         verdicts = Verdicts(Publisher(self.our_sns), self.deployments, self.promotions, self.clock)
-        return verdicts, Queue(self.rollouts, lambda: self.our_sqs), Workspace(Path(), Path()), 5, self.clock
+        rollouts = Queue(self.rollouts, lambda: self.our_sqs)
+        return verdicts, rollouts, Workspace(Path(), Path()), 5, self.clock, self.clock.seconds
 
     def _patient(self, act: Callable[..., None], queue: str, dead: str) -> Handle:
         def work(message: Record) -> None:
             self._invocations += 1
-            act(message, owner=f"invocation {self._invocations}", seconds=LEASE)
+            act(message, owner=f"invocation {self._invocations}", ends=self.clock.seconds() + LEASE)
 
         return Batch(backing_off(work, lambda: self.our_sqs, queue), self.dead(dead), attempts=5).messages
 

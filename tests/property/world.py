@@ -239,19 +239,19 @@ class World:
             Workspace(Path("/nowhere"), Path("charts")),
         )
         rollouts = Queue(ROLLOUTS, lambda: self.queues)  # type: ignore[arg-type, return-value]
-        self.installer = HelmInstaller(verdicts, rollouts, workspace, INSTALL_ATTEMPTS, self.time)
-        self.observer = RolloutObserver(verdicts, rollouts, workspace, INSTALL_ATTEMPTS, self.time)
+        means = verdicts, rollouts, workspace, INSTALL_ATTEMPTS, self.time, self.moment
+        self.installer, self.observer = HelmInstaller(*means), RolloutObserver(*means)
         self._dead = {name: queue(name) for name in (INSTALLS, ROLLOUTS)}
 
     def _installer(self, owner: str) -> Handle:
         def work(message: Record) -> None:
-            self.installer.receive(message, owner=owner, seconds=SECONDS["installer"])
+            self.installer.receive(message, owner=owner, ends=self.moment() + SECONDS["installer"])
 
         return self._patient(work, INSTALLS)
 
     def _observer(self, owner: str) -> Handle:
         def work(message: Record) -> None:
-            self.observer.receive(message, owner=owner, seconds=SECONDS["observer"])
+            self.observer.receive(message, owner=owner, ends=self.moment() + SECONDS["observer"])
 
         return self._patient(work, ROLLOUTS)
 
