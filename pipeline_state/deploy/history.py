@@ -137,7 +137,8 @@ def good(revisions: Sequence[Revision], verified: int = 0) -> Revision | None:
     """The latest revision that is known to have become ready, if there is one.
 
     verified: the last one of which our own records say so; 0 when they say nothing. Helm calls a revision deployed that
-    it did not wait for; such a one counts by those records alone.
+    it did not wait for; such a one counts by those records alone. So does whatever somebody else has made, unless they
+    say nothing.
     """
     return next((each for each in reversed(revisions) if _is_good(each, revisions, verified)), None)
 
@@ -175,8 +176,9 @@ def _is_good(revision: Revision, revisions: Sequence[Revision], verified: int) -
     if not revision.has_succeeded:
         return False
     origin = _origin(revision, revisions)
-    helm_knows = origin.marks is None or not origin.marks.unverified
-    return helm_knows or (verified != 0 and verified in {revision.number, origin.number})
+    if verified and verified in {revision.number, origin.number}:
+        return True
+    return not verified if origin.marks is None else not origin.marks.unverified
 
 
 def _origin(revision: Revision, revisions: Sequence[Revision]) -> Revision:

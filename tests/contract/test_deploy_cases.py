@@ -66,6 +66,16 @@ def test_a_look_at_what_is_not_ready_names_the_container_and_its_trouble(
     assert f": container web: {state}" in seen.why
 
 
+def test_what_fails_goes_back_past_what_somebody_installed_by_hand(shop: Shop) -> None:
+    shop.install("p1", commit=COMMITS[0])
+    chart = str(shop.workspace.charts_dir / "web")
+    shop.run("helm", "upgrade", "web", chart, "--set", "image.repository=registry.example.com/web,image.tag=by-hand")
+    assert shop.image() == "registry.example.com/web:by-hand"
+    said = reason(carried_out(shop, asked(shop, "p2", COMMITS[1], verified=1, timeout=8, values=FAILS)))
+    assert "; rolled back to revision 1" in said
+    assert (shop.image(), shop.statuses()) == (image(0), ["superseded", "superseded", "failed", "deployed"])
+
+
 def with_quota(shop: Shop, **hard: str) -> None:
     """A quota, in force."""
     wanted = {name.replace("__", "/").replace("_", "."): number for name, number in hard.items()}

@@ -169,6 +169,12 @@ def test_what_is_described_is_read_again(promotion: str, unverified: bool, diges
         ([UNVERIFIED, "Rollback to 9"], 0, 2),
         (["Upgrade complete", UNVERIFIED], 0, 1),
         (["Rollback to 1"], 0, 1),
+        ([UNVERIFIED, "Upgrade complete"], 0, 2),
+        ([UNVERIFIED, "Upgrade complete"], 1, 1),
+        ([WATCHED, "Upgrade complete"], 1, 1),
+        ([WATCHED, "Upgrade complete", "Rollback to 1"], 1, 3),
+        ([WATCHED, "Upgrade complete", "Rollback to 2"], 1, 1),
+        (["Upgrade complete", UNVERIFIED], 9, None),
     ],
 )
 def test_what_helm_did_not_wait_for_is_good_only_where_our_records_say_so(
@@ -197,6 +203,15 @@ def test_helm_itself_goes_back_well_unless_the_latest_that_it_calls_deployed_was
     cases: tuple[list[str], ...] = ([], [WATCHED], [WATCHED, UNVERIFIED], [UNVERIFIED, WATCHED])
     assert [helm_goes_back_well(told(*each)) for each in cases] == [True, True, False, True]
     assert helm_goes_back_well(told(WATCHED, UNVERIFIED), verified=2)
+
+
+def test_what_somebody_installed_by_hand_since_is_gone_back_past() -> None:
+    revisions = told(UNVERIFIED, "Upgrade complete")
+    assert helm_goes_back_well(revisions)
+    assert not helm_goes_back_well(revisions, verified=1)
+    stuck = (*revisions, Revision(3, "pending-upgrade", "web-1.0.0", "gatestream p3"))
+    assert [remedy(stuck), remedy(stuck, 1)] == [RollBack(2), RollBack(1)]
+    assert way_back(told("Upgrade complete"), 9) == RollBack(1), "better than nothing at all"
 
 
 def test_a_stuck_release_goes_back_past_what_never_got_ready() -> None:
