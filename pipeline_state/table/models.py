@@ -15,9 +15,10 @@ from operator import and_
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-from pynamodb.attributes import UnicodeAttribute
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.connection import Connection
 from pynamodb.expressions.operand import Path
+from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 from pynamodb.models import Model
 
 from pipeline_state.settings import Settings
@@ -104,11 +105,25 @@ class _OpenItem(Model):
         raise TypeError("items are never put, only updated attribute by attribute")
 
 
+class BySequence(GlobalSecondaryIndex["GateRecord"]):  # type: ignore[no-untyped-call]  # PynamoDB's own hook
+    """The commits of a repository in the order of their pushes. Those that no push has told of are not in it."""
+
+    repo = UnicodeAttribute(hash_key=True)
+    sequence = NumberAttribute(range_key=True)
+
+    class Meta:
+        """As template.yaml has it."""
+
+        index_name = "by_sequence"
+        projection = IncludeProjection(["branch", "pushed_at", "_branches"])
+
+
 class GateRecord(_OpenItem):
     """One commit's row of gates."""
 
     repo = UnicodeAttribute(hash_key=True)
     commit = UnicodeAttribute(range_key=True)
+    by_sequence = BySequence()
 
     class Meta(_OpenItem.Meta):
         """Filled by `connect`."""

@@ -78,10 +78,14 @@ def _is_candidate(snapshot: Snapshot, commit: str, item: Raw, branch: str, new: 
 
 
 def _placed(item: Raw, branch: str, new: Place) -> list[Action]:
-    branches = {name: old.to_dict() for name, old in read_record(to_plain(item)).branches.items()} if item else {}
-    values: dict[str, Any] = {BRANCHES: {**branches, branch: new.to_dict()}}
+    """The places of a commit, and its latest one on any branch: by that the index has it."""
+    branches = {**(read_record(to_plain(item)).branches if item else {}), branch: new}
+    values: dict[str, Any] = {
+        BRANCHES: {name: place.to_dict() for name, place in branches.items()},
+        "sequence": max(place.sequence for place in branches.values()),
+    }
     if new.pushed_at or "branch" not in item or item["branch"] == {"S": branch}:
-        values |= {"branch": branch, "sequence": new.sequence}
+        values |= {"branch": branch}
         values |= {"pushed_at": new.pushed_at} if new.pushed_at else {}
     return set_all(values)
 

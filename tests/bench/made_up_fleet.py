@@ -28,13 +28,8 @@ from pipeline_state.table.models import Tables, to_raw
 from pipeline_state.table.waiting import PARTITION
 from tests.bench.dashboard_program import show, stack_of
 from tests.contract.dynamodb_local import wait
+from tests.contract.table_room import KEYS, schema
 
-KEYS = {
-    "gates": ("repo", "commit"),
-    "environments": ("pipeline", "environment"),
-    "journal": ("record", "entry"),
-    "pipelines": ("repo",),
-}
 _PER_BATCH = 25
 """Of one BatchWriteItem, by the API reference."""
 
@@ -199,15 +194,8 @@ class MadeUp:
 def fill(endpoint_url: str, tables: Tables, repos: int, commits: int, now: datetime) -> None:
     """Create the tables and put a fleet into them; no stream tells anybody."""
     client = ministack.client(endpoint_url, "dynamodb")
-    for kind, keys in KEYS.items():
-        client.create_table(
-            TableName=getattr(tables, kind),
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-            KeySchema=[
-                {"AttributeName": key, "KeyType": each} for key, each in zip(keys, ("HASH", "RANGE"), strict=False)
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
+    for kind in KEYS:
+        client.create_table(**schema(kind, getattr(tables, kind)))
     items = (found for number in range(repos) for found in MadeUp(number, commits, now).items())
     while some := list(islice(items, _PER_BATCH)):
         requests: dict[str, list[Any]] = {}

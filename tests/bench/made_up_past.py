@@ -29,8 +29,9 @@ from pipeline_state.model.pipelines import (
 from pipeline_state.model.promotion import Action
 from pipeline_state.model.times import format_time
 from pipeline_state.table.definitions import save_definitions
-from tests.bench.made_up_fleet import KEYS, made_up_stack
+from tests.bench.made_up_fleet import made_up_stack
 from tests.contract.delivered import Delivered
+from tests.contract.table_room import KEYS
 
 _PER_BATCH = 25
 """Of one BatchWriteItem, by the API reference."""

@@ -39,6 +39,19 @@ KEYS = {
     "journal": ("record", "entry"),
     "pipelines": ("repo",),
 }
+INDEXES: dict[str, list[dict[str, Any]]] = {
+    "gates": [
+        {
+            "IndexName": "by_sequence",
+            "KeySchema": [
+                {"AttributeName": "repo", "KeyType": "HASH"},
+                {"AttributeName": "sequence", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["branch", "pushed_at", "_branches"]},
+        }
+    ]
+}
+"""As template.yaml has them; their range keys are numbers."""
 STREAM = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
 START = datetime(2026, 7, 1, 12, tzinfo=UTC)
 A, B, C, D = (letter * 40 for letter in "abcd")
@@ -82,6 +95,22 @@ def attempted(work: Callable[[], Answer], *expected: type[Exception]) -> Answer 
         return error
 
 
+def schema(table: str, name: str) -> dict[str, Any]:
+    """What CreateTable is given for one of the tables."""
+    indexes = INDEXES.get(table, [])
+    numbers = [index["KeySchema"][1]["AttributeName"] for index in indexes]
+    types = [*((key, "S") for key in KEYS[table]), *((key, "N") for key in numbers)]
+    return {
+        "TableName": name,
+        "AttributeDefinitions": [{"AttributeName": key, "AttributeType": kind} for key, kind in types],
+        "KeySchema": [
+            {"AttributeName": key, "KeyType": kind} for key, kind in zip(KEYS[table], ("HASH", "RANGE"), strict=False)
+        ],
+        "BillingMode": "PAY_PER_REQUEST",
+        **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
+    }
+
+
 class LocalTables:
     """The four tables in one local DynamoDB. Made once, since a new connection costs more than most tests."""
 
@@ -91,14 +120,7 @@ class LocalTables:
         self.names = {table: f"t{uuid.uuid4().hex[:12]}-{table}" for table in KEYS}
         for table, name in self.names.items():
             self.client.create_table(
-                TableName=name,
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in KEYS[table]],
-                KeySchema=[
-                    {"AttributeName": key, "KeyType": kind}
-                    for key, kind in zip(KEYS[table], ("HASH", "RANGE"), strict=False)
-                ],
-                BillingMode="PAY_PER_REQUEST",
-                **({"StreamSpecification": STREAM} if table in {"gates", "environments"} else {}),
+                **schema(table, name), **({"StreamSpecification": STREAM} if table in {"gates", "environments"} else {})
             )
         self._connection: object = None
 

@@ -19,7 +19,7 @@ OTHER = {"M": {"status": {"N": "7"}}}
 POISON: dict[str, dict[str, Any]] = {
     "numbers for texts": {
         "branch": {"N": "1"}, "honeycomb_trace": {"N": "2"}, "build": {"N": "3"}, "_set_build": {"N": "4"},
-        "_last_write": {"N": "5"}, "pushed_at": {"N": "6"}, "sequence": {"S": "seven"},
+        "_last_write": {"N": "5"}, "pushed_at": {"N": "6"},
     },
     "maps that are missing": {"_branches": {"NULL": True}, "_claim_staging": {"NULL": True}, "_set_build": {"M": {}}},
     "maps that are empty": {"_branches": {"M": {}}, "_claim_staging": {"M": {}}, "_last_write": {"M": {}}},

@@ -82,7 +82,7 @@ def test_declared_gates_and_unknown_columns_survive_a_later_push(room: TableRoom
 
 def test_a_record_edited_into_nonsense_is_mended_by_the_next_push(room: TableRoom) -> None:
     room.push("", A, 10)
-    room.edit(A, _branches="nonsense", branch=None, sequence="first")
+    room.edit(A, _branches="nonsense", branch=None, sequence=-1)
     assert room.record(A).problems
     room.push(C, A, 50)
     assert room.record(A).problems == ()

@@ -15,7 +15,7 @@ from pynamodb.connection import Connection
 from pynamodb.exceptions import CancellationReason, VerboseClientError
 
 from pipeline_state.table import models
-from tests.contract.table_room import KEYS
+from tests.contract.table_room import INDEXES, KEYS
 
 Item = dict[str, Any]
 Names = Mapping[str, str]
@@ -69,18 +69,36 @@ class MemoryTables:
         return {"Responses": {table: [item for item in found if item]}, "UnprocessedKeys": {}}
 
     def _Query(self, request: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
-        values, table = request["ExpressionAttributeValues"], request["TableName"]
-        partition = self.tables[table].get(values[":0"]["S"], {})
-        holds, names = condition(request["KeyConditionExpression"]), request["ExpressionAttributeNames"]
-        keys = sorted(partition, reverse=not request.get("ScanIndexForward", True))
-        found = [partition[key] for key in keys if holds(partition[key], names, values)][: request.get("Limit")]
+        values, names = request["ExpressionAttributeValues"], request["ExpressionAttributeNames"]
+        holds, partition = condition(request["KeyConditionExpression"]), self._partition(request)
+        place, limit = _order(request), request.get("Limit")
+        items = sorted(partition.values(), key=place, reverse=not request.get("ScanIndexForward", True))
+        there = _after(request, [item for item in items if holds(item, names, values)], place)
+        found = there[:limit]
+        answer: dict[str, Any] = {"ScannedCount": len(found)}
+        if limit and len(found) == limit:  # also where there is no more
+            answer["LastEvaluatedKey"] = {name: found[-1][name] for name in _key_names(request)}
         if "FilterExpression" in request:  # which DynamoDB, too, heeds last
             is_wanted = condition(request["FilterExpression"])
             found = [item for item in found if is_wanted(item, names, values)]
         if "ProjectionExpression" in request:
             shown = {names[each] for each in request["ProjectionExpression"].split(", ")}
             found = [{name: value for name, value in item.items() if name in shown} for item in found]
-        return {"Items": found, "Count": len(found), "ScannedCount": len(found)}
+        return {**answer, "Items": found, "Count": len(found)}
+
+    def _partition(self, request: Mapping[str, Any]) -> dict[str, Item]:
+        """The items of a hash key; of an index, those that have its key, with no more than it holds."""
+        table, partition = request["TableName"], request["ExpressionAttributeValues"][":0"]["S"]
+        items = self.tables[table].get(partition, {})
+        if "IndexName" not in request:
+            return items
+        index = next((each for each in INDEXES[table] if each["IndexName"] == request["IndexName"]), None)
+        if index is None:
+            told = f"The table does not have the specified index: {request['IndexName']}"
+            raise refusal("ValidationException", "Query", message=told)
+        kept = {*_key_names(request), *index["Projection"]["NonKeyAttributes"]}
+        there = {key: item for key, item in items.items() if "N" in item.get(_key_names(request)[-1], {})}
+        return {key: {name: value for name, value in item.items() if name in kept} for key, item in there.items()}
 
     def _UpdateItem(self, request: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
         old = self._at(request)
@@ -155,6 +173,29 @@ def refusal(
     return VerboseClientError(error, operation, {}, cancellation_reasons=reasons)
 
 
+def _key_names(request: Mapping[str, Any]) -> list[str]:
+    """What tells where a query stands: the table's key, then an index's own range key."""
+    names = [*KEYS[request["TableName"]]]
+    indexes = [each for each in INDEXES.get(request["TableName"], []) if each["IndexName"] == request.get("IndexName")]
+    return [*names, *(index["KeySchema"][1]["AttributeName"] for index in indexes)]
+
+
+def _order(request: Mapping[str, Any]) -> Callable[[Item], Any]:
+    _, range_key, *of_index = _key_names(request)
+    if not of_index:
+        return lambda item: item[range_key]["S"]
+    return lambda item: (_number(item[of_index[0]]), item[range_key]["S"])
+
+
+def _after(request: Mapping[str, Any], items: list[Item], place: Callable[[Item], Any]) -> list[Item]:
+    """Those that come after the key from which a query goes on."""
+    start = request.get("ExclusiveStartKey")
+    if start is None:
+        return items
+    is_past = operator_of.gt if request.get("ScanIndexForward", True) else operator_of.lt
+    return [item for item in items if is_past(place(item), place(start))]
+
+
 def _holds(request: Mapping[str, Any], item: Item) -> bool:
     text = request.get("ConditionExpression")
     if text is None:
@@ -215,6 +256,11 @@ class _Parser:
     def condition(self) -> Read:
         if self._peek() == "(":
             self._take("(")
+            if self._peek() == "NOT":
+                self._take("NOT")
+                inner = self.condition()
+                self._take(")")
+                return lambda *given: not inner(*given)
             first, operator, second = self.condition(), self._next(), self.condition()
             self._take(")")
             return _both(first, second) if operator == "AND" else _either(first, second, operator)
@@ -223,6 +269,9 @@ class _Parser:
             (path,) = self._arguments(1)
             there = token == "attribute_exists"
             return lambda item, names, values: (path(item, names, values) is not None) is there
+        if token == "attribute_type":
+            path, kind = self._arguments(2)
+            return lambda *given: kind(*given)["S"] in (path(*given) or {})
         if token == "begins_with":
             path, prefix = self._arguments(2)
             return lambda *given: path(*given)["S"].startswith(prefix(*given)["S"])

@@ -13,6 +13,8 @@ from samtranslator.yaml_helper import yaml_parse
 from pipeline_state import metrics
 from pipeline_state.cli.dlq.dead_letters import QUEUES as DEAD_LETTERS
 from pipeline_state.settings import Settings
+from pipeline_state.table.models import BySequence
+from tests.contract.table_room import INDEXES
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
@@ -275,6 +277,14 @@ def test_tables_are_backed_up_encrypted_protected_and_paid_by_use(name: str, key
     assert table["TimeToLiveSpecification"] == {"AttributeName": "_expires_at", "Enabled": True}
     assert table["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
     assert table["SSESpecification"]["Fn::If"][1]["KMSMasterKeyId"] == {"Ref": "KmsKeyArn"}
+
+
+def test_commits_are_listed_by_an_index_with_no_more_than_lists_show_and_no_function_reads_it() -> None:
+    (index,) = TABLES["Gates"]["GlobalSecondaryIndexes"]
+    assert [index] == INDEXES["gates"]
+    assert index["Projection"]["NonKeyAttributes"] == BySequence.Meta.projection.non_key_attributes
+    assert index["IndexName"] == BySequence.Meta.index_name
+    assert "/index/" not in json.dumps(TEMPLATE, default=str)
 
 
 @pytest.mark.parametrize("name", [*QUEUES, *(topic for topic in TOPICS if topic != "AlarmTopic")])
