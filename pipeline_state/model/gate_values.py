@@ -24,10 +24,14 @@ class GateValues:
     """What each gate's column holds as of the entries taken so far, oldest first."""
 
     def __init__(self, pipelines: Sequence[Pipeline]) -> None:
-        self.pipelines = pipelines
-        self.declared = declared_gates(pipelines)
+        self.use(pipelines)
         self._values: dict[str, Any] = {}
         self._written: dict[str, Mapping[str, Any]] = {}
+
+    def use(self, pipelines: Sequence[Pipeline]) -> None:
+        """From now on these say which gates a result feeds."""
+        self.pipelines = pipelines
+        self.declared = declared_gates(pipelines)
 
     def __contains__(self, gate: str) -> bool:
         return gate in self._values

@@ -19,6 +19,7 @@ from pipeline_state.model.entries import CLAIMED, PIPELINE, PUSHED, Doer, Entry,
 from pipeline_state.model.environments import Freeze
 from pipeline_state.model.gate_values import GateValues, Place, generation
 from pipeline_state.model.gates import GateStatus, read_gate
+from pipeline_state.model.past import NO_PAST, Overtaking, Past
 from pipeline_state.model.pipelines import DEPLOYED_TO, Environment, Pipeline, Policy
 from pipeline_state.model.record import Record
 from pipeline_state.model.times import later, parse_time
@@ -73,35 +74,30 @@ def waits(
     pipelines: Sequence[Pipeline],
     now: datetime,
     windows: Windows = no_windows,
+    past: Past = NO_PAST,
 ) -> tuple[Wait, ...]:
     """What the commit of a record waited for, by start.
 
     entries: the journal's about it, as `table.journal.history` gives them, and where they are known those about its
-    environments, which tell of freezes, holds and stops. pipelines: of its repository. No pipeline that takes it, no
-    waits. Whether a commit was overtaken is not in its own history: of one that was, whoever asks leaves the open waits
-    out (`decide` says Superseded).
+    environments, which tell of freezes, holds and stops. pipelines: of its repository, as they are. No pipeline that
+    takes it, no waits. past: what they were before, and what came of the commit that is not in its own history.
     """
     told = sorted(filter(None, map(read_entry, entries)), key=lambda entry: (entry.at, entry.id))
     course = _Course(record, told, pipelines, now, windows)
-    if course.places:
-        course.follow([entry for entry in told if entry.place[1] == record.commit])
+    course.follow(past)
     return tuple(sorted(course.found, key=lambda wait: (wait.start, wait.what)))
 
 
 class _Course:
-    """A commit's way, entry by entry."""
+    """A commit's way, from one thing that happened to the next."""
 
     def __init__(
         self, record: Record, told: Sequence[Entry], pipelines: Sequence[Pipeline], now: datetime, windows: Windows
     ) -> None:
         self.found: list[Wait] = []
-        taking = [each for each in pipelines if isinstance(candidate_place(record, each), tuple)]
-        self.places = {each.key_of(place.name): (each, place) for each in taking for place in each.environments}
-        self._record, self._now, self._windows = record, now, windows
+        self._record, self._told, self._now, self._windows = record, told, now, windows
+        self._pipelines = pipelines
         self._gates = GateValues(pipelines)
-        names = {(pipeline.name, place.name): key for key, (pipeline, place) in self.places.items()}
-        self._closed = closures(told, names)
-        self._sources = {gate.name for pipeline in pipelines for gate in pipeline.gates if gate.source}
         self._pushed_at = min(
             [entry.at for entry in told if entry.kind == PUSHED and entry.place[1] == record.commit]
             or [moment for place in record.branches.values() if (moment := parse_time(place.pushed_by))],
@@ -110,25 +106,75 @@ class _Course:
         self._at = datetime.min.replace(tzinfo=now.tzinfo)
         self._open: dict[str, Wait] = {}
         self._ready: dict[str, datetime] = {}
-        self._claimed: set[str] = set()
+        self._over: set[str] = set()
         self._to_begin: dict[str, tuple[int, datetime]] = {}
         self._verifying: dict[tuple[str, str], str] = {}
 
-    def follow(self, told: Iterable[Entry]) -> None:
+    def follow(self, past: Past) -> None:
         """All that happened, and what is still open now."""
-        for entry in told:
-            self._pass_time(entry.at)
-            doer = self._gates.take(entry)
-            if place := self._gates.place_of(entry):
-                self._promotion(entry, place)
-            self._look(entry.at, doer)
+        versions = [*(former.pipelines for former in past.former), self._pipelines]
+        self._use(versions[0])
+        own = (entry for entry in self._told if entry.place[1] == self._record.commit)
+        happened: list[tuple[datetime, Callable[[], None]]] = [(each.at, partial(self._learn, each)) for each in own]
+        for former, after in zip(past.former, versions[1:], strict=True):
+            happened.append((former.until, partial(self._redefine, after, former.until, former.doer)))
+        for key, each in past.overtaken.items():
+            happened.append((each.at, partial(self._overtake, key, each)))
+        for moment, act in sorted(happened, key=lambda each: each[0]):
+            self._pass_time(moment)
+            act()
         self._pass_time(self._now)
         self._believe_record()
         self.found += self._open.values()
-        for key, since in self._ready.items():
-            self.found += self._before_claim(key, since, None, Doer())
-        for key, (_, since) in self._to_begin.items():
-            self.found += self._before_begin(key, since, None, Doer())
+        for key in sorted({*self._ready, *self._to_begin}):
+            self._leave(key, None, Doer())
+
+    def _use(self, pipelines: Sequence[Pipeline]) -> None:
+        """From now on these say what is needed where."""
+        self._places = self._places_in(pipelines)
+        self._gates.use(pipelines)
+        names = {(pipeline.name, place.name): key for key, (pipeline, place) in self._places.items()}
+        self._closed = closures(self._told, names)
+        self._sources = {gate.name for pipeline in pipelines for gate in pipeline.gates if gate.source}
+
+    def _places_in(self, pipelines: Sequence[Pipeline]) -> dict[str, Place]:
+        taking = [each for each in pipelines if isinstance(candidate_place(self._record, each), tuple)]
+        return {each.key_of(place.name): (each, place) for each in taking for place in each.environments}
+
+    def _learn(self, entry: Entry) -> None:
+        doer = self._gates.take(entry)
+        if place := self._gates.place_of(entry):
+            self._promotion(entry, place)
+        self._look(entry.at, doer)
+
+    def _redefine(self, pipelines: Sequence[Pipeline], moment: datetime, doer: Doer) -> None:
+        """Somebody applies other pipelines.
+
+        A column that nobody has filled is then one that somebody added, if none of them declares it any more.
+        """
+        before = self._gates.declared
+        for key in sorted(self._places.keys() - self._places_in(pipelines)):
+            self._leave(key, moment, doer)
+        self._use(pipelines)
+        for gate in before - self._gates.declared:
+            if gate in self._record.gates and gate not in self._gates:
+                self._gates.put(gate, "", "")
+        self._look(moment, doer)
+
+    def _overtake(self, key: str, by: Overtaking) -> None:
+        """A newer commit takes an environment for good, or somebody goes back before this one has come there."""
+        if key in self._places:
+            self._leave(key, by.at, by.doer)
+            self._over.add(key)
+            self._look(by.at, by.doer)
+
+    def _leave(self, key: str, moment: datetime | None, doer: Doer) -> None:
+        """End what was waited for before an environment beside gates; it lasts where there is no moment."""
+        if since := self._ready.pop(key, None):
+            self.found += self._before_claim(key, since, moment, doer)
+        if begun := self._to_begin.pop(key, None):
+            self.found += self._before_begin(key, begun[1], moment, doer)
+        self._verifying = {each: gate for each, gate in self._verifying.items() if each[0] != key}
 
     def _pass_time(self, until: datetime) -> None:
         """What happens by the clock alone: the push, before anything else was told of it, and what expires."""
@@ -148,6 +194,8 @@ class _Course:
             self._gates.put(gate, value, str(evidence.get("at", "")))
             doer = doer_of(str(evidence.get("by") or ""), verified=False)
             self._look(max(self._at, min(moment, self._now)), doer)
+            for key in [key for key in self._to_begin if self._deployed_gate(key) == gate]:
+                self._leave(key, self._at, doer)
 
     def _look(self, moment: datetime, doer: Doer) -> None:
         """End what is over by now and begin what is awaited."""
@@ -168,11 +216,15 @@ class _Course:
             self.found.append(_ended(wait, moment, doer))
 
     def _ahead(self) -> list[str]:
-        """The environments that the commit has not been promoted to."""
-        return [key for key in self.places if key not in self._claimed]
+        """The environments that the commit may still be promoted to."""
+        return [key for key in self._places if key not in self._over]
 
     def _required(self, key: str) -> tuple[str, ...]:
-        return required_gates(self._gates, *self.places[key], self._gates.declared)
+        return required_gates(self._gates, *self._places[key], self._gates.declared)
+
+    def _deployed_gate(self, key: str) -> str:
+        pipeline, environment = self._places[key]
+        return pipeline.deployed_gate(environment.name)
 
     def _is_ready(self, key: str, moment: datetime) -> bool:
         return all(self._gates.status(gate, moment) is GateStatus.PASSED for gate in self._required(key))
@@ -200,10 +252,10 @@ class _Course:
     def _promotion(self, entry: Entry, place: Place) -> None:
         """A claim, or what an installer told."""
         key = place[0].key_of(place[1].name)
-        if key not in self.places:
+        if key not in self._places:
             return
         if entry.kind == CLAIMED:
-            self._claimed.add(key)
+            self._over.add(key)
             self._to_begin[key] = generation(entry), entry.at
             return
         if key in self._to_begin and generation(entry) >= self._to_begin[key][0]:
@@ -221,7 +273,7 @@ class _Course:
 
     def _before_claim(self, key: str, since: datetime, end: datetime | None, doer: Doer) -> Iterator[Wait]:
         """From the moment when every gate was open: soaking, closed to it, in the queue, or simply not promoted yet."""
-        _, environment = self.places[key]
+        _, environment = self._places[key]
         rest = f"its turn in {key}" if environment.policy is Policy.EVERY else f"promotion to {key}"
         return self._split(key, [self._soak(key, since), *self._closures(key)], rest, (since, end), doer)
 
@@ -231,7 +283,7 @@ class _Course:
 
     def _soak(self, key: str, since: datetime) -> Closure:
         """Of no length where it has none, or it was over by then."""
-        pipeline, environment = self.places[key]
+        pipeline, environment = self._places[key]
         times = [self._gates.set_at(pipeline.deployed_gate(name)) for name in environment.after]
         until = later(max(filter(None, times), default=since), environment.soak)
         return Closure(f"the soak time before {key}", "pipeline", since, until)
@@ -256,7 +308,7 @@ class _Course:
                 yield wait
 
     def _window(self, key: str, moment: datetime) -> Closure | None:
-        environment = self.places[key][1]
+        environment = self._places[key][1]
         freeze = self._windows(environment, moment) if environment.freezes else None
         end = parse_time(freeze.until) if freeze else None
         lasts = freeze is not None and (end is None or end > moment)

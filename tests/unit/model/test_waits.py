@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline_state.model.entries import PIPELINE, Doer
 from pipeline_state.model.environments import Freeze
 from pipeline_state.model.order import Place
+from pipeline_state.model.past import Former, Overtaking, Past
 from pipeline_state.model.pipelines import (
     Environment,
     FreezeWindow,
@@ -341,6 +343,12 @@ def test_an_installation_that_is_put_aside_waits_for_the_environment() -> None:
     assert ("the end of the freeze of staging", "people", 63, 150, "bea", "verified") in told_
 
 
+def test_a_promotion_that_people_put_an_end_to_before_it_began_waits_no_more() -> None:
+    taken_back = {"status": "FALSE", "by": "bea", "at": time(300), "reason": "taken back"}
+    told_ = found(pushed(0), built(60), claimed(62, "staging"), gates={"deployed_to_staging": taken_back})
+    assert ("staging to be free", "pipeline", 62, 300, "bea", "claimed") in told_
+
+
 def test_a_promotion_that_has_not_begun_waits_for_the_environment_until_now() -> None:
     way = [pushed(0), built(60), *deployed(62, "staging"), gate_set(70, "legal"), claimed(101, "production")]
     assert found(*way)[-1] == ("production to be free", "pipeline", 101, None, "", "")
@@ -437,6 +445,98 @@ def test_every_wait_names_its_environment_and_its_gate_if_it_is_for_one() -> Non
     ]
 
 
+WAY = [pushed(0), built(60), *deployed(62, "staging"), gate_set(11_000, "legal"), *deployed(11_001, "production")]
+LAWLESS = replace(SHOP, gates=(BUILD,), environments=(STAGING, replace(PRODUCTION, gates=())))
+
+
+def once(second: float, *pipelines: Pipeline) -> Former:
+    """What the pipelines were until a second."""
+    return Former(pipelines, at(second), Doer("zoe", "verified"))
+
+
+def test_what_a_commit_has_waited_for_stays_whatever_is_applied_later() -> None:
+    before = found(*WAY, now=12_000)
+    assert ("legal", "people", 0, 11_000, "ann", "verified") in before
+    assert found(*WAY, pipeline=LAWLESS, past=Past((once(12_000, SHOP),)), now=90_000) == before
+    stricter = replace(SHOP, gates=(*SHOP.gates, GateDefinition("qa")), environments=(replace(STAGING, gates=("qa",)),))
+    assert found(*WAY, pipeline=stricter, past=Past((once(12_000, SHOP),)), now=90_000) == before
+    assert found(*WAY, pipeline=LAWLESS, past=Past((once(12_000, SHOP), once(13_000))), now=90_000) == before
+
+
+def test_a_gate_is_awaited_from_the_moment_that_somebody_declares_it() -> None:
+    qa = replace(
+        SHOP, gates=(*SHOP.gates, GateDefinition("qa")), environments=(STAGING, replace(PRODUCTION, gates=("qa",)))
+    )
+    told_ = found(pushed(0), built(60), pipeline=qa, past=Past((once(500, SHOP),)))
+    assert told_[1:] == [
+        ("legal", "people", 0, 500, "zoe", "verified"),
+        ("promotion to staging", "pipeline", 61, None, "", ""),
+        ("qa", "people", 500, None, "", ""),
+    ]
+    assert found(pushed(0), built(60), pipeline=SHOP, past=Past((once(5),)))[1] == ("legal", "people", 5, None, "", "")
+
+
+def test_who_applies_pipelines_without_a_gate_ends_the_wait_for_it_unless_its_column_is_still_there() -> None:
+    way = [pushed(0), built(60), *deployed(62, "staging")]
+    told_ = found(*way, *begun(520, "production"), pipeline=LAWLESS, past=Past((once(500, SHOP),)))
+    assert told_[1:] == [
+        ("legal", "people", 0, 500, "zoe", "verified"),
+        ("deployed_to_staging", "pipeline", 62, 64, "gatestream", "verified"),
+        ("promotion to production", "pipeline", 500, 520, "gatestream", "verified"),
+    ]
+    kept = found(*way, pipeline=LAWLESS, past=Past((once(500, SHOP),)), gates={"legal": ""})
+    assert ("legal", "people", 0, None, "", "") in kept, "a column that no pipeline declares is needed everywhere"
+
+
+def test_results_count_for_what_was_declared_when_they_came() -> None:
+    other = replace(
+        SHOP, gates=(replace(BUILD, source=GateSource(SourceKind.CIRCLECI_WORKFLOW, "other")), *SHOP.gates[1:])
+    )
+    told_ = found(pushed(0), built(60), built(700, late=2), pipeline=SHOP, past=Past((once(500, other),)))
+    assert told_[0] == ("build", "ci", 0, 702, "circleci", "verified")
+
+
+def test_an_environment_that_is_gone_is_waited_for_no_more() -> None:
+    gone = replace(SHOP, environments=())
+    past = Past((once(500, SHOP),))
+    assert found(pushed(0), built(60), pipeline=gone, past=past)[2][2:] == (61, 500, "zoe", "verified")
+    told_ = found(
+        pushed(0), built(60), claimed(62, "staging"), told(700, "staging", "started"), pipeline=gone, past=past
+    )
+    assert ("staging to be free", "pipeline", 62, 500, "zoe", "verified") in told_
+
+
+def test_a_wait_of_a_commit_that_is_overtaken_ends_with_that() -> None:
+    passed = Overtaking(at(400), PIPELINE)
+    way = [pushed(0), built(60), closed(10, "frozen"), gate_set(900, "legal")]
+    assert found(*way, past=Past(overtaken={"staging": passed, "production": passed})) == [
+        ("build", "ci", 0, 61, "circleci", "verified"),
+        ("legal", "people", 0, 400, "gatestream", "verified"),
+        ("the end of the freeze of staging", "people", 61, 400, "gatestream", "verified"),
+    ]
+
+
+def test_a_promotion_that_is_overtaken_before_it_begins_waits_no_more() -> None:
+    back = Overtaking(at(400), Doer("bea", "verified"))
+    told_ = found(
+        pushed(0), built(60), claimed(62, "staging"), past=Past(overtaken={"staging": back, "production": back})
+    )
+    assert told_[2:] == [
+        ("deployed_to_staging", "pipeline", 62, 400, "bea", "verified"),
+        ("staging to be free", "pipeline", 62, 400, "bea", "verified"),
+    ]
+
+
+def test_who_is_overtaken_in_one_environment_may_still_wait_for_another() -> None:
+    apart = replace(SHOP, environments=(replace(STAGING, gates=("legal",)), replace(PRODUCTION, after=())))
+    told_ = found(
+        pushed(0),
+        pipeline=apart,
+        past=Past(overtaken={"staging": Overtaking(at(400), PIPELINE), "gone": Overtaking(at(5), PIPELINE)}),
+    )
+    assert told_ == [("legal", "people", 0, None, "", "")]
+
+
 SECONDS = st.integers(1, 300)
 STATUSES = st.sampled_from(["TRUE", "FALSE", ""])
 ENTRIES = st.one_of(
@@ -451,12 +551,26 @@ ENTRIES = st.one_of(
 )
 
 
-@given(st.lists(ENTRIES, max_size=12, unique_by=lambda each: each["entry"]))
-def test_waits_end_after_they_begin_and_one_thing_is_waited_for_once_at_a_time(entries: list[Entry]) -> None:
+SHOPS = st.sampled_from([SHOP, LAWLESS, replace(SHOP, environments=(STAGING,))])
+PASTS = st.builds(
+    lambda until, shops, overtaken: Past(
+        tuple(once(second, shop) for second, shop in zip(sorted(until), shops, strict=False)),
+        {key: Overtaking(at(second), PIPELINE) for key, second in overtaken.items()},
+    ),
+    st.sets(SECONDS, max_size=3),
+    st.lists(SHOPS, min_size=3, max_size=3),
+    st.dictionaries(st.sampled_from(["staging", "production"]), SECONDS),
+)
+
+
+@given(st.lists(ENTRIES, max_size=12, unique_by=lambda each: each["entry"]), PASTS)
+def test_waits_end_after_they_begin_and_one_thing_is_waited_for_once_at_a_time(
+    entries: list[Entry], past: Past
+) -> None:
     record = Record(REPO, A, {"main": Place(7, pushed_at=time(0))})
-    told_ = waits(record, [pushed(0), *entries], (SHOP,), at(400))
+    told_ = waits(record, [pushed(0), *entries], (SHOP,), at(400), past=past)
     assert list(told_) == sorted(told_, key=lambda wait: (wait.start, wait.what))
-    assert waits(record, [*reversed(entries), pushed(0)], (SHOP,), at(400)) == told_
+    assert waits(record, [*reversed(entries), pushed(0)], (SHOP,), at(400), past=past) == told_
     for wait in told_:
         assert at(0) <= wait.start
         assert wait.end is None or wait.start < wait.end <= at(400)
