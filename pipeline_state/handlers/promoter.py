@@ -13,6 +13,7 @@ from pipeline_state.handlers import hops
 from pipeline_state.handlers.batch import Batch, Handle
 from pipeline_state.handlers.promotion import Outcome, Promotions
 from pipeline_state.handlers.waits_told import tell_ended
+from pipeline_state.model.entries import EDITED, KEPT, kept_value
 from pipeline_state.model.times import format_time
 from pipeline_state.settings import read_settings
 from pipeline_state.startup import Clients, start_tracing, utc_now
@@ -24,13 +25,8 @@ from pipeline_state.table.retry import RepeatedError
 from pipeline_state.table.snapshot import Reader, Snapshot
 from pipeline_state.table.stream import Change, read_change, read_opening
 
-_SHOWN = 200
-"""Characters of a value that somebody wrote, of which the journal keeps what decisions look at first."""
-
 _LONGEST = timedelta(seconds=20)
 """For what waits in many repositories at once; the sweeper comes to the rest within a minute."""
-
-_EVIDENCE = ("expires_at", "at", "by", "reason", "url")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +88,14 @@ class Promoter:
 
     def _note(self, change: Change) -> None:
         values = to_plain({name: value for name, value in change.edits.items() if value is not None})
-        shown = {name: _shown(values[name]) if name in values else None for name in change.edits}
+        shown = {name: kept_value(values[name]) if name in values else None for name in change.edits}
         happening = Happening(
             repo=change.repo,
             commit=change.commit,
             time=format_time(change.at),
             id=change.id,
             source="/gatestream/stream",
-            kind="edited by hand",
+            kind=EDITED,
             by=_claimed_by(values),
             verified=False,
             written_at=format_time(self.now()),
@@ -130,19 +126,7 @@ def handler() -> Handle:
     return Batch(promoter.consider, Queue(settings.dead_letter_queue_url, lambda: clients("sqs"))).changes
 
 
-def _shown(value: Any) -> Any:
-    """A gate's value as the journal keeps it: status and evidence as far as there is room; all else as text."""
-    if isinstance(value, bool):
-        return value
-    if not isinstance(value, Mapping):
-        return str(value)[:_SHOWN]
-    kept = {"status": str(value["status"])[:_SHOWN]} if "status" in value else {}
-    for name in (name for name in _EVIDENCE if isinstance(value.get(name), str)):
-        kept[name] = value[name][: _SHOWN - sum(map(len, kept.values()))]
-    return kept
-
-
 def _claimed_by(values: Mapping[str, Any]) -> str:
     """Who the written evidence says it was; only a claim, since anybody can write anything there."""
     names = {str(value["by"]) for value in values.values() if isinstance(value, Mapping) and value.get("by")}
-    return ", ".join(sorted(names))[:_SHOWN] or "unknown"
+    return ", ".join(sorted(names))[:KEPT] or "unknown"

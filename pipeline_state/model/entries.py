@@ -20,6 +20,11 @@ Known = Literal["verified", "claimed", "unknown", ""]
 
 _NOBODY = ("", "unknown")
 
+KEPT = 200
+"""Characters of a value that somebody wrote, of which the journal keeps what decisions look at first."""
+
+_EVIDENCE = ("expires_at", "at", "by", "reason", "url")
+
 
 @dataclass(frozen=True, slots=True)
 class Doer:
@@ -77,3 +82,15 @@ def doer_of(by: str, verified: bool) -> Doer:  # noqa: FBT001 - as the journal h
     if by in _NOBODY:
         return Doer("", "unknown")
     return Doer(by, "verified" if verified else "claimed")
+
+
+def kept_value(value: Any) -> Any:
+    """A gate's value as an entry of an edit keeps it: status and evidence as far as there is room; all else as text."""
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, Mapping):
+        return str(value)[:KEPT]
+    kept = {"status": str(value["status"])[:KEPT]} if "status" in value else {}
+    for name in (name for name in _EVIDENCE if isinstance(value.get(name), str)):
+        kept[name] = value[name][: KEPT - sum(map(len, kept.values()))]
+    return kept

@@ -53,6 +53,14 @@ class Result:
             return "TRUE"
         return "" if self.status in _STAYS_PENDING else "FALSE"
 
+    @property
+    def value(self) -> dict[str, str]:
+        """What a gate that it feeds holds."""
+        told = {"status": self.gate_status, "at": self.completed_at, "by": self.app or self.kind.value}
+        if self.gate_status != "TRUE":
+            told["reason"] = f"{self.name}: {self.status}"
+        return told | {key: text for key, text in (("url", self.url), ("who", self.who)) if text}
+
 
 def source_kind(type_: str) -> SourceKind | None:
     """Which kind of gate source an event's type is; None for what is no result."""

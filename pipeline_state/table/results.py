@@ -34,15 +34,11 @@ def record_result(reader: Reader, result: Result, happening: Happening, trace_of
     Raises RepeatedError when it was recorded before, TemporaryFault (also while a hand edit's time is not known yet)
     and PermanentFault.
     """
-    evidence = {"status": result.gate_status, "at": result.completed_at, "by": result.app or result.kind.value}
-    if result.gate_status != "TRUE":
-        evidence["reason"] = f"{result.name}: {result.status}"
-    evidence |= {key: text for key, text in (("url", result.url), ("who", result.who)) if text}
 
     def attempt() -> Snapshot:
         snapshot = reader.read(happening.repo, happening.commit, environments=False)
         fed = [gate for gate in fed_gates(result, snapshot.definitions.pipelines) if _counts(snapshot, gate, result)]
-        _write(Transaction(), snapshot, happening, dict.fromkeys(fed, evidence), trace_of, result=True)
+        _write(Transaction(), snapshot, happening, dict.fromkeys(fed, result.value), trace_of, result=True)
         return snapshot
 
     return until_unopposed(attempt)

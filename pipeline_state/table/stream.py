@@ -143,7 +143,11 @@ def _places(image: Raw) -> Raw:
 
 
 def _is_ours(gate: str, old: Raw, new: Raw, changed: Collection[str]) -> bool:
-    """Whether one of our writers changed a gate: with a note of the value, or by adding a declared column, empty."""
+    """Whether one of our writers changed a gate: with a note of the value, or by adding a declared column, empty.
+
+    Whoever writes such a note with a tool of their own is taken for one. No entry of the journal tells of the value
+    then, so that it is nobody's for certain: see `model.evidence`.
+    """
     note = new.get(WRITTEN + gate, {}).get("M", {})
     if WRITTEN + gate in changed and note.get("value") == new.get(gate):
         return True

@@ -98,7 +98,7 @@ class _Page:
             pushed_known=pushed.known if pushed else "",
             pushed_at=push.time if push else "",
             problems=record.problems,
-            gates=gate_views(self.snapshot, self.entries, self.told, self.now),
+            gates=gate_views(self.snapshot, self.entries, self.now),
             places=tuple(self.places()),
             events=tuple(self.events(parse_time(push.time) if push else None)),
         )

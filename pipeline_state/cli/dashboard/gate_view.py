@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 from pipeline_state.cli import facts
 from pipeline_state.cli.dashboard.marks import Mark, gate_mark
 from pipeline_state.cli.dashboard.offers import Offer, gate_offers
-from pipeline_state.cli.happenings import Told
 from pipeline_state.cli.spans import took
 from pipeline_state.cli.views import who
-from pipeline_state.model.entries import EDITED, Doer, Known, doer_of
+from pipeline_state.model.decision import Superseded
+from pipeline_state.model.entries import Doer, Known, doer_of
+from pipeline_state.model.evidence import doers
 from pipeline_state.model.gates import Gate, GateStatus
 from pipeline_state.model.pipelines import DEPLOYED_TO, GateDefinition, SourceKind
 from pipeline_state.model.waits import TO_BE_MENDED, Wait, waits
@@ -51,11 +52,9 @@ class GateView:
     offers: tuple[Offer, ...]
 
 
-def gate_views(
-    snapshot: Snapshot, entries: Sequence[Mapping[str, Any]], told: Sequence[Told], now: datetime
-) -> tuple[GateView, ...]:
-    """The gates of the snapshot's commit. entries: its journal, oldest first; told: the same in words."""
-    it = _Gates(snapshot, entries, told, now)
+def gate_views(snapshot: Snapshot, entries: Sequence[Mapping[str, Any]], now: datetime) -> tuple[GateView, ...]:
+    """The gates of the snapshot's commit. entries: its journal, oldest first."""
+    it = _Gates(snapshot, entries, now)
     return tuple(map(it.view, facts.gates_of(snapshot, now)))
 
 
@@ -63,14 +62,19 @@ def gate_views(
 class _Gates:
     snapshot: Snapshot
     entries: Sequence[Mapping[str, Any]]
-    told: Sequence[Told]
     now: datetime
 
     @cached_property
     def waited_for(self) -> dict[str, Wait]:
-        """What is waited for now, by what it is."""
+        """What is waited for now, by what it is; of an environment that a newer commit came to first, nothing is."""
         found = waits(self.snapshot.record, self.entries, self.snapshot.definitions.pipelines, self.now)
-        return {wait.what.removesuffix(TO_BE_MENDED): wait for wait in found if wait.end is None}
+        overtaken = {
+            pipeline.key_of(decision.environment)
+            for pipeline, decision in facts.decisions_of(self.snapshot, self.now)
+            if pipeline and isinstance(decision, Superseded)
+        }
+        lasting = (wait for wait in found if wait.end is None and wait.environment not in overtaken)
+        return {wait.what.removesuffix(TO_BE_MENDED): wait for wait in lasting}
 
     @cached_property
     def declared(self) -> dict[str, GateDefinition]:
@@ -102,24 +106,19 @@ class _Gates:
         return f"{_SOURCES[source.kind]} {source.name}" if source else "a person"
 
     def doer(self, gate: Gate) -> Doer:
-        """Who gave a gate its value, and whether that is certain.
+        """Who gave a gate its value: certain where the journal tells so of just this value, else what the value says.
 
-        Our writers leave a note of the value beside it, and so does the promoter about an edit by hand, which it
-        journals as such; a value without its note is an edit that it has not seen yet.
+        The note beside it proves nothing: whoever edits a record can write that as well.
         """
         if gate.status is GateStatus.PENDING and not gate.by and not gate.note:
             return Doer()
-        note = self.snapshot.record.written.get(gate.name, {})
-        is_noted = "value" in note and note["value"] == self.snapshot.record.gates.get(gate.name)
-        edit = self.edits.get((gate.name, note.get("at"))) if is_noted else None
-        if edit and edit.verified:  # by a trail of calls
-            return doer_of(edit.by, verified=True)
-        return doer_of(gate.by or "", verified=is_noted and edit is None)
+        told = self.doers.get(gate.name, Doer())
+        return told if told.known == "verified" else doer_of(gate.by or "", verified=False)
 
     @cached_property
-    def edits(self) -> dict[tuple[str, object], Told]:
-        """The edits by hand, by gate and time."""
-        return {(name, event.time): event for event in self.told if event.kind == EDITED for name in event.what}
+    def doers(self) -> Mapping[str, Doer]:
+        """By gate, as the journal has it."""
+        return doers(self.snapshot.record.gates, self.entries, self.snapshot.definitions.pipelines, self.now)
 
 
 def safe_url(url: str | None) -> str:

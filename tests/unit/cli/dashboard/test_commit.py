@@ -37,6 +37,9 @@ PLACE = {"main": {"sequence": Decimal(1), "pushed_at": PUSHED, "before": "0" * 4
 PUSH = {"kind": "com.github.push", "by": "mona", "what": {"branch": "main"}}
 
 
+LEGAL = {"status": "TRUE", "by": "ann", "at": BUILT}
+
+
 def noted(value: Mapping[str, Any]) -> dict[str, Any]:
     return {"value": value, "at": value["at"], "by": value["by"]}
 
@@ -53,7 +56,17 @@ def entry(time: str, **told: Any) -> dict[str, Any]:
 
 
 def edit(time: str = BUILT, by: str = "ann", *, verified: bool = False) -> dict[str, Any]:
-    return entry(time, kind="edited by hand", by=by, verified=verified, what={"legal": {"status": "TRUE", "by": "ann"}})
+    return entry(time, kind="edited by hand", by=by, verified=verified, what={"legal": LEGAL})
+
+
+def set_by_ann(time: str = BUILT, **changes: Any) -> dict[str, Any]:
+    """By the command or the board."""
+    return entry(time, kind="gate set", by="ann", what={"gate": "legal", **LEGAL, **changes})
+
+
+def built(**changes: Any) -> dict[str, Any]:
+    told = {"name": "build-test", "app": "circleci", "status": "success", "completed_at": BUILT}
+    return entry(BUILT, kind="com.circleci.workflow-completed", by="", what={**told, **changes})
 
 
 def view(
@@ -144,12 +157,16 @@ def test_a_pending_gate_tells_how_long_it_is_waited_for_and_who_can_open_it() ->
     assert (legal.awaited, legal.opener, legal.known) == ("", "a person", "")
 
 
-def test_a_value_with_our_note_beside_it_is_verified() -> None:
-    found = gate("build", build=PASSED, _set_build=noted(PASSED))
+def test_nothing_is_waited_for_once_a_newer_commit_came_first() -> None:
+    overtaken = view(state={"head": OTHER, "generation": Decimal(1), "sequence": Decimal(2)})
+    assert overtaken.places[0].mark.word == "superseded"
+    assert [each.awaited for each in overtaken.gates if each.name == "build"] == [""]
+
+
+def test_a_value_that_the_journal_tells_of_is_verified() -> None:
+    found = gate("build", built(), build=PASSED, _set_build=noted(PASSED))
     assert (found.by, found.known, found.at, found.awaited) == ("circleci", "verified", BUILT, "")
-
-
-LEGAL = {"status": "TRUE", "by": "ann", "at": BUILT}
+    assert gate("legal", set_by_ann(), legal=LEGAL, _set_legal=noted(LEGAL)).known == "verified"
 
 
 @pytest.mark.parametrize(
@@ -157,13 +174,16 @@ LEGAL = {"status": "TRUE", "by": "ann", "at": BUILT}
     [
         ({"legal": LEGAL}, [], "ann", "claimed"),
         ({"legal": "TRUE"}, [], "", "unknown"),
+        ({"legal": LEGAL, "_set_legal": noted(LEGAL)}, [], "ann", "claimed"),
         ({"legal": LEGAL, "_set_legal": noted(LEGAL)}, [edit()], "ann", "claimed"),
         ({"legal": LEGAL, "_set_legal": noted(LEGAL)}, [edit(by="arn:aws:iam::1:user/eve", verified=True)], "user/eve",
          "verified"),
-        ({"legal": LEGAL, "_set_legal": {"value": "", "at": BUILT, "by": ""}}, [], "ann", "claimed"),
-        ({"legal": LEGAL, "_set_legal": noted(LEGAL)}, [edit("2026-07-01T12:01:00Z")], "ann", "verified"),
+        ({"legal": LEGAL, "_set_legal": {"value": "", "at": BUILT, "by": ""}}, [set_by_ann(status="")], "ann",
+         "claimed"),
+        ({"legal": LEGAL, "_set_legal": noted(LEGAL)}, [edit("2026-07-01T12:01:00Z"), set_by_ann()], "ann", "verified"),
     ],
-    ids=["not noted yet", "a bare value", "noted as an edit", "known by the trail", "changed since", "set after it"],
+    ids=["not noted yet", "a bare value", "no more than a note", "noted as an edit", "known by the trail",
+         "changed since", "set after it"],
 )  # fmt: skip
 def test_whoever_wrote_it_with_a_tool_of_their_own_has_only_claimed_to_be(
     columns: Mapping[str, Any], entries: list[dict[str, Any]], by: str, known: str
