@@ -145,7 +145,7 @@ _TABLE: tuple[tuple[str, str | Callable[[str], str]], ...] = (
     ),
     (r"not ready\. status:", "why: " + _EVENTS + "."),
     (
-        r"(?:^|: |\* )(?:context deadline exceeded|timed out waiting)",
+        r'(?:^|(?<!"): |\* )(?:context deadline exceeded|timed out waiting)',  # not of one request, by its URL
         "Helm does not say what was not ready; " + _EVENTS + ".",
     ),
     (r"getting credentials: exec", "the installer runs no program of a kubeconfig's: " + _ACCESS + ", Other clusters."),

@@ -20,7 +20,11 @@ _MOST_WEIGHED = 1 << 13
 """How much of a long sentence is looked at: patterns take their time."""
 
 _FINAL = re.compile(
-    r"not ready\. status:(?! Unknown)|would exceed context deadline"  # a wait that ended, in Helm 4 and in Helm 3
+    # A wait that ended, in Helm 4 and in Helm 3.
+    r"not ready\. status:(?! Unknown)|(?:being set|FAILED|failed (?:pre|post)-\w+): client rate limiter Wait"
+    # The chart, its values, or an object of it: what follows are their names and texts, which may be anything.
+    r"|parse error (?:at \(|on )|execution error at \(|don't meet the specifications of the schema"
+    r"|\" is invalid: |failed to create typed patch object|field not declared in schema|unknown field \""
     r"|denied (?:the )?request|request is too large"  # admission; etcd about a release of over 1 MB
     r"|cluster unreachable: (?:context|stat|open|error loading|invalid configuration|unknown)|getting credentials: exec"
     r"|x509: |first record does not look like a TLS handshake|server gave HTTP response to HTTPS client"
@@ -37,14 +41,22 @@ _PASSING: tuple[tuple[float, str], ...] = (
     (10.0, r"the object has been modified; please apply your changes|another operation \(.*\) is in progress"),
     # Somebody has made the release, or uninstalled it, since it was looked up.
     (10.0, r"release: already exists|\" has no deployed releases"),
-    (60.0, r"too many requests|toomanyrequests|rate exceeded|throttl"),
+    # Of the API server, registries, and AWS, whose code it is as written here: a chart may have a "throttler".
+    (60.0, r"too many requests|toomanyrequests|rate exceeded|(?-i:\bThrottling(?:Exception)?\b)"),
     # Nobody answers, or the line broke.
     (
         30.0,
         r"connection refused|connection reset by peer|broken pipe|no such host|server misbehaving|: EOF(?:$|[;:])",
     ),
-    (30.0, r"network is unreachable|no route to host|i/o timeout|TLS handshake timeout|http2: |unexpected EOF"),
+    (30.0, r"network is unreachable|no route to host|i/o timeout|TLS handshake timeout|connection timed out"),
     (30.0, r"timeout awaiting response headers|request canceled while waiting for connection|cluster unreachable"),
+    (30.0, r"failure in name resolution|Client\.Timeout|stream error: stream ID \d|client rate limiter Wait"),
+    # What Go says of a request that got no answer, and of an answer that broke off: https://pkg.go.dev/net/url#Error
+    (30.0, r'(?-i:Get|Head|Post|Put|Patch|Delete) "https?://[^"]*": (?:net/)?http2?: '),
+    (30.0, r'(?-i:Get|Head|Post|Put|Patch|Delete) "https?://[^"]*": (?:unexpected EOF|context deadline exceeded)'),
+    (30.0, r"Please retry\. Original error: |failed to read response body: unexpected EOF"),
+    # An API that another server answers for, which is not there yet, or not any more.
+    (30.0, r"stale GroupVersion discovery"),
     # Helm waited without ever seeing the workload: what it asked was not answered.
     (30.0, r"not ready\. status: Unknown"),
     # The API server says that it cannot just now; a registry's 5xx.

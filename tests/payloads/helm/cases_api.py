@@ -107,6 +107,13 @@ CASES["api-409-at-apply"] = Case(
 )
 
 
+@case("api-hangs-at-discovery")
+def _(room: Room) -> bytes:
+    """Helm asks which kinds there are, and gives up after 32 seconds."""
+    with serving(room.url, Fault("GET", "^/(api|apis)([?]|$)", hang)) as api:
+        return room.upgrade(room.chart({"web": deployment()}), kubeconfig=room.config("faulty", api.url))
+
+
 @case("stopped-at-apply")
 def _(room: Room) -> bytes:
     """The API server does not answer, and Helm's time is up: SIGTERM."""

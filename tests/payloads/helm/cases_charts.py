@@ -42,6 +42,11 @@ def _(room: Room) -> bytes:
     return room.upgrade(room.chart({"web": "a: {{ .Values.image.tag }}"}))
 
 
+@case("template-unclosed")
+def _(room: Room) -> bytes:
+    return room.upgrade(room.chart({"web": "{{ if .Values.replicas }}\na: 1\n"}))
+
+
 @case("template-no-yaml")
 def _(room: Room) -> bytes:
     return room.upgrade(room.chart({"web": "kind: ConfigMap\n a: [1\n"}))

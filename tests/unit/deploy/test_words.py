@@ -26,6 +26,81 @@ def test_what_helm_printed_is_a_failure_or_passes_by_itself(sample: dict[str, An
     assert getattr(found, "delay_seconds", None) == sample.get("delay")
 
 
+LOOK_UP = "query: failed to query with labels: "
+SECRETS = LOOK_UP + 'Get "https://10.0.0.1/api/v1/namespaces/shop/secrets?labelSelector=name%3Dweb": '
+READING = LOOK_UP + "unexpected error when reading response body. Please retry. Original error: "
+TIMED_OUT = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+
+BROKEN_LINES = [
+    # https://github.com/golang/go/blob/go1.25.0/src/net/http/client.go, setRequestCancel
+    SECRETS + TIMED_OUT,
+    SECRETS + "net/http: request canceled (Client.Timeout exceeded while awaiting headers)",
+    SECRETS + "context deadline exceeded",
+    # https://github.com/golang/go/blob/go1.25.0/src/net/http/h2_bundle.go, http2StreamError and http2errFromPeer
+    SECRETS + "stream error: stream ID 17; INTERNAL_ERROR; received from peer",
+    LOOK_UP + "stream error: stream ID 17; INTERNAL_ERROR; received from peer",
+    SECRETS + 'http2: server sent GOAWAY and closed the connection; LastStreamID=1, ErrCode=NO_ERROR, debug=""',
+    SECRETS + "http2: client connection lost",
+    READING + "http2: client connection lost",
+    # https://github.com/golang/go/blob/go1.25.0/src/net/http/transport.go
+    SECRETS + "http: server closed idle connection",
+    SECRETS + "net/http: TLS handshake timeout",
+    SECRETS + "unexpected EOF",
+    # https://github.com/golang/go/blob/go1.25.0/src/syscall/zerrors_linux_amd64.go, ETIMEDOUT
+    SECRETS + "dial tcp 10.0.0.1:443: connect: connection timed out",
+    SECRETS + "read tcp 10.0.0.9:51234->10.0.0.1:443: read: connection timed out",
+    # EAI_AGAIN, as glibc says it
+    SECRETS + "dial tcp: lookup api.example.com: Temporary failure in name resolution",
+    # https://github.com/kubernetes/client-go/blob/v0.34.0/rest/request.go, tryThrottle and transformResponse
+    LOOK_UP + "client rate limiter Wait returned an error: context deadline exceeded",
+    LOOK_UP + "client rate limiter Wait returned an error: rate: Wait(n=1) would exceed context deadline",
+    LOOK_UP
+    + "stream error when reading response body, may be caused by closed connection. Please retry. Original error:"
+    " stream error: stream ID 5; INTERNAL_ERROR",
+    # https://github.com/kubernetes/client-go/blob/v0.34.0/discovery/aggregated_discovery.go
+    "unable to build kubernetes objects from release manifest: metrics.k8s.io/v1beta1: stale GroupVersion discovery",
+]
+
+
+@pytest.mark.parametrize("said", BROKEN_LINES)
+def test_what_go_and_its_kubernetes_client_say_of_a_broken_line_passes_by_itself(said: str) -> None:
+    found = fault_of(f"Error: {said}".encode())
+    assert isinstance(found, TemporaryFault)
+    assert found.delay_seconds == 30
+
+
+UPGRADE = "release web failed, and has been rolled back due to rollback-on-failure being set: "
+APPLY = UPGRADE + "server-side apply failed for object shop/throttler apps/v1, Kind=Deployment: "
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "execution error at (web/templates/web.yaml:1:3): set web.throttle to a number; i/o timeout; http2: no: EOF",
+        "parse error at (web/templates/throttling.yaml:5): unexpected EOF",
+        "YAML parse error on web/templates/broken pipe.yaml: error converting YAML to JSON: yaml: line 2: EOF",
+        "values don't meet the specifications of the schema(s) in the following chart(s):\nweb:\n- '/broken pipe'",
+        "unexpected EOF",  # a chart's archive that breaks off
+        APPLY + 'Deployment.apps "throttler" is invalid: spec.selector: Invalid value: {}: field is immutable',
+        APPLY + 'strict decoding error: unknown field "spec.throttleSeconds"',
+        APPLY + "failed to create typed patch object (shop/throttler; apps/v1, Kind=Deployment): .spec.http2: field not"
+        " declared in schema",
+        APPLY + 'deployments.apps "throttler" is forbidden: exceeded quota: throttling, requested: pods=1',
+        UPGRADE + "client rate limiter Wait returned an error: context deadline exceeded",  # of Helm 3's own wait
+        "UPGRADE FAILED: client rate limiter Wait returned an error: rate: Wait(n=1) would exceed context deadline",
+    ],
+)
+def test_names_and_texts_of_a_chart_are_not_taken_for_what_a_broken_machine_says(said: str) -> None:
+    assert isinstance(fault_of(f"Error: {said}".encode()), PermanentFault)
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "Throttling", "Rate exceeded", "toomanyrequests"])
+def test_what_aws_throttles_passes_after_a_minute(code: str) -> None:
+    found = fault_of(f"Error: GET failed: {code}: slow down".encode())
+    assert isinstance(found, TemporaryFault)
+    assert found.delay_seconds == 60
+
+
 @pytest.mark.parametrize(
     "stderr,expected",
     [

@@ -56,6 +56,7 @@ PASSES_AFTER = {
     "api-closes-at-wait": 30,
     "api-cuts-at-apply": 30,
     "api-cuts-at-look-up": 30,
+    "api-hangs-at-discovery": 30,
     "api-refuses-connections": 30,
     "api-resets-at-apply": 30,
     "api-resets-at-look-up": 30,
