@@ -25,7 +25,7 @@ from pipeline_state.model.record import Record
 from pipeline_state.model.times import from_epoch
 from pipeline_state.table import waiting
 from pipeline_state.table.definitions import all_definitions, load_definitions
-from pipeline_state.table.listing import Listed, commits, environment_items
+from pipeline_state.table.listing import Listed, commits, environment_items, newest
 from pipeline_state.table.models import Raw, to_plain
 from pipeline_state.table.snapshot import PARKED, Definitions, Reader, Snapshot, read_state
 
@@ -103,7 +103,7 @@ class Row:
 def recent(repo: str, most: int, now: datetime) -> list[Row]:
     """A repository's newest commits, newest first. Raises CommandError when there is none, TemporaryFault."""
     spelled = load_definitions(repo).repo
-    listed = commits(spelled)[:most]
+    listed = newest(spelled, most).listed
     if not listed:
         raise CommandError(f"there is no record of {spelled}: no webhook has told of it, or it is spelled differently")
     return rows(snapshot_of(spelled, listed), listed, now)

@@ -205,12 +205,58 @@ def test_commits_of_one_branch_are_shown_alone_and_fifty_a_page(dashboard: Dashb
     room.push("", D, 5000, branch="fix/ä")
     page = dashboard.repo()
     assert page.text.count("waits for build") == 49  # D is on no branch that the pipeline takes
-    assert "page 1 of 2, 56 commits" in page.text
-    assert dashboard.repo("page=2").text.count("waits for build") == 6
+    assert "newest" not in page.text
+    last = dashboard.repo(older(page))
+    assert last.text.count("waits for build") == 6
+    assert "← newest" in last.text
+    assert 'rel="next"' not in last.body
+    assert ">fix/ä</a>" in page.body
     branch = dashboard.repo("branch=fix%2F%C3%A4")
     assert D[:12] in branch.text
     assert commits[-1][:12] not in branch.text
-    assert dashboard.repo("branch=none&page=99").status == 200
+    assert "No commit of none is recorded" in dashboard.repo("branch=none").text
+    assert "No commit before those is recorded" in dashboard.repo(f"after=1-{A}").text
+
+
+def older(page: Answer) -> str:
+    """The query of the link that goes on."""
+    found = re.search(r'rel="next" href="[^"?]*\?([^"]*)"', page.body)
+    assert found
+    return found[1].replace("&amp;", "&")
+
+
+def test_of_a_branch_that_was_not_found_so_far_it_is_said_how_far_that_was(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline_state.table.listing.PASSED", 2)
+    dashboard.room.push("", A, 0, branch="old")
+    for number, commit in enumerate((B, C, D), start=1):
+        dashboard.room.push("", commit, 10 * number)
+    page = dashboard.repo("branch=old")
+    assert "2 commits were looked through here, none of them of old look further" in page.text
+    assert "is recorded" not in page.text
+    assert A[:12] in dashboard.repo(older(page)).text
+
+
+def test_commits_of_which_ci_alone_has_told_are_shown_before_github_tells_of_any(dashboard: Dashboard) -> None:
+    dashboard.room.result(A)
+    page = dashboard.repo()
+    assert A[:12] in page.text
+    assert "no push yet" in page.text
+    dashboard.room.push("", B, 0)
+    assert re.findall(r'id="to-(\w)', dashboard.repo().body) == ["b", "a"]
+    apart = re.search(r'href="[^"?]*\?([^"]*)"[^>]*>without a push</a>', page.body)
+    assert apart
+    assert re.findall(r'id="to-(\w)', dashboard.repo(apart[1]).body) == ["a"]
+
+
+def test_a_page_after_the_newest_is_asked_for_again_where_it_is(dashboard: Dashboard) -> None:
+    for number, commit in enumerate((A, B, C)):
+        dashboard.room.push("", commit, 10 * number)
+    place = dashboard.room.record(B).branches["main"].sequence
+    page = dashboard.repo(f"after={place}-{B}")
+    assert f'hx-get="/repo/{dashboard.room.repo}/grid?after={place}-{B}"' in page.body
+    assert re.findall(r'id="to-(\w)', page.body) == ["a"]
 
 
 def test_a_repository_without_a_pipeline_and_one_that_nobody_knows(room: TableRoom) -> None:

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from pipeline_state.cli import facts
 from pipeline_state.cli.dashboard.fleet_memory import row_of
 from pipeline_state.cli.dashboard.fleet_rows import Row
-from pipeline_state.cli.dashboard.repo_view import Wanted, find, grid_of
+from pipeline_state.cli.dashboard.repo_view import PAGE, WITHOUT_PUSH, Wanted, branches_of, grid_of
 from pipeline_state.cli.steering.places import Place
 from pipeline_state.table import listing, waiting
 from pipeline_state.table.definitions import load_definitions
@@ -65,16 +65,24 @@ def _context(board: Board, request: Request) -> Mapping[str, Any]:
     """Raises HTTPException for a repository that nothing is known of."""
     definitions = load_definitions(_repo(request))
     wanted = Wanted.from_query(definitions.repo, request.query_params)
-    found = find(listing.commits(definitions.repo), wanted)
-    if not found.branches and not found.total and not definitions.pipelines:
+    found = listing.newest(definitions.repo, PAGE, wanted.after, wanted.branch)
+    if not found.passed and not wanted.after and not definitions.pipelines:
         told = f"There is no record of {definitions.repo}: no webhook has told of it, or it is spelled differently."
         raise HTTPException(404, told)
     snapshot = facts.snapshot_of(definitions.repo, found.listed)
     places = _places(snapshot, board)
     records = {each.commit: snapshot.of(each.commit).record for each in found.listed}
     heads = {row.key: row.head["head"] for row in places}
-    grid = grid_of(facts.rows(snapshot, found.listed, board.now()), heads, records)
-    return {"repo": definitions.repo, "wanted": wanted, "found": found, "places": places, "grid": grid}
+    return {
+        "repo": definitions.repo,
+        "wanted": wanted,
+        "found": found,
+        "is_full": len(found.listed) == PAGE,
+        "branches": branches_of(definitions.pipelines, found.listed, wanted),
+        "without_push": WITHOUT_PUSH,
+        "places": places,
+        "grid": grid_of(facts.rows(snapshot, found.listed, board.now()), heads, records),
+    }
 
 
 def _places(snapshot: Snapshot, board: Board) -> list[Row]:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from pipeline_state.cli.dashboard.marks import Mark, decision_mark, gate_mark
-from pipeline_state.cli.dashboard.query import number
 from pipeline_state.cli.facts import Row
 from pipeline_state.cli.matrix import Key, gates_of, key_of, places_of
+from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.model.record import Record
-from pipeline_state.table.listing import Listed
+from pipeline_state.table.listing import Cursor, Listed
 
 PAGE = 50
 """Commits of a page."""
 
-_BRANCHES = 8
-"""Branches that are offered right away."""
+_AFTER = re.compile(r"(?:(-?[0-9]{1,38})-(?=.)|-)([0-9a-f]{40})?")
+"""A place and a commit, a commit without a place, or neither."""
+
+_PATTERN = re.compile(r"[*?\[]")
 
 _SETTLED = frozenset({"Superseded", "NotACandidate", "NoPipeline"})
 """Decisions of which nothing more comes by itself."""
@@ -114,45 +116,40 @@ def _place_cell(environment: Mapping[str, Any], *, is_head: bool) -> PlaceCell:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which commits. branch: empty for all. page: counted from 1."""
+    """Which commits. branch: empty for all. after: where the page before ended; None for the newest."""
 
     repo: str
     branch: str = ""
-    page: int = 1
+    after: Cursor | None = None
 
     @classmethod
     def from_query(cls, repo: str, query: Mapping[str, str]) -> Wanted:
         """Of a URL; what cannot be understood is left out."""
-        return cls(repo, query.get("branch", ""), number(query.get("page", "")))
+        return cls(repo, query.get("branch", ""), _cursor(query.get("after", "")))
 
-    def url(self, path: str, **changes: str | int) -> str:
+    def url(self, path: str, **changes: Any) -> str:
         """The URL of the same, but for some of it; what goes without saying is left out."""
-        told = {"branch": self.branch, "page": self.page} | changes
-        kept = {name: value for name, value in told.items() if value not in {"", 1}}
+        told = {"branch": self.branch, "after": self.after} | changes
+        told["after"] = _told(told["after"]) if told["after"] else ""
+        kept = {name: value for name, value in told.items() if value}
         return f"{path}?{urlencode(kept)}" if kept else path
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A page of commits. branches: how many commits there are of each, most first. total: of those that are wanted."""
-
-    listed: Sequence[Listed]
-    branches: Mapping[str, int]
-    total: int
-    page: int
-    pages: int
-
-    def told_branches(self, wanted: Wanted) -> dict[str, int]:
-        """Those that are offered right away: the largest, and the wanted one."""
-        first = [*self.branches][:_BRANCHES]
-        return {name: count for name, count in self.branches.items() if name in {*first, wanted.branch}}
+WITHOUT_PUSH = Cursor(None, "")
+"""Before the records that no push has told of: CI has, or people."""
 
 
-def find(listed: Collection[Listed], wanted: Wanted) -> Found:
-    """The commits of a page, of all that there are, newest first."""
-    counts = sorted(Counter(each.branch for each in listed if each.branch).items())
-    those = [each for each in listed if wanted.branch in {"", each.branch}]
-    pages = max(1, -(-len(those) // PAGE))
-    page = min(wanted.page, pages)
-    branches = dict(sorted(counts, key=lambda item: -item[1]))
-    return Found(those[(page - 1) * PAGE : page * PAGE], branches, len(those), page, pages)
+def _cursor(text: str) -> Cursor | None:
+    found = _AFTER.fullmatch(text)
+    return Cursor(int(found[1]) if found[1] else None, found[2] or "") if found else None
+
+
+def _told(cursor: Cursor) -> str:
+    return f"{'' if cursor.sequence is None else cursor.sequence}-{cursor.commit}"
+
+
+def branches_of(pipelines: Iterable[Pipeline], listed: Iterable[Listed], wanted: Wanted) -> list[str]:
+    """Those that are offered: the pipelines' own as far as they are names, those on the page, and the wanted one."""
+    taken = [branch for pipeline in pipelines for branch in pipeline.branches if not _PATTERN.search(branch)]
+    names = dict.fromkeys([*taken, wanted.branch, *(each.branch for each in listed)])
+    return [name for name in names if name]

@@ -1,13 +1,15 @@
 """The grid of a repository's commits."""
 
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from pipeline_state.cli.dashboard.repo_view import PAGE, Wanted, find, grid_of
+from pipeline_state.cli.dashboard.repo_view import WITHOUT_PUSH, Wanted, branches_of, grid_of
 from pipeline_state.cli.facts import Row
+from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.model.record import Record
-from pipeline_state.table.listing import Listed
+from pipeline_state.table.listing import Cursor, Listed
 
 A, B = "a" * 40, "b" * 40
 KEY = ("shop", "staging")
@@ -96,31 +98,26 @@ def test_the_sentence_is_open_where_something_is_still_to_come(
     assert (cell.is_head, cell.is_open, cell.sentence) == (is_head, is_open, "because")
 
 
-def listed(number: int, branch: str = "main") -> list[Listed]:
-    return [Listed(f"{branch}{at}", branch, at, "") for at in range(number)]
-
-
-def test_commits_are_shown_by_branch_and_page() -> None:
-    commits = [*listed(PAGE + 3), *listed(2, "fix"), *listed(1, "")]
-    everything = find(commits, Wanted("acme/shop"))
-    assert (len(everything.listed), everything.total, everything.pages) == (PAGE, PAGE + 6, 2)
-    assert everything.branches == {"main": PAGE + 3, "fix": 2}
-    assert [each.branch for each in find(commits, Wanted("acme/shop", "fix")).listed] == ["fix", "fix"]
-    assert len(find(commits, Wanted("acme/shop", "main", 2)).listed) == 3
-    assert find(commits, Wanted("acme/shop", page=9)).page == 2
-    assert find([], Wanted("acme/shop")).pages == 1
-
-
-def test_of_many_branches_the_largest_are_offered_and_the_wanted_one() -> None:
-    commits = [each for at in range(12) for each in listed(20 - at, f"b{at:02}")]
-    wanted = Wanted("acme/shop", "b11")
-    offered = find(commits, wanted).told_branches(wanted)
-    assert [*offered] == [f"b{at:02}" for at in (*range(8), 11)]
+def test_branches_are_offered_that_pipelines_name_or_the_page_shows() -> None:
+    pipelines = [Pipeline("shop", "acme/shop", branches=("main", "release/*")), Pipeline("docs", "acme/shop")]
+    listed = [Listed(A, "fix", 2, ""), Listed(B, "", -1, "")]
+    assert branches_of(pipelines, listed, Wanted("acme/shop", "old")) == ["main", "old", "fix"]
+    assert branches_of([], [], Wanted("acme/shop")) == []
 
 
 def test_a_url_says_what_is_wanted_and_no_more() -> None:
-    wanted = Wanted.from_query("acme/shop", {"branch": "fix/ä", "page": "2"})
-    assert wanted.url("/repo/acme/shop") == "/repo/acme/shop?branch=fix%2F%C3%A4&page=2"
-    assert wanted.url("/repo/acme/shop", branch="", page=1) == "/repo/acme/shop"
-    assert Wanted.from_query("acme/shop", {"page": "-1"}).page == 1
-    assert Wanted.from_query("acme/shop", {"page": "9" * 5000}).page == 1
+    wanted = Wanted.from_query("acme/shop", {"branch": "fix/ä", "after": f"1700-{A}"})
+    assert wanted.after == Cursor(1700, A)
+    assert wanted.url("/repo/acme/shop") == f"/repo/acme/shop?branch=fix%2F%C3%A4&after=1700-{A}"
+    assert wanted.url("/repo/acme/shop", branch="", after=None) == "/repo/acme/shop"
+
+
+@pytest.mark.parametrize("after", [WITHOUT_PUSH, Cursor(None, A), Cursor(0, A), Cursor(-5, B), Cursor(10**37, A)])
+def test_where_a_page_ended_is_what_its_url_says(after: Cursor) -> None:
+    query = urlsplit(Wanted("acme/shop", after=after).url("/")).query
+    assert Wanted.from_query("acme/shop", dict(parse_qsl(query))).after == after
+
+
+@pytest.mark.parametrize("text", ["", "x", "5", "5-", "5-abc", "--", "٣-" + A, "9" * 5000 + "-" + A, f"5-{A}\n", A])
+def test_where_no_page_can_have_ended_the_newest_are_shown(text: str) -> None:
+    assert Wanted.from_query("acme/shop", {"after": text}).after is None
