@@ -178,6 +178,9 @@ def tables_of(settings: Settings) -> Tables:
     )
 
 
+_BOUNDED: dict[str, Any] = {"connect_timeout_seconds": 1, "read_timeout_seconds": 3, "max_retry_attempts": 1}
+"""Two tries of at most 4 s each: PynamoDB's own bounds are minutes, more than a function keeps for its result."""
+
 _shared: list[Connection] = []
 _retention: list[int] = []
 
@@ -190,6 +193,7 @@ def connect(tables: Tables) -> None:
         aws_access_key_id=tables.access_key,
         aws_secret_access_key=tables.secret_key,
         aws_session_token=tables.session_token,
+        **_BOUNDED,
     )
     _shared[:] = [shared]
     _retention[:] = [tables.retention_days]

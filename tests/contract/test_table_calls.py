@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline_state.faults import PermanentFault, TemporaryFault
+from pipeline_state.handlers.watching import RESERVE
 from pipeline_state.model.promotion import Promotion
 from pipeline_state.table import leases, models, retention, waiting
 from pipeline_state.table.claims import claimed_promotions, mark_published
@@ -51,6 +52,13 @@ CALLS: dict[str, Callable[[TableRoom, Promotion], Any]] = {
 def through(monkeypatch: pytest.MonkeyPatch, promotion: Promotion) -> Callable[[Dispatch], None]:  # noqa: ARG001 - connects
     """Has every call of the tables go through a function, which is given the real one's arguments."""
     return lambda dispatch: monkeypatch.setattr(connection(), "dispatch", dispatch)
+
+
+@pytest.mark.usefixtures("room")
+def test_a_call_that_nobody_answers_is_over_in_what_an_invocation_keeps_for_its_result() -> None:
+    bounds: Any = connection().client.meta.config
+    attempts, pause = bounds.retries["total_max_attempts"], 1
+    assert attempts * (bounds.connect_timeout + bounds.read_timeout) + (attempts - 1) * pause < RESERVE
 
 
 @pytest.mark.parametrize("call", CALLS)
