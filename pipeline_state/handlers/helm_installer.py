@@ -119,17 +119,19 @@ class HelmInstaller(HelmWorker):
     def _lease(self, promotion: Promotion, event: CloudEvent, owner: str, ends: float) -> Lease:
         """The lease, or why not. Where an older promotion has it this one is parked, to be published again after it."""
         with tracing.span("take lease", generation=promotion.generation):
-            now = self.now().timestamp()
-            until = now + self.left(ends)
-            lease = leases.take(promotion, owner, now, until)
+            until = self._moment() + self.left(ends)
+            lease = leases.take(promotion, owner, self._moment, until)
             if isinstance(lease, Busy) and not lease.same:
                 parked = encode(event).body
                 leases.park(promotion, parked)
                 # It may have been given back between the refusal and the parking: then nobody would come for it.
-                lease = leases.take(promotion, owner, now, until)
+                lease = leases.take(promotion, owner, self._moment, until)
                 if not isinstance(lease, Busy):
                     leases.unpark(promotion, parked)
         return lease
+
+    def _moment(self) -> float:
+        return self.now().timestamp()
 
     def _carry_out(
         self, promotion: Promotion, owner: str, ends: float, verified: int, *, is_last_attempt: bool

@@ -6,7 +6,7 @@ All of it lives in flat attributes of the environment's item, beside the generat
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -43,28 +43,28 @@ LEASE, OUTCOME = "lease:", "outcome:"
 _VERIFIED = "verified:"
 
 
-def take(promotion: Promotion, owner: str, now: float, until: float) -> Lease:
+def take(promotion: Promotion, owner: str, clock: Callable[[], float], until: float) -> Lease:
     """Take a release's lease for a promotion, if the environment is open to it; or else why not.
 
     Times in epoch seconds. It is looked at first, then written on condition that nobody has closed it meanwhile, nor
-    claimed it, nor taken the lease. A call that is sent twice, since its answer got lost, takes it all the same. Raises
-    TemporaryFault.
+    claimed it, nor taken the lease. The clock is asked after the look, which may take long: a freeze may have begun. A
+    call that is sent twice, since its answer got lost, takes it all the same. Raises TemporaryFault.
     """
     for _ in range(ATTEMPTS):
         try:
-            if lease := _attempt(promotion, owner, now, until):
+            if lease := _attempt(promotion, owner, clock, until):
                 return lease
         except ConflictError:
             step_aside()
     raise TemporaryFault("others keep changing the environment in DynamoDB", delay_seconds=2)
 
 
-def _attempt(promotion: Promotion, owner: str, now: float, until: float) -> Lease | None:
+def _attempt(promotion: Promotion, owner: str, clock: Callable[[], float], until: float) -> Lease | None:
     """None where somebody else changed the environment between the look and the write."""
     key, release = (promotion.pipeline, promotion.environment), promotion.release.name
     found = read_environments([key, EVERYTHING])
     raw = found.get(key, {})
-    refused = _refusal(promotion, raw, found.get(EVERYTHING, {}), owner, now)
+    refused = _refusal(promotion, raw, found.get(EVERYTHING, {}), owner, clock())
     if refused:
         return refused
     held = {LEASE + release: owner, HOLDER + release: promotion.generation, LEASED_UNTIL + release: int(until)}

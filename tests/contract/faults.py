@@ -198,7 +198,7 @@ def _behind_the_dead(room: WayRoom) -> None:
     room.settle(installing=False)
     (message,) = lose(room)
     now = room.clock().timestamp()
-    leases.take(read_promotion(decode(message)), "one that died", now, now + LEASE * 10)
+    leases.take(read_promotion(decode(message)), "one that died", lambda: now, now + LEASE * 10)
     come(room, H, G, 510)
     room.settle(installing=False)
 

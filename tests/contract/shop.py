@@ -135,7 +135,7 @@ class Shop:
         return str(json.loads(done.stdout)["image"]["tag"])
 
     def take_lease(self, promotion: Promotion, owner: str = "another invocation", seconds: float = SECONDS) -> None:
-        assert leases.take(promotion, owner, time.time(), time.time() + seconds) == Taken()
+        assert leases.take(promotion, owner, time.time, time.time() + seconds) == Taken()
 
     def receive(self) -> dict[str, Any]:
         """A message of the installer's queue, without the installer."""

@@ -81,7 +81,7 @@ def test_what_may_take_longer_is_applied_and_watched_and_nobody_waits(patient: S
     assert (gate["status"], patient.revisions(), patient.delayed()) == ("", 1, 1)
     assert "web: applied as revision 1, becoming ready until " in gate["reason"]
     assert sorted(lease(patient)) == ["lease:web", "lease_generation:web", "lease_until:web", "rollout:web"]
-    assert leases.take(promotion, "another", time.time(), time.time() + 60) == Watched(
+    assert leases.take(promotion, "another", time.time, time.time() + 60) == Watched(
         int(patient.functions.tables.environment()["lease_until:web"])
     )
 

@@ -48,7 +48,7 @@ def install(shop: FunctionRoom, *, fails: bool = False) -> None:
     """What the installer does with all that is promoted, and tells of it."""
     for event, _ in shop.waiting(shop.installs):
         promotion, now = read_promotion(event), utc_now()
-        lease = leases.take(promotion, "it", now.timestamp(), now.timestamp() + 60)
+        lease = leases.take(promotion, "it", now.timestamp, now.timestamp() + 60)
         if not isinstance(lease, Taken):
             continue
         leases.finish(promotion, "it", {"kind": "failed" if fails else "deployed"})

@@ -12,6 +12,7 @@ from pipeline_state.model.pipelines import FreezeWindow
 from pipeline_state.model.promotion import Promotion
 from pipeline_state.table import holds, leases
 from pipeline_state.table.lease import Barred, Busy, Finished, Lease, Overtaken, Taken
+from pipeline_state.table.models import Raw
 from pipeline_state.table.snapshot import EVERYTHING, read_environments
 from tests.contract.table_room import START, A, B, TableRoom, pipeline, seconds
 
@@ -30,7 +31,7 @@ def promotion(room: TableRoom) -> Promotion:
 
 
 def take(promotion: Promotion, now: float = NOON, owner: str = "me") -> Lease:
-    return leases.take(promotion, owner, now, now + 900)
+    return leases.take(promotion, owner, lambda: now, now + 900)
 
 
 def asked_for(promotion: Promotion) -> Promotion:
@@ -52,6 +53,22 @@ def test_a_freeze_bars_everything_but_an_override(room: TableRoom, promotion: Pr
     why = f"staging is frozen by ben until {AFTER}: sale"
     assert take(promotion) == take(asked_for(promotion)) == Barred(why)
     assert take(overriding(promotion)) == Taken()
+
+
+def test_a_window_that_begins_while_the_table_is_read_bars_what_was_on_its_way(
+    promotion: Promotion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = NOON - 300
+
+    def read_slowly(keys: list[tuple[str, str]]) -> dict[tuple[str, str], Raw]:
+        nonlocal moment
+        found = read_environments(keys)
+        moment = NOON
+        return found
+
+    monkeypatch.setattr(leases, "read_environments", read_slowly)
+    lunching = replace(promotion, freezes=(LUNCH,))
+    assert isinstance(leases.take(lunching, "me", lambda: moment, NOON + 900), Barred)
 
 
 def test_a_freeze_that_is_over_bars_nothing(room: TableRoom, promotion: Promotion) -> None:

@@ -35,7 +35,7 @@ def newer(room: TableRoom) -> Promotion:
 
 
 def take(promotion: Promotion, owner: str = "me", now: float = NOW) -> Lease:
-    return leases.take(promotion, owner, now, now + 900)
+    return leases.take(promotion, owner, lambda: now, now + 900)
 
 
 def test_a_lease_is_taken_and_given_back_with_the_outcome(room: TableRoom, promotion: Promotion) -> None:

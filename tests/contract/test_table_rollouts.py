@@ -36,7 +36,7 @@ def newer(room: TableRoom) -> Promotion:
 
 def begin(promotion: Promotion) -> None:
     """It is applied, and watched until a time."""
-    leases.take(promotion, "me", NOW, UNTIL)
+    leases.take(promotion, "me", lambda: NOW, UNTIL)
     assert rollouts.hand_over(promotion, "me", BEGUN, UNTIL)
 
 
@@ -75,7 +75,7 @@ def test_what_has_gone_on_since_it_was_looked_at_is_not_taken_over(promotion: Pr
 
 def test_a_rollout_whose_lease_is_over_is_still_watched_and_can_be_taken_over(promotion: Promotion) -> None:
     begin(promotion)
-    assert leases.take(promotion, "you", LATER, LATER + 900) == Watched(int(UNTIL))
+    assert leases.take(promotion, "you", lambda: LATER, LATER + 900) == Watched(int(UNTIL))
     seen = found(promotion, LATER)
     assert seen.is_idle
     assert rollouts.take_over(promotion, seen, "you", LATER, LATER + 900)
@@ -86,11 +86,11 @@ def test_nothing_of_a_rollout_is_left_to_the_newer_promotion_that_takes_its_leas
 ) -> None:
     begin(promotion)
     second = newer(room)
-    assert leases.take(second, "you", NOW, UNTIL) == Busy(int(UNTIL), same=False)
-    assert leases.take(second, "you", LATER, LATER + 900) == Taken()
+    assert leases.take(second, "you", lambda: NOW, UNTIL) == Busy(int(UNTIL), same=False)
+    assert leases.take(second, "you", lambda: LATER, LATER + 900) == Taken()
     assert rollouts.find(second, LATER + 901) is None
     assert rollouts.find(promotion, LATER) is None
-    assert leases.take(second, "another", LATER + 901, LATER + 1800) == Taken()
+    assert leases.take(second, "another", lambda: LATER + 901, LATER + 1800) == Taken()
 
 
 def test_what_never_begins_is_written_down_although_an_older_one_is_at_work(
