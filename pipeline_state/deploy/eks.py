@@ -18,18 +18,15 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
+from pipeline_state.deploy.aws_errors import passes
 from pipeline_state.faults import PermanentFault, TemporaryFault
 
 _KEEP_SECONDS = 600.0
 _RETRY_SECONDS = 30.0
 _BOUNDED = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
 """boto3's own bounds are minutes, which Helm would lack in the end."""
-
-_PASSING = frozenset(
-    {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded", "ExpiredToken"}
-    | {"ExpiredTokenException", "ServerException", "ServiceUnavailableException", "InternalFailure", "RequestExpired"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +57,8 @@ def kubeconfig(cluster: str, *, region: str | None, role: str | None) -> str:
         return _document(door, token(cluster, door.region, door.credentials.get_frozen_credentials()))
     except (ClientError, BotoCoreError) as error:
         _raise(cluster, error)
+    except ResponseParserError as error:  # a load balancer's page
+        raise TemporaryFault(f"EKS cluster {cluster!r}: what AWS answered is not its own", _RETRY_SECONDS) from error
 
 
 def token(cluster: str, region: str, credentials: ReadOnlyCredentials) -> str:
@@ -119,8 +118,7 @@ def _document(door: _Door, bearer: str) -> str:
 
 def _raise(cluster: str, error: ClientError | BotoCoreError) -> NoReturn:
     """AWS's own sentence; an answer it gave is final unless it says otherwise, no answer at all never is."""
-    code = (getattr(error, "response", None) or {}).get("Error", {}).get("Code")
     sentence = f"EKS cluster {cluster!r}: {error}"
-    if code is None or code in _PASSING:
+    if not isinstance(error, ClientError) or passes(error):
         raise TemporaryFault(sentence, _RETRY_SECONDS) from error
     raise PermanentFault(sentence) from error

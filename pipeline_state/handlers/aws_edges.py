@@ -13,20 +13,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
+from pipeline_state.deploy.aws_errors import code_of, passes
 from pipeline_state.deploy.web import MAX_BYTES
 from pipeline_state.faults import PermanentFault, TemporaryFault
 
 _RETRY_SECONDS = 5.0
 _KEEP_SECONDS = 600.0
 """How long a login for ECR is used; it would do for 12 hours."""
-
-_PASSING = frozenset(
-    {"RequestLimitExceeded", "TooManyRequestsException", "SlowDown", "RequestTimeout", "RequestExpired", "ExpiredToken"}
-    | {"ExpiredTokenException", "InternalFailure", "InternalError", "InternalServerError", "InternalServiceError"}
-    | {"ServerException", "ServiceUnavailable", "ServiceUnavailableException", "OperationAborted"}
-)
-_SERVER_ERROR = 500
 
 
 @dataclass(slots=True)
@@ -85,12 +80,11 @@ def _asking(what: str, action: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if status >= _SERVER_ERROR or code in _PASSING or "Throttl" in code:
+        code = code_of(error)
+        if passes(error):
             raise TemporaryFault(f"{what} cannot be read for now: {code}", _RETRY_SECONDS) from error
         raise PermanentFault(f"{what} cannot be read: {code}; {_remedy(code, action)}") from error
-    except (BotoCoreError, OSError) as error:
+    except (BotoCoreError, ResponseParserError, OSError) as error:
         raise TemporaryFault(f"{what} was not reached: {type(error).__name__}", _RETRY_SECONDS) from error
 
 

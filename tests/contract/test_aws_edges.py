@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
+from botocore.parsers import ResponseParserError
 
 from infra.local.ministack import client
 from pipeline_state.deploy import Workspace, charts
@@ -175,7 +176,7 @@ def each_edge(broken: object) -> list[Callable[[], object]]:
     aws_error("ThrottlingException"), aws_error("Throttling"), aws_error("SlowDown", 503), aws_error("Whatever", 500),
     aws_error("TooManyRequestsException"), aws_error("ExpiredTokenException"), aws_error("RequestTimeout"),
     EndpointConnectionError(endpoint_url="https://aws"), ReadTimeoutError(endpoint_url="https://aws"),
-    NoCredentialsError(), ConnectionResetError(),
+    NoCredentialsError(), ConnectionResetError(), aws_error("429", 429), ResponseParserError("a page: hush"),
 ], ids=lambda error: str(error)[:40])  # fmt: skip
 def test_what_may_pass_is_tried_again(error: Exception) -> None:
     for ask in each_edge(Broken(error)):

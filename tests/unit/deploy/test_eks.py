@@ -34,12 +34,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
-        self._answer(self.server.status, json.dumps(self.server.body), self.server.code)
+        body = json.dumps(self.server.body) if self.server.page is None else self.server.page
+        self._answer(self.server.status, body, self.server.code)
 
     def do_POST(self) -> None:
         form = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
         self.server.asked.append(f"{form['Action']} {form['RoleArn']}")
-        self._answer(200, ASSUMED)
+        self._answer(self.server.sts_status, ASSUMED if self.server.sts_status == 200 else "")
 
     def _answer(self, status: int, body: str, code: str = "") -> None:
         self.send_response(status)
@@ -53,11 +54,12 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Aws(ThreadingHTTPServer):
-    """EKS and STS. asked: the requests in order."""
+    """EKS and STS. page: what EKS answers instead of body, where it is not JSON. asked: the requests in order."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.status, self.code = 200, ""
+        self.status, self.code, self.sts_status = 200, "", 200
+        self.page: str | None = None
         self.body: dict[str, Any] = {"cluster": CLUSTER}
         self.asked: list[str] = []
 
@@ -166,13 +168,38 @@ def test_a_refusal_has_failed(status: int, code: str, aws: Aws, cluster: str) ->
 
 
 @pytest.mark.parametrize(
-    "status,code", [(429, "ThrottlingException"), (500, "ServerException"), (403, "ExpiredTokenException")]
+    "status,code",
+    [
+        (429, "ThrottlingException"),
+        (400, "RequestLimitExceeded"),
+        (500, "ServerException"),
+        (500, "InternalError"),
+        (500, "InternalServerException"),
+        (503, "ServiceUnavailable"),
+        (503, "SlowDown"),
+        (403, "ExpiredTokenException"),
+    ],
 )
 def test_what_aws_cannot_just_now_is_tried_again(status: int, code: str, aws: Aws, cluster: str) -> None:
     aws.status, aws.code, aws.body = status, code, {"message": "later"}
     with pytest.raises(TemporaryFault, match=code) as caught:
         eks.kubeconfig(cluster, region=None, role=None)
     assert caught.value.delay_seconds > 0
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("page", ["", "<html><body>Service Unavailable</body></html>"], ids=["nothing", "HTML"])
+def test_what_a_load_balancer_answers_for_aws_is_tried_again(status: int, page: str, aws: Aws, cluster: str) -> None:
+    aws.status, aws.page = status, page
+    with pytest.raises(TemporaryFault, match=cluster):
+        eks.kubeconfig(cluster, region=None, role=None)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_sts_that_cannot_just_now_is_tried_again(status: int, aws: Aws, cluster: str) -> None:
+    aws.sts_status = status
+    with pytest.raises(TemporaryFault, match=cluster):
+        eks.kubeconfig(cluster, region=None, role=ROLE)
 
 
 def test_a_cluster_being_made_is_tried_again(aws: Aws, cluster: str) -> None:
