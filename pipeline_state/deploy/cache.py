@@ -41,10 +41,6 @@ class Cache:
         self._make_room(path, self.size - len(content))
         return path
 
-    def drop(self, name: str) -> None:
-        """Forget the file, if it is there."""
-        (self.folder / name).unlink(missing_ok=True)
-
     def _make_room(self, newest: Path, left: int) -> None:
         """left: for all but the newest. What a killed process has left half written goes in its turn, too."""
         for _, size, path in sorted(self._others(newest), reverse=True):

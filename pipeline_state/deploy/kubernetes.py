@@ -43,7 +43,7 @@ class Endpoint:
             f"{self.server.rstrip('/')}{path}",
             what,
             bounds,
-            accept="application/json",
+            headers={"Accept": "application/json"},
             authorization=f"Bearer {self.token}" if self.token else "",
             trust=_trust(self.authority, self.certificate) if self.authority or self.certificate else None,
         )

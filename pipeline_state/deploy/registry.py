@@ -147,7 +147,8 @@ class Registry:
         return answer
 
     def _send(self, url: str, bounds: Bounds, method: str, accept: str) -> Answer:
-        return web.ask(url, self._what, bounds, method=method, accept=accept, authorization=self._authorization)
+        headers = {"Accept": accept}
+        return web.ask(url, self._what, bounds, method=method, headers=headers, authorization=self._authorization)
 
     def _answer_to(self, headers: Message) -> str:
         """The Authorization that the registry asks for: https://www.rfc-editor.org/rfc/rfc9110#name-www-authenticate."""

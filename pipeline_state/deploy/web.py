@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import ssl
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from functools import lru_cache
@@ -54,6 +55,8 @@ class Answer:
 
 
 _USUAL = Bounds()
+_OURS = {"Accept": "*/*", "User-Agent": "gatestream"}
+_NO_MORE: Mapping[str, str] = {}
 
 
 def ask(
@@ -62,18 +65,18 @@ def ask(
     bounds: Bounds = _USUAL,
     *,
     method: str = "GET",
-    accept: str = "*/*",
+    headers: Mapping[str, str] = _NO_MORE,
     authorization: str = "",
     trust: ssl.SSLContext | None = None,
 ) -> Answer:
     """The answer to a GET or HEAD. what: the thing that is fetched, as a reason begins with it.
 
-    trust: whom, instead of those whom the system trusts. The authorization reaches the host of the URL alone. Raises
-    TemporaryFault where nobody answers, or with 408, 429 or 5xx; PermanentFault for what is no https URL, a certificate
-    nobody vouches for, and a body that is too large.
+    headers: more of them, or others than ours. trust: whom, instead of those whom the system trusts. The authorization
+    reaches the host of the URL alone. Raises TemporaryFault where nobody answers, or with 408, 429 or 5xx;
+    PermanentFault for what is no https URL, a certificate nobody vouches for, and a body that is too large.
     """
     try:
-        wanted = request.Request(url, headers={"Accept": accept, "User-Agent": "gatestream"}, method=method)  # noqa: S310 - the opener knows no other scheme than https
+        wanted = request.Request(url, headers=_OURS | dict(headers), method=method)  # noqa: S310 - the opener knows no other scheme than https
         if authorization:
             wanted.add_unredirected_header("Authorization", authorization)
         return _opened(wanted, what, bounds, trust)

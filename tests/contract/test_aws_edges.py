@@ -6,7 +6,7 @@ import io
 import json
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -102,10 +102,13 @@ def test_a_chart_in_a_bucket_is_fetched_once_until_it_changes(account: Account) 
     assert (Path(account.find(url).place).read_bytes(), account.find(url).digest) == (NEW, digest(NEW))
 
 
-def test_a_chart_in_a_bucket_is_the_one_that_was_deployed_or_refused(account: Account) -> None:
+def test_a_chart_in_a_bucket_is_the_one_that_was_deployed_or_refused(account: Account, tmp_path: Path) -> None:
     url = account.put(OLD)
-    assert account.find(url, digest=digest(OLD)).digest == digest(OLD)
+    old = account.find(url)
     account.put(NEW)
+    assert account.find(url).digest == digest(NEW)
+    assert account.find(url, digest=digest(OLD)) == old
+    account.workspace = replace(account.workspace, directory=tmp_path / "elsewhere")
     with pytest.raises(PermanentFault, match=f"^chart '{url}' was {digest(OLD)[:19]} when it was deployed, and is"):
         account.find(url, digest=digest(OLD))
 

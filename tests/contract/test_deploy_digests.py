@@ -104,19 +104,33 @@ def test_a_bundled_chart_is_told_and_installed_again_until_it_changes(shop: Shop
     assert shop.deploy("p4", "charts/web")[2] == now != told
 
 
-def test_an_archive_is_told_and_installed_again_until_its_url_leads_elsewhere(shop: Shop, server: ChartServer) -> None:
+def test_an_archive_is_told_and_installed_again_also_when_its_url_leads_elsewhere(
+    shop: Shop, server: ChartServer, tmp_path: Path
+) -> None:
     url, path = f"https://{server.host}/web.tgz", "/web.tgz"
     server.files[path] = OLD
     assert shop.deploy("p1", url) == ("deployed", "web-1.0.0", digest(OLD))
     assert shop.deploy("p2", url, digest=digest(OLD)) == ("upgraded", "web-1.0.0", digest(OLD))
     assert server.asked == [path]
     server.files[path] = NEW
-    assert shop.deploy("p3", url, digest=digest(NEW)) == ("upgraded", "web-1.0.1", digest(NEW))
-    said = shop.refusal("p4", f"{url}?token=hush", digest=digest(OLD))
+    assert shop.deploy("p3", url) == ("upgraded", "web-1.0.1", digest(NEW))
+    assert shop.deploy("p4", url, digest=digest(OLD)) == ("upgraded", "web-1.0.0", digest(OLD))
+    elsewhere = replace(shop, workspace=replace(shop.workspace, directory=tmp_path / "elsewhere"))
+    said = elsewhere.refusal("p5", f"{url}?token=hush", digest=digest(OLD))
     assert said.startswith(
         f"chart {url!r} was {digest(OLD)[:19]} when it was deployed, and is {digest(NEW)[:19]} now; "
     )
-    assert shop.history() == ["web-1.0.0", "web-1.0.0", "web-1.0.1"]
+    assert elsewhere.deploy("p6", url, digest=digest(NEW)) == ("upgraded", "web-1.0.1", digest(NEW))
+    assert shop.history() == ["web-1.0.0", "web-1.0.0", "web-1.0.1", "web-1.0.0", "web-1.0.1"]
+
+
+def test_what_a_url_leads_to_now_is_not_taken_for_what_runs(shop: Shop, server: ChartServer) -> None:
+    url, path = f"https://{server.host}/web.tgz", "/web.tgz"
+    server.files[path] = OLD
+    assert shop.deploy("p1", url)[0] == "deployed"
+    assert shop.deploy("q1", url)[0] == "unchanged", "another promotion of the same commit"
+    server.files[path] = NEW
+    assert shop.deploy("r1", url) == ("upgraded", "web-1.0.1", digest(NEW))
 
 
 @pytest.mark.parametrize(

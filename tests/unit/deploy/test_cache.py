@@ -40,13 +40,6 @@ def test_what_is_kept_again_is_replaced(cache: Cache) -> None:
     assert names(cache) == {"a"}
 
 
-def test_what_is_dropped_is_not_found_and_may_be_dropped_again(cache: Cache) -> None:
-    cache.keep("a", b"content")
-    cache.drop("a")
-    cache.drop("a")
-    assert cache.find("a") is None
-
-
 def test_the_longest_unused_goes_when_there_is_no_room(cache: Cache) -> None:
     for name, seconds in [("a", 30), ("b", 20), ("c", 10)]:
         cache.keep(name, b"123")

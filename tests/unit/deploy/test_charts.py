@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import ssl
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from pipeline_state.deploy import Workspace
-from pipeline_state.deploy.charts import MAX_BYTES, locate, shown
+from pipeline_state.deploy.charts import MAX_BYTES, find, locate, shown
 from pipeline_state.faults import PermanentFault, TemporaryFault
+from pipeline_state.model.pipelines import Release
 from tests.certificates import write_certificate
 
 
@@ -31,20 +34,31 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Location", name.removeprefix("to/"))
             self.end_headers()
         else:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"chart" if name == "chart.tgz" else bytes(MAX_BYTES + 1))
+            self._send(self.server.chart if name == "chart.tgz" else bytes(MAX_BYTES + 1))
+
+    def _send(self, content: bytes) -> None:
+        """The content, unless the client says that it has it."""
+        tag = self.server.tag
+        is_known = bool(tag) and self.headers.get("If-None-Match") == tag
+        self.send_response(304 if is_known else 200)
+        if tag:
+            self.send_header("ETag", tag)
+        self.end_headers()
+        if not is_known:
+            self.server.sent += 1
+            self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
         """Nothing on standard error."""
 
 
 class Server(ThreadingHTTPServer):
-    """An https server; paths: what was asked for."""
+    """An https server; paths: what was asked for. sent: how many answers had a content. tag: the chart's ETag."""
 
     def __init__(self, certificate: Path) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.paths: list[str] = []
+        self.chart, self.tag, self.sent = b"chart", "", 0
         self.url = f"https://127.0.0.1:{self.server_port}"
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
@@ -103,11 +117,67 @@ def test_other_schemes_are_refused(chart: str, workspace: Workspace) -> None:
         locate(chart, workspace)
 
 
-def test_an_archive_is_fetched_once(server: Server, workspace: Workspace) -> None:
+def kept(workspace: Workspace) -> list[str]:
+    """The names of the archives."""
+    return sorted(path.name for path in (workspace.directory / "charts").glob("*.tgz"))
+
+
+def named(content: bytes) -> str:
+    return f"{hashlib.sha256(content).hexdigest()}.tgz"
+
+
+@pytest.mark.parametrize("tag", ["", 'W/"1"', "1"], ids=["none", "weak", "none that is one"])
+def test_an_archive_without_an_etag_is_fetched_each_time_and_kept_by_its_digest(
+    tag: str, server: Server, workspace: Workspace
+) -> None:
+    server.tag = tag
     places = {locate(f"{server.url}/chart.tgz", workspace) for _ in range(3)}
     assert [Path(place).read_bytes() for place in places] == [b"chart"]
-    assert server.paths == ["/chart.tgz"]
-    assert list((workspace.directory / "charts").iterdir()) == [Path(place) for place in places]
+    assert (len(server.paths), server.sent) == (3, 3)
+    assert kept(workspace) == [Path(place).name for place in places] == [named(b"chart")]
+
+
+def test_an_archive_with_an_etag_is_sent_once_until_it_changes(server: Server, workspace: Workspace) -> None:
+    server.tag = '"1"'
+    assert {Path(locate(f"{server.url}/chart.tgz", workspace)).read_bytes() for _ in range(3)} == {b"chart"}
+    assert (len(server.paths), server.sent) == (3, 1)
+    server.chart, server.tag = b"another", '"2"'
+    assert {Path(locate(f"{server.url}/chart.tgz", workspace)).read_bytes() for _ in range(2)} == {b"another"}
+    assert (server.sent, kept(workspace)) == (2, sorted([named(b"chart"), named(b"another")]))
+
+
+@pytest.mark.parametrize("tags", [("", ""), ('"1"', '"2"')], ids=["without ETags", "with ETags"])
+def test_whoever_has_a_chart_from_before_finds_the_same_one_as_whoever_has_none(
+    tags: tuple[str, str], server: Server, workspace: Workspace, tmp_path: Path
+) -> None:
+    latest, cold = Release("web", "shop", f"{server.url}/chart.tgz"), replace(workspace, directory=tmp_path / "cold")
+    server.tag = tags[0]
+    find(latest, workspace)
+    server.chart, server.tag = b"another", tags[1]
+    found = [find(latest, each) for each in (workspace, cold)]
+    assert {each.digest for each in found} == {f"sha256:{hashlib.sha256(b'another').hexdigest()}"}
+    assert {Path(each.place).read_bytes() for each in found} == {b"another"}
+
+
+def test_an_archive_that_is_no_longer_kept_is_fetched_whatever_its_etag(server: Server, workspace: Workspace) -> None:
+    server.tag = '"1"'
+    Path(locate(f"{server.url}/chart.tgz", workspace)).unlink()
+    assert Path(locate(f"{server.url}/chart.tgz", workspace)).read_bytes() == b"chart"
+
+
+def test_what_is_wanted_by_digest_and_kept_takes_no_request(server: Server, workspace: Workspace) -> None:
+    chart = f"{server.url}/chart.tgz"
+    old = find(Release("web", "shop", chart), workspace)
+    server.chart = b"another"
+    find(Release("web", "shop", chart), workspace)
+    server.paths.clear()
+    assert find(Release("web", "shop", chart, digest=old.digest), workspace) == old
+    assert (Path(old.place).read_bytes(), server.paths) == (b"chart", [])
+
+
+def test_what_is_wanted_by_digest_and_gone_is_refused(server: Server, workspace: Workspace) -> None:
+    with pytest.raises(PermanentFault, match="was sha256:0a0a0a0a0a0a when it was deployed, and is sha256:"):
+        find(Release("web", "shop", f"{server.url}/chart.tgz", digest="sha256:" + "0a" * 32), workspace)
 
 
 def test_a_redirect_to_another_https_url_is_followed(server: Server, workspace: Workspace) -> None:
