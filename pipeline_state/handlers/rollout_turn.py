@@ -9,7 +9,7 @@ from typing import Any
 from pipeline_state import deploy, tracing
 from pipeline_state.deploy.verification import answers
 from pipeline_state.deploy.words import added
-from pipeline_state.faults import TemporaryFault
+from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.handlers.helm_function import HelmWorker
 from pipeline_state.handlers.watching import GRACE, RESERVE, look_later, wanted
 from pipeline_state.model.gates import GateStatus
@@ -25,6 +25,7 @@ from pipeline_state.model.rollout import (
     Rollout,
     Seen,
     Step,
+    Unseen,
     Verified,
     next_step,
 )
@@ -35,6 +36,8 @@ from pipeline_state.table.rollouts import Watching
 
 _ROLLBACK_SECONDS = 40.0
 """What a rollback wants: after a test that took all the time there was, it is the next invocation's."""
+
+_RETRY_SECONDS = 30.0
 
 
 @dataclass
@@ -54,7 +57,8 @@ class RolloutTurn:
     def run(self, *, is_last_attempt: bool) -> None:
         """Look; where there is something to do, take the lease and do it, up to a verdict or to the next wait.
 
-        A test is something to do, too: there are never two at once.
+        A test is something to do, too: there are never two at once. Raises TemporaryFault where it is to be tried
+        again, PermanentFault where the last attempt has failed and the release was left as it is.
         """
         step = None if self.rollout.phase is Phase.TEST else self._next()
         if isinstance(step, LookAgain):
@@ -70,8 +74,9 @@ class RolloutTurn:
             if not is_last_attempt:
                 self._hand_over()
                 raise
-            if not self._end_badly(f"{self.rollout.failed}; not rolled back, {told}" if self.rollout.failed else told):
-                raise  # it has a verdict, or is watched: what failed is to say so
+            if self._end_badly(f"{self.rollout.failed}; not rolled back, {told}" if self.rollout.failed else told):
+                raise PermanentFault(f"not rolled back, {told}") from error
+            raise  # it has a verdict, or is watched: what failed is to say so
 
     def _go_on(self, step: Step) -> None:
         while isinstance(step, Enter):
@@ -80,6 +85,8 @@ class RolloutTurn:
         match step:
             case LookAgain(seconds):
                 self._leave_to_next(seconds)
+            case Unseen(why):
+                raise TemporaryFault(why, _RETRY_SECONDS)
             case Verified():
                 self._end({"kind": "deployed"}, verified=self.rollout.revision)
             case GoBack(reason) if self._settle_on(reason):
@@ -106,7 +113,7 @@ class RolloutTurn:
         return next_step(self.rollout, self.promotion.release, seen, self._time())
 
     def _see(self) -> Seen:
-        """What there is to see; who cannot be asked just now can be asked later, within the phase's time."""
+        """What there is to see; who cannot be asked just now can be asked later."""
         request = wanted(self.promotion, self.found.verified)
         if self.rollout.phase is Phase.TEST:
             return deploy.test(request, **self._means())
@@ -115,7 +122,7 @@ class RolloutTurn:
                 return self._verify()
             return deploy.look(request, self.rollout.revision, **self._means())
         except TemporaryFault as fault:
-            return Pending(fault.reason)
+            return Unseen(fault.reason)
 
     def _verify(self) -> Seen:
         verify = self.promotion.release.verify

@@ -94,7 +94,14 @@ class Broken:
     why: str
 
 
-Seen = Done | Pending | Broken
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Whether it has come could not be found out. why: what was in the way."""
+
+    why: str
+
+
+Seen = Done | Pending | Broken | Unseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +130,8 @@ class GoBack:
     reason: str
 
 
-Step = Enter | LookAgain | Verified | GoBack
+Step = Enter | LookAgain | Verified | GoBack | Unseen
+"""Unseen: its time is up, and it has to be looked at once more, since only what was seen is a verdict."""
 
 
 def phases_of(release: Release) -> tuple[Phase, ...]:
@@ -144,7 +152,9 @@ def next_step(rollout: Rollout, release: Release, seen: Seen, now: float) -> Ste
             return GoBack(why)
         case Pending(why) if now >= rollout.until:
             return GoBack(f"{_OVERDUE[rollout.phase]} within {_duration(rollout.until - rollout.since)}: {why}")
-        case Pending():
+        case Unseen() if now >= rollout.until:
+            return seen
+        case Pending() | Unseen():
             return LookAgain(delay(rollout, now))
     later = (
         phases_of(release)[phases_of(release).index(rollout.phase) + 1 :] if rollout.phase in phases_of(release) else ()

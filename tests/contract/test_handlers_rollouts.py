@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,6 +16,7 @@ import pytest
 
 from functions.helm_installer import app as installer_app
 from functions.rollout_observer import app as observer_app
+from pipeline_state.events.codec import decode
 from pipeline_state.model.pipelines import Verification
 from pipeline_state.model.promotion import Promotion
 from pipeline_state.model.rollout import Phase, Rollout
@@ -204,22 +205,67 @@ def test_a_rollout_that_nobody_looked_at_any_more_is_taken_up_when_its_lease_end
     assert (patient.delayed(), patient.revisions()) == (2, 1)
 
 
-def test_while_the_cluster_is_away_it_is_looked_at_again_and_the_verdict_waits(
-    patient: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+@pytest.fixture
+def away(patient: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], AbstractContextManager[None]]:
+    """Nobody answers where the cluster was, for as long as it is entered."""
+    elsewhere = tmp_path / "kubeconfig"
+    port = patient.kubeconfig.read_text().partition("127.0.0.1:")[2].partition('"')[0].split()[0]
+    elsewhere.write_text(patient.kubeconfig.read_text().replace(f"127.0.0.1:{port}", "127.0.0.1:9"))
+
+    @contextmanager
+    def entered() -> Iterator[None]:
+        with monkeypatch.context() as patch:
+            patch.setenv("LOCAL_KUBECONFIG", str(elsewhere))
+            observer_app.handler.cache_clear()
+            yield
+        observer_app.handler.cache_clear()
+
+    return entered
+
+
+def test_while_the_cluster_is_away_it_is_looked_at_again_and_only_what_was_seen_is_a_verdict(
+    patient: Shop, away: Callable[[], AbstractContextManager[None]]
 ) -> None:
     promotion = begin(patient)
-    away = tmp_path / "kubeconfig"
-    port = patient.kubeconfig.read_text().partition("127.0.0.1:")[2].partition('"')[0].split()[0]
-    away.write_text(patient.kubeconfig.read_text().replace(f"127.0.0.1:{port}", "127.0.0.1:9"))
-    with monkeypatch.context() as patch:
-        patch.setenv("LOCAL_KUBECONFIG", str(away))
+    with away():
         assert verdict(patient, promotion)["status"] == ""
         assert patient.delayed() == 2
-        assert patient.observe(promotion, later=5 * HOUR) == ["m"], "nobody could roll it back"
+        assert patient.observe(promotion, later=5 * HOUR) == ["m"], "nobody has seen that it is not ready"
         assert "lease:web" in lease(patient)
+    assert release_of(verdict(patient, promotion, later=5 * HOUR)) == ("TRUE", 1)
+    assert patient.revisions() == 1
+
+
+def test_a_cluster_that_stays_away_is_given_up_and_the_letter_says_that_nothing_was_rolled_back(
+    patient: Shop, away: Callable[[], AbstractContextManager[None]]
+) -> None:
+    promotion = begin(patient)
+    with away():
         assert patient.observe(promotion, later=5 * HOUR, received=3) == []
-        assert "given up after 3 attempts" in patient.gate(A)["reason"]
-    assert lease(patient) == []
+    gate = patient.gate(A)
+    assert gate["status"] == "FALSE"
+    assert "given up after 3 attempts" in gate["reason"]
+    assert "connection refused" in gate["reason"]
+    assert (lease(patient), patient.revisions()) == ([], 1)
+    ((body, attributes),) = patient.functions.bodies(patient.functions.dead_installs)
+    assert decode(body).get_id() == promotion.id
+    assert attributes["reason"].startswith("not rolled back, given up after 3 attempts: ")
+
+
+def test_a_way_back_that_stays_barred_is_given_up_and_the_letter_says_so(
+    patient: Shop, away: Callable[[], AbstractContextManager[None]]
+) -> None:
+    with site(500) as (url, _):
+        patient.define(verify=Verification(url=url, within=600))
+        promotion = begin(patient)
+        with away():
+            assert patient.observe(promotion, later=601) == ["m"]
+            assert patient.observe(promotion, later=601, received=3) == []
+    reason = patient.gate(A)["reason"]
+    assert f"not verified within 10m: {url} answered 500" in reason
+    assert "; not rolled back, given up after 3 attempts: " in reason
+    ((_, attributes),) = patient.functions.bodies(patient.functions.dead_installs)
+    assert attributes["reason"].startswith("not rolled back, given up after 3 attempts: ")
 
 
 def test_while_it_is_watched_it_is_not_overdue(patient: Shop) -> None:

@@ -21,6 +21,7 @@ from pipeline_state.model.rollout import (
     Pending,
     Phase,
     Rollout,
+    Unseen,
     Verified,
     delay,
     next_step,
@@ -80,6 +81,14 @@ def test_what_is_late_goes_back_and_says_what_was_missing(phase: Phase, until: f
     late = replace(BEGUN, phase=phase, until=until)
     assert next_step(late, WHOLE, Pending("web waits"), until) == GoBack(said)
     assert isinstance(next_step(late, WHOLE, Pending("web waits"), until - 0.1), LookAgain)
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_what_could_not_be_seen_is_looked_at_again_and_never_goes_back(phase: Phase) -> None:
+    rollout, unseen = replace(BEGUN, phase=phase), Unseen("connection refused")
+    assert next_step(rollout, WHOLE, unseen, 1200.0) == LookAgain(20)
+    assert next_step(rollout, WHOLE, unseen, 8200.0) == unseen
+    assert next_step(rollout, WHOLE, unseen, 90000.0) == unseen
 
 
 @pytest.mark.parametrize("now,seconds", [(1000.0, 10), (1200.0, 20), (5000.0, 300), (8000.0, 201), (8199.5, 1)])
