@@ -68,7 +68,7 @@ def deploy(
     room: TableRoom, commit: str, outcome: Mapping[str, object] = DEPLOYED, environment: str = "staging"
 ) -> None:
     (promotion,) = room.promote(commit, environment)
-    take(promotion, "me", now=0, until=60)
+    take(promotion, "me", lambda: 0, until=60)
     finish(promotion, "me", outcome)
     status = {"deployed": "TRUE", "failed": "FALSE"}[str(outcome["kind"])]
     room.deployed(promotion, status, reason=str(outcome.get("reason", "")))
