@@ -1,8 +1,11 @@
 """Fleet and repositories as pages, on both local DynamoDBs."""
 
 import re
+import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -16,7 +19,9 @@ from pipeline_state.model.pipelines import Cluster, Environment, Pipeline
 from pipeline_state.model.promotion import Action
 from pipeline_state.table import holds
 from pipeline_state.table.claims import Order, claim
+from pipeline_state.table.deployments import Deployment, deployments
 from pipeline_state.table.leases import finish, take
+from pipeline_state.table.listing import newer
 from pipeline_state.table.models import Tables
 from tests.contract.table_room import WEB, A, B, C, D, TableRoom, pipeline, seconds
 from tests.visitor import Answer, Visitor
@@ -129,11 +134,116 @@ def test_an_environment_that_somebody_went_back_in_is_behind(dashboard: Dashboar
     order = Order("ann", Action.ROLLBACK, "it is slow", holds=True)
     snapshot = room.reader.read(room.repo, A, B)
     claim(snapshot, dashboard.pipeline, Promote("staging", "main", 1, ()), room.now, order)
-    row = row_of(dashboard.fleet("show=behind"), "staging")
+    row = row_of(dashboard.fleet(), "staging")
     assert "under way" in row
     assert "⚑ held by ann: it is slow" in row
-    assert row.endswith("1 behind")
+    assert f"deployed last: {B[:12]} " in row
+    assert row.endswith(" 0"), "what it goes back from runs there still, and nothing came after that"
+    assert "staging" not in dashboard.fleet("show=behind").text
     assert "ann" in row.replace("held by ann", "")
+    (back,) = room.claimed("staging", 3)
+    take(back, "me", lambda: 0, until=60)
+    finish(back, "me", DEPLOYED)
+    room.deployed(back)
+    row = row_of(dashboard.fleet("show=behind"), "staging")
+    assert "deployed last" not in row
+    assert row.endswith("1 behind")
+
+
+def test_what_runs_where_the_head_failed_or_is_on_its_way_is_told_and_counted_from(dashboard: Dashboard) -> None:
+    room = dashboard.room
+    room.ready(A)
+    deploy(room, A)
+    room.ready(B, 300, A)
+    room.promote(B)
+    assert f"{B[:12]} deployed last: {A[:12]} " in row_of(dashboard.fleet(), "staging")
+    assert row_of(dashboard.fleet(), "staging").endswith("1 behind")
+    (promotion,) = room.claimed("staging", 2)
+    take(promotion, "me", lambda: 0, until=60)
+    finish(promotion, "me", FAILED)
+    room.deployed(promotion, "FALSE", reason="no such image")
+    room.push(B, C, 600)
+    row = row_of(dashboard.fleet("show=behind"), "staging")
+    assert "failed <b>no</b> such image" in row
+    assert f"{B[:12]} deployed last: {A[:12]} 58 m ago" in row
+    assert row.endswith("2 behind")
+    assert f"deployed last: {A[:12]} 58 m ago" in dashboard.repo().text
+
+
+def test_where_nothing_was_ever_deployed_a_failed_head_is_counted_from(dashboard: Dashboard) -> None:
+    room = dashboard.room
+    room.ready(A)
+    deploy(room, A, FAILED)
+    room.push(A, B, 600)
+    row = row_of(dashboard.fleet(), "staging")
+    assert "deployed last" not in row
+    assert row.endswith("1 behind")
+    assert "deployed last" not in dashboard.repo().text
+
+
+def test_what_was_deployed_last_is_read_for_no_environment_that_has_its_head(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def read(pipeline: str, environment: str, most: int) -> Iterator[Deployment]:
+        asked.append((pipeline, environment))
+        return deployments(pipeline, environment, most)
+
+    monkeypatch.setattr("pipeline_state.cli.dashboard.fleet_running.deployments", read)
+    room = dashboard.room
+    room.ready(A)
+    deploy(room, A)
+    url = f"/fleet/rows?count=1&find={room.repo}"
+    dashboard.visitor.get(url)
+    dashboard.repo()
+    assert asked == []
+    room.ready(B, 300, A)
+    room.promote(B)
+    dashboard.visitor.get(url)
+    dashboard.board.live.looks["fleet"]()
+    for _ in range(3):
+        dashboard.visitor.get(url)
+    assert asked == [(room.named("shop"), "staging")], "once, and then it is known"
+
+
+def test_of_a_repository_with_very_many_commits_as_many_are_behind_at_least_as_were_looked_through(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline_state.cli.dashboard.fleet_behind.MOST", 2)
+    room = dashboard.room
+    room.ready(A)
+    deploy(room, A)
+    for number, (before, after) in enumerate([(A, B), (B, C), (C, D)]):
+        room.push(before, after, 600 + 10 * number)
+    assert row_of(dashboard.fleet(), "staging").endswith("2+ behind")
+    assert "at least 2 commits came after it" in dashboard.fleet().body
+    assert row_of(dashboard.fleet("show=behind"), "staging").endswith("2+ behind")
+
+
+def test_nobody_waits_for_a_count_to_see_what_is_known(dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = dashboard.room
+    room.ready(A)
+    deploy(room, A)
+    room.push(A, B, 600)
+    begun, go_on, find = threading.Event(), threading.Event(), f"find={room.repo}"
+
+    def slow(*asked: Any) -> Any:
+        begun.set()
+        assert go_on.wait(20)
+        return newer(*asked)
+
+    monkeypatch.setattr("pipeline_state.table.listing.newer", slow)
+    with ThreadPoolExecutor() as threads:
+        counted = threads.submit(dashboard.visitor.get, f"/fleet/rows?count=1&{find}")
+        try:
+            assert begun.wait(20)
+            assert "…" in row_of(dashboard.visitor.get(f"/fleet/rows?{find}"), "staging")
+            assert dashboard.visitor.get(f"/?{find}").status == 200
+            assert dashboard.board.live.looks["fleet"]()
+        finally:
+            go_on.set()
+        assert row_of(counted.result(), "staging").endswith("1 behind")
 
 
 def test_what_is_closed_is_told_with_by_whom_until_when_and_why(dashboard: Dashboard) -> None:

@@ -60,11 +60,13 @@ class _Fleet:
         found = self._found(wanted, counting=counting)
         self.fleet.sees(found.rows)
         behind = self.behind.count(found.rows) if counting else self.behind.known(found.rows)
+        running = {row.key: each for row in found.rows if (each := self.behind.runs.of(row))}
         return {
             "wanted": wanted,
             "found": found,
             "groups": _groups(found),
             "behind": behind,
+            "running": running,
             "is_counted": found.counts and len(behind) == len(found.rows),
             "promotions": self._promotions(found.rows),
             "shows": {**{name: called for name, (called, _) in SHOWS.items()}, BEHIND: "behind"},

@@ -58,6 +58,11 @@ class Row:
         return bool(self.head["state"] == "failed")
 
     @property
+    def has_arrived(self) -> bool:
+        """Whether its head runs there, or it never had one."""
+        return self.head["state"] in {None, "deployed"}
+
+    @property
     def is_moving(self) -> bool:
         """Whether something is on its way there."""
         return bool(self.head["state"] == "promoted" or self.head["parked"] or self.head["rollouts"])

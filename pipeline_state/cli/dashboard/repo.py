@@ -15,6 +15,7 @@ from starlette.routing import Route
 from pipeline_state.cli import facts
 from pipeline_state.cli.dashboard.fleet_memory import row_of
 from pipeline_state.cli.dashboard.fleet_rows import Row
+from pipeline_state.cli.dashboard.fleet_running import Runs
 from pipeline_state.cli.dashboard.repo_view import PAGE, WITHOUT_PUSH, Wanted, branches_of, grid_of
 from pipeline_state.cli.steering.places import Place
 from pipeline_state.table import listing, waiting
@@ -31,13 +32,14 @@ TOPIC = "repo"
 def routes(board: Board) -> list[Route]:
     """The page, and its grid alone, which takes another look with every change."""
     board.live.looks[TOPIC] = look
+    runs = Runs()
 
     def page(request: Request) -> Response:
         live = board.live.url(TOPIC, _repo(request))
-        return board.page(request, "repo.html", live=live, **_context(board, request))
+        return board.page(request, "repo.html", live=live, **_context(board, runs, request))
 
     def grid(request: Request) -> Response:
-        return board.page(request, "repo_grid.html", **_context(board, request))
+        return board.page(request, "repo_grid.html", **_context(board, runs, request))
 
     return [Route("/repo/{owner}/{name}", page), Route("/repo/{owner}/{name}/grid", grid)]
 
@@ -61,7 +63,7 @@ def _repo(request: Request) -> str:
     return "{owner}/{name}".format(**request.path_params)
 
 
-def _context(board: Board, request: Request) -> Mapping[str, Any]:
+def _context(board: Board, runs: Runs, request: Request) -> Mapping[str, Any]:
     """Raises HTTPException for a repository that nothing is known of."""
     definitions = load_definitions(_repo(request))
     wanted = Wanted.from_query(definitions.repo, request.query_params)
@@ -71,6 +73,7 @@ def _context(board: Board, request: Request) -> Mapping[str, Any]:
         raise HTTPException(404, told)
     snapshot = facts.snapshot_of(definitions.repo, found.listed)
     places = _places(snapshot, board)
+    runs.read(places)
     records = {each.commit: snapshot.of(each.commit).record for each in found.listed}
     heads = {row.key: row.head["head"] for row in places}
     return {
@@ -81,6 +84,7 @@ def _context(board: Board, request: Request) -> Mapping[str, Any]:
         "branches": branches_of(definitions.pipelines, found.listed, wanted),
         "without_push": WITHOUT_PUSH,
         "places": places,
+        "running": {row.key: each for row in places if (each := runs.of(row))},
         "grid": grid_of(facts.rows(snapshot, found.listed, board.now()), heads, records),
     }
 

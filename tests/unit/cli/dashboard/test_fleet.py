@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_state.cli.dashboard.fleet_behind import behind
+from pipeline_state.cli.dashboard.fleet_behind import Late, behind, place_of
 from pipeline_state.cli.dashboard.fleet_memory import Pace, row_of
 from pipeline_state.cli.dashboard.fleet_rows import ORDERS, PAGE, SHOWS, Row, Wanted, find
 from pipeline_state.cli.steering.places import Place
@@ -144,6 +144,12 @@ def pushed(commit: str, sequence: int, branch: str = "main") -> Record:
     return Record("acme/Shop", commit, branches={branch: Pushed(sequence)})
 
 
+def late(records: list[Record], found: Row) -> int:
+    """How many of the records come after the row's head, which may be among them."""
+    head = next((record for record in records if record.commit == found.head["head"]), None)
+    return behind(records, SHOP, place_of(head, SHOP, found))
+
+
 def test_commits_are_behind_that_were_pushed_after_the_head_to_a_branch_that_is_taken() -> None:
     records = [
         pushed(HEAD, 10),
@@ -152,16 +158,33 @@ def test_commits_are_behind_that_were_pushed_after_the_head_to_a_branch_that_is_
         pushed("d" * 40, 12, "fix"),
         Record("", "e"),
     ]
-    assert behind(records, SHOP, deployed()) == 1
+    assert late(records, deployed()) == 1
 
 
 def test_where_somebody_went_back_the_head_itself_counts_and_not_the_latest_place() -> None:
     records = [pushed(HEAD, 10), pushed("b" * 40, 20)]
-    assert behind(records, SHOP, deployed(sequence=20, newest="b" * 40)) == 1
+    assert late(records, deployed(sequence=20, newest="b" * 40)) == 1
+
+
+def test_a_head_whose_record_has_left_is_where_it_was_claimed() -> None:
+    assert late([pushed("b" * 40, 9), pushed("c" * 40, 11)], deployed()) == 1
 
 
 def test_without_a_head_all_commits_are_still_to_come() -> None:
-    assert behind([pushed("b" * 40, 1), pushed("c" * 40, 2)], SHOP, row()) == 2
+    assert late([pushed("b" * 40, 1), pushed("c" * 40, 2)], row()) == 2
+
+
+@pytest.mark.parametrize(
+    "count, told, is_some",
+    [
+        (Late(0), "0", False),
+        (Late(3), "3", True),
+        (Late(3, is_all=False), "3+", True),
+        (Late(0, is_all=False), "0+", True),
+    ],
+)
+def test_a_count_says_whether_there_may_be_more(count: Late, told: str, *, is_some: bool) -> None:
+    assert (str(count), bool(count)) == (told, is_some)
 
 
 def test_the_more_there_is_to_read_the_more_seldom_it_is_read() -> None:
