@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +19,8 @@ from pipeline_state.table.models import EXPIRES_AT, EnvironmentItem, set_all, to
 from pipeline_state.table.transaction import Transaction, fault
 
 if TYPE_CHECKING:
+    from pynamodb.expressions.condition import Condition
+
     from pipeline_state.model.delivery import Outcome
 
 PUSHED_AT = "pushed_at"
@@ -26,6 +29,9 @@ PUSHED_AT = "pushed_at"
 _KIND = "#deployment#"
 _DEPLOYED_AT, _FAILED_AT = "deployed_at:", "failed_at:"
 """What the attributes begin with that say when a release came to its verdict."""
+
+_LAST = 10**10 - 1
+"""More promotions than an environment is given, in as many digits as their keys have."""
 
 _PAGE = 50
 """Items of a page: some 100 KB."""
@@ -73,7 +79,7 @@ def deployment_item(pipeline: str, environment: str, generation: int) -> Environ
 
 def deployments(pipeline: str, environment: str, most: int | None = None) -> Iterator[Deployment]:
     """What the environment was given, newest first. Raises TemporaryFault."""
-    return _found(pipeline, environment, limit=most, consistent_read=True)
+    return _newest_first(pipeline, environment, limit=most, consistent_read=True)
 
 
 def deployments_since(pipeline: str, environment: str, since: datetime) -> Iterator[Deployment]:
@@ -82,8 +88,30 @@ def deployments_since(pipeline: str, environment: str, since: datetime) -> Itera
     Of the last second something may be missing, and it reads a page beyond the time at most: so it costs half of what
     a read costs that is up to date. Raises TemporaryFault.
     """
-    found = _found(pipeline, environment, page_size=_PAGE)
+    found = _newest_first(pipeline, environment, page_size=_PAGE)
     return takewhile(lambda each: (parse_time(each.at) or since) >= since, found)
+
+
+def deployments_from(pipeline: str, environment: str, generation: int, **how: Any) -> Iterator[Deployment]:
+    """What the environment was given from a promotion on, oldest first; it may lag by a second.
+
+    Raises TemporaryFault.
+    """
+    keys = (deployment_item(pipeline, environment, each).environment for each in (generation, _LAST))
+    return _found(pipeline, EnvironmentItem.environment.between(*keys), **{"page_size": _PAGE, **how})
+
+
+def first_since(pipeline: str, environment: str, newest: int, since: datetime) -> int:
+    """The number of the first promotion that is not before a time; one more than the newest one's where there is none.
+
+    It is looked for by halves: 10 reads for 1,000 promotions. Raises TemporaryFault.
+    """
+
+    def is_since(generation: int) -> bool:
+        found = next(deployments_from(pipeline, environment, generation, limit=1), None)
+        return found is None or (parse_time(found.at) or since) >= since
+
+    return bisect_left(range(1, newest + 1), 1, key=is_since) + 1
 
 
 def note_end(transaction: Transaction, pipeline: str, environment: str, result: ReleaseResult) -> None:
@@ -97,10 +125,14 @@ def note_end(transaction: Transaction, pipeline: str, environment: str, result: 
         transaction.update("deployment", item, set_all({name: result.at}))
 
 
-def _found(pipeline: str, environment: str, **how: Any) -> Iterator[Deployment]:
+def _newest_first(pipeline: str, environment: str, **how: Any) -> Iterator[Deployment]:
     begins = EnvironmentItem.environment.startswith(environment + _KIND)
+    return _found(pipeline, begins, scan_index_forward=False, **how)
+
+
+def _found(pipeline: str, which: Condition, **how: Any) -> Iterator[Deployment]:
     try:
-        for item in EnvironmentItem.query(pipeline, begins, scan_index_forward=False, **how):
+        for item in EnvironmentItem.query(pipeline, which, **how):
             if found := _read(item):
                 yield found
     except PynamoDBException as error:

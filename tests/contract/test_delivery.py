@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -20,8 +21,10 @@ from pipeline_state.model.pipelines import Cluster, Environment
 from pipeline_state.model.promotion import Action
 from pipeline_state.model.times import format_time
 from pipeline_state.table import holds
+from pipeline_state.table.definitions import save_definitions
 from pipeline_state.table.delivered import items_of
 from pipeline_state.table.deployments import deployments_since
+from pipeline_state.table.models import PipelinesItem
 from tests.contract.delivered import Delivered
 from tests.contract.table_room import WEB, A, B, C, D, TableRoom, pipeline
 
@@ -118,6 +121,29 @@ def test_a_freeze_counts_as_waiting_for_people(past: Delivered) -> None:
     holds.unfreeze(past.pipeline, "staging", replace(over, repo=past.pipeline.name))
     past.deploy(A, "staging", MORNING + HOUR)
     assert minutes(told(past, environment="staging")) == {"helm": 2, "ci": 10, "people": 50}
+
+
+def test_where_the_time_went_stays_when_other_pipelines_are_applied(
+    past: Delivered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole_way(past, A, "", MORNING)
+    whole_way(past, B, A, MORNING + 2 * HOUR)
+    before = told(past)
+    canary = Environment("canary", ("build",), ("staging",), (replace(WEB, namespace="canary"),), LOCAL)
+    other = (STAGING, canary, replace(PRODUCTION, gates=(), after=("canary",)))
+    gates = tuple(gate for gate in past.pipeline.gates if gate.name != "legal")
+    changed = replace(past.pipeline, environments=other, gates=gates)
+    save_definitions(past.repo, [changed], after=1, by="zoe", at_time=format_time(MORNING + 9 * HOUR))
+    read, calls = PipelinesItem.batch_get, list[int]()
+
+    def counted(keys: list[str]) -> Any:
+        calls.append(len(keys))
+        return read(keys)
+
+    monkeypatch.setattr(PipelinesItem, "batch_get", counted)
+    after = told(past)
+    assert (minutes(after), awaited(after.commits)) == (minutes(before), awaited(before.commits))
+    assert calls == [2], "once for all commits"
 
 
 def test_an_environment_without_a_promotion_in_the_time_costs_no_query(

@@ -10,12 +10,12 @@ from botocore.exceptions import ClientError
 
 from pipeline_state.cli.stacks import Stack
 from pipeline_state.cli.traces.spans import Span, spans_of
-from pipeline_state.model.environments import Freeze
-from pipeline_state.model.pipelines import Cluster, Environment
-from pipeline_state.table import holds, summaries
+from pipeline_state.model.pipelines import Cluster, Environment, GateDefinition
+from pipeline_state.model.times import format_time
+from pipeline_state.table import summaries
+from pipeline_state.table.definitions import save_definitions
 from pipeline_state.table.models import Tables, to_raw
 from pipeline_state.table.results import note_hand_edits
-from pipeline_state.table.snapshot import EVERYTHING
 from pipeline_state.tracing import to_otlp_json, trace_of
 from pipeline_state.tracing.store import append
 from tests.contract.table_room import WEB, A, B, TableRoom, pipeline, seconds
@@ -88,31 +88,34 @@ def test_what_nobody_sent_holds_no_address_either(room: TableRoom) -> None:
     assert "@example.com" not in json.dumps(to_otlp_json([span.to_item() for span in found]))
 
 
-def test_what_two_environments_wait_for_in_the_same_words_is_two_waits(room: TableRoom) -> None:
-    places = [Environment(name, ("build",), (), (WEB,), Cluster(context="local")) for name in ("staging", "production")]
-    room.define(pipeline(*places))
-    stop = replace(room.happening("stop", EVERYTHING[1], 1), repo=EVERYTHING[0], kind="stopped")
-    holds.stop(Freeze("ann"), stop)
-    try:
-        room.ready()
-        room.now += timedelta(hours=1)
-        found = {str(span.fields["deployment.environment.name"]): span for span in spans(room) if "stop" in span.name}
-        assert set(found) == {"staging", "production"}
-        told = {name: found["staging"].fields[name] for name in ("gatestream.kind", "deployment.environment.name")}
-        kept(room, found["staging"].name, "3" * 16, found["staging"].parent, **told, duration_ms=7_200_000)
-        left = sorted(str(span.fields["deployment.environment.name"]) for span in spans(room) if "stop" in span.name)
-        assert left == ["production", "staging"]
-    finally:  # the tables are others' as well
-        holds.start(replace(stop, time=seconds(2), kind="started"))
-
-
 def test_an_overtaken_commit_waits_for_nothing_any_more(room: TableRoom) -> None:
     room.define(pipeline())
     room.push("", A, 0)
     assert [span.name for span in spans(room) if span.is_open] == ["waiting for build"]
     room.ready(B, 10, A)
+    room.now += timedelta(minutes=5)
     room.promote(B)
-    assert [span.name for span in spans(room) if span.is_open] == []
+    room.now += timedelta(hours=1)
+    (build,) = [span for span in spans(room) if span.is_wait]
+    assert (build.is_open, build.end) == (False, room.now - timedelta(hours=1))
+    assert (build.fields["wait.ended_by"], build.fields["wait.known"]) == ("gatestream", "verified")
+
+
+def test_what_a_commit_has_waited_for_stays_when_other_pipelines_are_applied(room: TableRoom) -> None:
+    room.define(pipeline(PRODUCTION))
+    room.push("", A, 0)
+    edited(room, 40, {"build": "TRUE", "legal": "TRUE"}, by="bea")
+    before = [(span.id, span.duration) for span in spans(room)]
+    assert len(before) == 3, "build, legal and the promotion"
+    shop = replace(pipeline(replace(PRODUCTION, gates=("qa",))), repo=room.repo, name=room.pipeline_name)
+    qa = replace(shop, gates=(*shop.gates, GateDefinition("qa")))
+    applied_at = room.now + timedelta(hours=1)
+    save_definitions(room.repo, [qa], after=1, by="zoe", at_time=format_time(applied_at))
+    room.now += timedelta(hours=2)
+    *others, last = spans(room)
+    assert [(span.id, span.duration) for span in others[:2]] == before[:2]
+    assert (others[2].id, others[2].end) == (before[2][0], applied_at)
+    assert (last.name, last.start, last.is_open) == ("waiting for qa", applied_at, True)
 
 
 def test_the_webhooks_of_a_deployed_stack_are_stood_in_for(room: TableRoom) -> None:

@@ -145,7 +145,7 @@ def report(wanted: Wanted, now: datetime, tell: Tell = lambda *_: None) -> Repor
     found = {key: deliveries(attempts) for key, attempts in reading.attempts.items()}
     every = [each for those in found.values() for each in those]
     new = [each for each in every if each.is_new and period.since <= each.at < period.until]
-    commits = spent(reading, new, places, lambda repo: by_repo[repo].pipelines, now, tell)
+    commits = spent(reading, new, places, by_repo.__getitem__, now, tell)
     return Report(
         wanted=wanted,
         period=period,

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from pipeline_state.cli.traces.spans import Span
-from pipeline_state.model.decision import Superseded
 from pipeline_state.model.waits import Wait, waits
 from pipeline_state.table.journal import history
-from pipeline_state.table.snapshot import EVERYTHING, Reader, Snapshot
+from pipeline_state.table.past import past_of
+from pipeline_state.table.snapshot import EVERYTHING, Reader
 from pipeline_state.tracing import TraceContext, trace_of
 from pipeline_state.tracing.outbox import scrub
 from pipeline_state.tracing.waits import ENVIRONMENT, wait_fields, wait_span_id
@@ -27,7 +27,7 @@ def with_waits(spans: Iterable[Span], repo: str, commit: str, now: datetime) -> 
 
 
 def wait_span(wait: Wait, root: TraceContext, now: datetime) -> Span:
-    """The span of a wait, with no more in it than one that is sent has; one that lasts is marked, and goes until now."""
+    """The span of a wait, as it would have been sent; of one that lasts, until now and marked as open."""
     ids = {"trace.trace_id": root.trace_id, "trace.parent_id": root.span_id}
     ids["trace.span_id"] = wait_span_id(root.trace_id, wait)
     duration = wait.duration(now)
@@ -37,25 +37,15 @@ def wait_span(wait: Wait, root: TraceContext, now: datetime) -> Span:
     return Span(str(fields["name"]), _SERVICE, ids["trace.span_id"], root.span_id, wait.start, duration, fields)
 
 
-def _waits(repo: str, commit: str, now: datetime) -> list[Wait]:
-    """Nobody waits any longer for what keeps an overtaken commit from an environment."""
+def _waits(repo: str, commit: str, now: datetime) -> tuple[Wait, ...]:
     snapshot = Reader().read(repo, commit)
     if not snapshot.item:
-        return []
-    keys = [(repo, commit), *((pipeline.name, place.name) for pipeline, place in snapshot.places), EVERYTHING]
-    entries = [entry for key in keys for entry in history(*key)]
-    found = waits(snapshot.record, entries, snapshot.definitions.pipelines, now, freeze_of)
-    overtaken = _overtaken(snapshot, now)
-    return [wait for wait in found if wait.end or wait.environment not in overtaken]
-
-
-def _overtaken(snapshot: Snapshot, now: datetime) -> set[str]:
-    return {
-        pipeline.key_of(decision.environment)
-        for pipeline in snapshot.definitions.pipelines
-        for decision in snapshot.decisions(pipeline, now)
-        if isinstance(decision, Superseded)
-    }
+        return ()
+    own = list(history(repo, commit))
+    keys = [*((pipeline.name, place.name) for pipeline, place in snapshot.places), EVERYTHING]
+    entries = [*own, *(entry for key in keys for entry in history(*key))]
+    past = past_of(snapshot, own, now)
+    return waits(snapshot.record, entries, snapshot.definitions.pipelines, now, freeze_of, past)
 
 
 def _is_among(wait: Span, spans: Iterable[Span]) -> bool:
