@@ -103,8 +103,11 @@ class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
         return revision
 
     async def go(self, way: WayBack, release: Release, *, force_conflicts: bool = False) -> str:
-        """Roll back or uninstall without waiting for anything to be ready; what was done, as a sentence's end."""
-        target = {"namespace": release.namespace, "timeout": self.timeout()}
+        """Roll back or uninstall without waiting for anything to be ready; what was done, as a sentence's end.
+
+        What is kept of the budget for a rollback is for this.
+        """
+        target = {"namespace": release.namespace, "timeout": _whole(self._left() - self._grace)}
         if isinstance(way, RollBack):
             wish = Wish(force_conflicts=force_conflicts)
             await self._in_its_words(
@@ -153,9 +156,9 @@ class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
         """Whether so long a wait, and a rollback after it, fit into the budget."""
         return seconds <= self._left() - self._margin
 
-    def timeout(self, wanted: float = math.inf) -> str:
+    def timeout(self, wanted: float) -> str:
         """Helm's --timeout: as wanted, but so that a rollback still fits into the budget."""
-        return f"{max(1, math.floor(min(wanted, self._left() - self._margin)))}s"
+        return _whole(min(wanted, self._left() - self._margin))
 
     async def run(self, command: list[Any], input: bytes | None = None) -> bytes:  # noqa: A002 - pyhelm3's name for it
         """pyhelm3's one way to Helm; what that printed.
@@ -184,7 +187,7 @@ class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
     async def _run(
         self, arguments: list[str], stdin: bytes | None, hear: process.Hear = lambda _: None
     ) -> process.Ended:
-        grace = self._margin / 2
+        grace = self._grace
         left = self._left() - grace
         ended = await process.run(
             [self._executable, *arguments],
@@ -203,6 +206,11 @@ class Helm(Command):  # type: ignore[misc]  # pyhelm3 ships no types
             yield
         finally:
             self.seconds += time.monotonic() - started
+
+    @property
+    def _grace(self) -> float:
+        """How long a Helm that was asked to stop has for that; with it, it is over when the budget is."""
+        return max(0.0, min(self._margin, self._left()) / 2)
 
     def _left(self) -> float:
         return self._ends - time.monotonic()
@@ -234,6 +242,10 @@ def _trace(progress: Progress) -> None:
         seconds = (progress.ended or time.time()) - progress.began
         start = datetime.fromtimestamp(progress.began, UTC)
         tracing.finished_span("wait until ready", parent=parent, start=start, duration=timedelta(seconds=seconds))
+
+
+def _whole(seconds: float) -> str:
+    return f"{max(1, math.floor(seconds))}s"
 
 
 def _shown(flags: list[str]) -> str:
