@@ -13,6 +13,7 @@ from pipeline_state.events.publish import Publisher
 from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.handlers.promotion import Outcome, Promotions
 from pipeline_state.handlers.redelivery import Redelivery, redelivery
+from pipeline_state.handlers.waits_told import tell_overtaken
 from pipeline_state.model.decision import Decision, NoPipeline, NotACandidate, Promoted, Superseded
 from pipeline_state.model.gates import GateStatus
 from pipeline_state.settings import read_settings
@@ -93,6 +94,8 @@ class Sweeper:
         elif snapshot and EXPIRES_AT not in snapshot.item:
             retention.let_go(each.repo, each.commit, now)
         waiting.forget(each)
+        if snapshot:
+            tell_overtaken(snapshot, now)
 
 
 def is_settled(decisions: Iterable[Decision]) -> bool:

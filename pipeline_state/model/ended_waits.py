@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from pipeline_state.model.gates import GateStatus, read_gate
@@ -20,11 +20,13 @@ def ended_waits(
     at: datetime,
     moved: Iterable[str],
     claims: Mapping[str, tuple[datetime | None, datetime]],
+    applied_at: Collection[datetime] = (),
 ) -> tuple[Wait, ...]:
     """Those of the waits found that ended with a change made at a time.
 
     moved: gates that were pending or failed and are something else now. claims: by environment, when the claim before
-    was made, if there was one, and the one that the change brought. What an installation waited for after its claim is
+    was made, if there was one, and the one that the change brought. applied_at: when pipelines were applied, which
+    changes no record: what that ended is told with the claim. What an installation waited for after its claim is
     told with its verdict, since its beginning changes no record.
     """
     over = [wait for wait in found if wait.end]
@@ -36,7 +38,10 @@ def ended_waits(
             told |= dict.fromkeys(_of_environment(over, claim.environment_key, since, at))
     for environment, (before, made) in claims.items():
         told |= dict.fromkeys(_of_environment(over, environment, before or _EVER, made))
-        told |= dict.fromkeys(wait for wait in over if wait.end == made and _is_still_closed(wait.gate, record, made))
+        without = [wait for wait in over if _is_still_closed(wait.gate, record, made)]
+        told |= dict.fromkeys(wait for wait in without if wait.end == made)
+        ours = (wait for wait in without if wait.environment == environment and wait.end in applied_at)
+        told |= dict.fromkeys(wait for wait in ours if wait.end and (before or _EVER) < wait.end <= made)
     return tuple(told)
 
 

@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ from pipeline_state import tracing
 from pipeline_state.events.codec import decode, encode
 from pipeline_state.events.deployment import PROMOTED
 from pipeline_state.model.pipelines import Cluster, Environment
+from pipeline_state.model.times import format_time
+from pipeline_state.table.definitions import save_definitions
 from tests.contract.dlq_room import DlqRoom
 from tests.contract.span_room import SpanRoom, span_room
 from tests.contract.table_room import WEB, A, B, pipeline
@@ -290,6 +294,45 @@ def test_what_is_put_aside_goes_on_in_its_own_trace_and_says_what_it_waited_for(
     first, second = named(room, "install")
     assert (first["parked"], "parked" in second) == ("staging is frozen by ann: sale", False)
     room.tree(A)
+
+
+def test_what_an_overtaken_commit_waited_for_is_told_once_by_the_sweeper(room: SpanRoom) -> None:
+    room.push(A)
+    room.build(A)
+    room.go_on(60)
+    room.push(B, before=A)
+    room.build(B)
+    room.go_on(60)
+    room.edit(B, legal=LEGAL)
+    room.go_on(60)
+    assert room.way.releases.commits("shop") == "abb"
+    room.edit(A, legal=LEGAL)
+    room.go_on(60)
+    assert "legal" not in {what for what, *_ in waits(room)}
+    room.way.sweep()
+    room.way.sweep()
+    assert [each for each in waits(room) if each[0] == "legal"] == [
+        ("legal", "people", "production", "gatestream", "verified")
+    ]
+    (span,) = [each for each in room.spans(A) if each["data"]["name"] == "waiting for legal"]
+    end = datetime.fromisoformat(span["time"]) + timedelta(milliseconds=span["data"]["duration_ms"])
+    claim = room.way.tables.record(B).claims["production"]
+    assert abs(end - datetime.fromisoformat(claim.at)) < timedelta(milliseconds=1)
+
+
+def test_a_wait_that_other_pipelines_have_ended_is_told_by_the_claim(room: SpanRoom) -> None:
+    room.push(A)
+    room.build(A)
+    room.go_on(60)
+    free = replace(pipeline(STAGING, replace(PRODUCTION, gates=())), repo=room.repo, name=room.way.tables.pipeline_name)
+    save_definitions(room.repo, [free], after=1, by="zoe", at_time=format_time(room.way.clock.now))
+    room.go_on(60)
+    room.way.sweep()
+    room.go_on(60)
+    assert room.way.releases.commits("shop") == "aa"
+    ended = {what: by for what, _, place, *by in waits(room) if place == "production"}
+    assert ended["legal"] == ["zoe", "verified"]
+    assert ended["promotion to production"] == ["gatestream", "verified"]
 
 
 def test_a_commit_that_is_made_up_by_hand_has_a_root_as_well(room: SpanRoom) -> None:

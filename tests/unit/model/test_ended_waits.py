@@ -1,5 +1,6 @@
 """Which waits a change has ended; times are seconds after START."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from pipeline_state.model.ended_waits import ended_waits
@@ -23,11 +24,12 @@ def ended(
     second: float,
     moved: tuple[str, ...] = (),
     record: Record = RECORD,
+    applied: tuple[float, ...] = (),
     **claims: tuple[float | None, float],
 ) -> list[Wait]:
     made = {name: (None if before is None else at(before), at(now)) for name, (before, now) in claims.items()}
     told: dict[str, tuple[datetime | None, datetime]] = made
-    return list(ended_waits(found, record, at(second), moved, told))
+    return list(ended_waits(found, record, at(second), moved, told, {at(each) for each in applied}))
 
 
 def test_of_a_gates_waits_it_is_the_one_that_ended_then_whatever_has_ended_since() -> None:
@@ -64,6 +66,15 @@ def test_a_claim_ends_the_wait_for_a_gate_only_where_the_gate_is_still_closed() 
     expired = Record("myOrg/myApp", A, gates={"legal": {"status": "TRUE", "expires_at": time(50)}})
     assert ended(wait, second=100, record=expired, staging=(None, 100)) == [wait]
     assert ended(gate("legal", 0, 90), second=100, staging=(None, 100)) == []
+
+
+def test_a_claim_tells_what_ended_when_pipelines_were_applied_that_need_a_gate_no_more() -> None:
+    legal, elsewhere = gate("legal", 0, 90), replace(gate("scan", 0, 90), environment="production")
+    assert ended(legal, elsewhere, second=100, applied=(90,), staging=(50, 100)) == [legal]
+    assert ended(legal, second=100, applied=(90,), staging=(95, 100)) == [], "the claim before has told it"
+    assert ended(gate("legal", 0, 110), second=100, applied=(110,), staging=(50, 100)) == []
+    opened = Record("myOrg/myApp", A, gates={"legal": "TRUE"})
+    assert ended(legal, second=100, applied=(90,), record=opened, staging=(50, 100)) == [], "that has told it"
 
 
 def test_a_verdict_ends_what_the_installation_waited_for_after_its_claim() -> None:
