@@ -45,6 +45,15 @@ def current_window(windows: Sequence[FreezeWindow], now: datetime) -> tuple[date
     return (end, last) if last else None
 
 
+def last_end(windows: Sequence[FreezeWindow], since: datetime, now: datetime) -> datetime:
+    """When one of the windows ended last, up to `now`; `since` where none has ended after it.
+
+    since, now: aware. Raises as `current_window`.
+    """
+    lengths = [(window, timedelta(minutes=window.minutes)) for window in windows]
+    return max([since, *(_last_begin(each, since - lasts, now - lasts) + lasts for each, lasts in lengths)])
+
+
 def freeze_by(windows: Sequence[FreezeWindow], now: datetime) -> Freeze | None:
     """The freeze that `now` lies in, as the model has it; None without one. Raises as `current_window`."""
     found = current_window(windows, now)
@@ -83,15 +92,21 @@ def zone_names() -> list[str]:
 
 def _end(window: FreezeWindow, moment: datetime) -> datetime | None:
     """The end of the window's last beginning up to a moment, if it is yet to come."""
-    zone, lasts = _zone(window), timedelta(minutes=window.minutes)
-    latest = moment - lasts
+    lasts = timedelta(minutes=window.minutes)
+    until = _last_begin(window, moment - lasts, moment) + lasts
+    return until if until > moment else None
+
+
+def _last_begin(window: FreezeWindow, since: datetime, moment: datetime) -> datetime:
+    """The window's last beginning up to a moment; `since` where there is none after it."""
+    zone, latest = _zone(window), since
     for wall in _walls_before(window, moment.astimezone(zone)):
         begins = _instants(wall, zone)
         if wall.date().isoformat() not in window.exclude:
             latest = max([latest, *(begin for begin in begins if begin <= moment)])
         if begins[-1] <= latest:  # so is all that the clock showed before
             break
-    return latest + lasts if latest + lasts > moment else None
+    return latest
 
 
 def _walls_before(window: FreezeWindow, local: datetime) -> CronSim:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -47,20 +47,18 @@ class Promoter:
         opening = read_opening(record)
         if opening is None:
             return
+        promotions = replace(self.promotions, since=opening.at)
         if opening.commit:
-            self._promote(opening.repo, opening.commit)
+            with hops.checking(opening.repo, opening.commit):
+                promotions.promote(opening.repo, opening.commit)
             return
         repos = [opening.repo] if opening.repo else dict.fromkeys(each.repo for each in waiting.everywhere())
         outcome, until = Outcome(), self.now() + _LONGEST
         for repo in repos:
-            outcome.add(self.promotions.promote_waiting(repo))
+            outcome.add(promotions.promote_waiting(repo))
             if self.now() > until:
                 break
         outcome.raise_fault()
-
-    def _promote(self, repo: str, commit: str) -> None:
-        with hops.checking(repo, commit):
-            self.promotions.promote(repo, commit)
 
     def _consider_change(self, record: Mapping[str, Any]) -> None:
         change = read_change(record)
@@ -77,9 +75,8 @@ class Promoter:
             hops.changed(record, change.at, parent=tracing.trace_of(change.repo, change.commit), now=self.now())
             if change.edits:
                 self._note(change)
-            outcome = self.promotions.promote(change.repo, change.commit)
-            for lag in outcome.lags:  # of these alone: what a freeze, a soak time or a turn held up was not late
-                metrics.measure(metrics.PROMOTION_LAG, lag.total_seconds())
+            removed_at = change.at if None in change.edits.values() else None
+            outcome = replace(self.promotions, since=removed_at).promote(change.repo, change.commit)
         metrics.count(metrics.GATE_CHANGES, len(change.gates), commits=f"{change.repo}@{change.commit}")
         return outcome.seen
 

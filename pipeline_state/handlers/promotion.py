@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pipeline_state import metrics, tracing
 from pipeline_state.events.deployment import promoted
@@ -17,9 +17,9 @@ from pipeline_state.handlers.parking import Parking
 from pipeline_state.model.decision import Decision, Promote, Promoted
 from pipeline_state.model.pipelines import Pipeline, Policy
 from pipeline_state.model.promotion import Promotion
-from pipeline_state.model.promotion_lag import promotion_lag
 from pipeline_state.table import waiting
 from pipeline_state.table.claims import claim, claimed_promotions, mark_published, mark_repeated
+from pipeline_state.table.openings import free_at
 from pipeline_state.table.retry import ATTEMPTS, step_aside
 from pipeline_state.table.snapshot import Reader, Snapshot
 from pipeline_state.table.transaction import ConflictError, RefusedError
@@ -36,20 +36,17 @@ class Outcome:
 
     counts: by name, `waiting`, `promoted`, `published` (claims that nobody had announced), `repeated` (promotions
     without a result), `resumed` (parked ones), `stuck` (repeated in vain). faults: of single commits; they did not keep
-    the others from moving on. lags: how long those that were promoted had had all their gates, where that is known.
-    seen: the one commit that it was about, as it was looked at last.
+    the others from moving on. seen: the one commit that it was about, as it was looked at last.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     faults: list[PermanentFault | TemporaryFault] = field(default_factory=list)
-    lags: list[timedelta] = field(default_factory=list)
     seen: Snapshot | None = None
 
     def add(self, other: Outcome) -> None:
         """Take another one into this."""
         self.counts += other.counts
         self.faults += other.faults
-        self.lags += other.lags
 
     def raise_fault(self) -> None:
         """Raise one of the faults, if there is one; first those that a retry may help."""
@@ -61,13 +58,15 @@ class Outcome:
 class Promotions:
     """Moves commits on.
 
-    topic_arn: of the promotions' FIFO topic. now: the current time, aware.
+    topic_arn: of the promotions' FIFO topic. now: the current time, aware. since: when something happened that may have
+    freed the way, of which the tables themselves do not tell.
     """
 
     reader: Reader
     publisher: Publisher
     topic_arn: str
     now: Callable[[], datetime]
+    since: datetime | None = None
 
     def promote(self, repo: str, commit: str) -> Outcome:
         """Take one commit wherever it can go, until nobody's concurrent write has come between.
@@ -165,17 +164,20 @@ class Promotions:
     def _act(self, snapshot: Snapshot, pipeline: Pipeline, decision: Decision, found: Outcome) -> bool:
         """Whether an earlier claim had to be seen to first, so that there may be more to decide."""
         if isinstance(decision, Promote):
+            now = self.now()
             with tracing.span("claim", {**hops.DATABASE, hops.ENVIRONMENT: decision.environment}):
-                promotions = claim(snapshot, pipeline, decision, self.now())
-            self._note_claim(snapshot, decision, found)
+                promotions = claim(snapshot, pipeline, decision, now)
             self._publish(promotions)
+            self._measure_lag(snapshot, pipeline, decision, now)
             found.counts["promoted"] += 1
             return False
         return isinstance(decision, Promoted) and self._finish(pipeline, decision, found)
 
-    def _note_claim(self, snapshot: Snapshot, decision: Promote, found: Outcome) -> None:
-        lag = promotion_lag(snapshot.record, decision.branch, decision.required, self.now())
-        found.lags += [lag] if lag is not None else []
+    def _measure_lag(self, snapshot: Snapshot, pipeline: Pipeline, decision: Promote, now: datetime) -> None:
+        """How late a claim was, made just now. Clocks that disagree give 0."""
+        if free := free_at(snapshot, pipeline, decision, now):
+            lag = now - max(free, self.since or free)
+            metrics.measure(metrics.PROMOTION_LAG, max(lag.total_seconds(), 0.0))
 
     def _finish(self, pipeline: Pipeline, decision: Promoted, found: Outcome) -> bool:
         """Announce a claim that nobody marked: its promoter may have died before that. The ids are the same.

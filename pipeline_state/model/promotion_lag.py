@@ -1,28 +1,41 @@
-"""How long a commit has had all its gates: what the pipeline itself takes to notice."""
+"""How long a commit has been able to go on: what the pipeline itself takes to notice."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 
+from pipeline_state.model.decision import Promote
+from pipeline_state.model.pipelines import Environment, Pipeline
 from pipeline_state.model.record import Record
-from pipeline_state.model.times import parse_time
+from pipeline_state.model.times import later, parse_time
 
 
-def promotion_lag(record: Record, branch: str, required: Iterable[str], now: datetime) -> timedelta | None:
-    """From the last of these gates opening, or the commit's push to the branch if that came later, until now.
+def ready_at(record: Record, pipeline: Pipeline, environment: Environment, promote: Promote) -> datetime | None:
+    """When the last gate opened that the environment asks for, the soak time ended, or the commit was pushed there.
 
-    None where no time of either is known. Clocks that disagree give 0.
+    Whichever came last; None where one of the gates does not tell, or there is no time at all.
     """
-    place = record.branches.get(branch)
-    times = [_opened_at(record, gate) for gate in required]
-    known = [time for time in (*times, parse_time(place and place.pushed_at)) if time]
-    return max(now - max(known), timedelta(0)) if known else None
+    gates = [opened_at(record, gate) for gate in promote.required]
+    place = record.branches.get(promote.branch)
+    times = [*gates, _soaked_at(record, pipeline, environment), parse_time(place and place.pushed_at)]
+    return max((time for time in times if time), default=None) if all(gates) else None
 
 
-def _opened_at(record: Record, gate: str) -> datetime | None:
+def opened_at(record: Record, gate: str) -> datetime | None:
     """By the note beside the value, which nobody but our own functions writes, or else by the value's own words."""
     value, note = record.gates.get(gate), record.written.get(gate, {})
     if note.get("value") == value and (noted := parse_time(note.get("at"))):
         return noted
+    return _told_at(value)
+
+
+def _soaked_at(record: Record, pipeline: Pipeline, environment: Environment) -> datetime | None:
+    """As `decide` counts it: by what the gates say themselves."""
+    values = [record.gates.get(pipeline.deployed_gate(name)) for name in environment.after]
+    deployed = max((time for time in map(_told_at, values) if time), default=None)
+    return later(deployed, environment.soak) if deployed and environment.soak else None
+
+
+def _told_at(value: object) -> datetime | None:
     return parse_time(value.get("at")) if isinstance(value, Mapping) else None

@@ -6,7 +6,7 @@ commit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pipeline_state.model.environments import Freeze
@@ -14,7 +14,7 @@ from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.table import journal
 from pipeline_state.table.journal import Happening
 from pipeline_state.table.models import SCHEMA, EnvironmentItem, at, set_all
-from pipeline_state.table.snapshot import EVERYTHING
+from pipeline_state.table.snapshot import EVERYTHING, OPENED_AT
 from pipeline_state.table.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def freeze(pipeline: Pipeline, environment: str, frozen: Freeze, happening: Happ
 def unfreeze(pipeline: Pipeline, environment: str, happening: Happening) -> None:
     """End a person's freeze. Raises RefusedError where there is none, TemporaryFault."""
     item = EnvironmentItem(pipeline.name, environment)
-    _write(item, dict.fromkeys(_FREEZE, ""), happening, at("frozen_by").exists())
+    _end(item, _FREEZE, happening)
 
 
 def hold(pipeline: Pipeline, environment: str, reason: str, happening: Happening) -> None:
@@ -46,7 +46,7 @@ def hold(pipeline: Pipeline, environment: str, reason: str, happening: Happening
 def release(pipeline: Pipeline, environment: str, happening: Happening) -> None:
     """End a hold. Raises RefusedError where there is none, TemporaryFault."""
     item = EnvironmentItem(pipeline.name, environment)
-    _write(item, dict.fromkeys(_HOLD, ""), happening, at("held_by").exists())
+    _end(item, _HOLD, happening)
 
 
 def stop(frozen: Freeze, happening: Happening) -> None:
@@ -57,7 +57,12 @@ def stop(frozen: Freeze, happening: Happening) -> None:
 
 def start(happening: Happening) -> None:
     """End the stop. Raises RefusedError where there is none, TemporaryFault."""
-    _write(EnvironmentItem(*EVERYTHING), dict.fromkeys(_FREEZE, ""), happening, at("frozen_by").exists())
+    _end(EnvironmentItem(*EVERYTHING), _FREEZE, happening)
+
+
+def _end(item: EnvironmentItem, names: Sequence[str], happening: Happening) -> None:
+    """Whether it is there is told by the first of the names."""
+    _write(item, dict.fromkeys(names, "") | {OPENED_AT: happening.time}, happening, at(names[0]).exists())
 
 
 def _write(

@@ -34,6 +34,9 @@ EVERYTHING = ("#everything", "stop")
 CLOSING = ("frozen_by", "frozen_until", "held_by")
 """The attributes by which people close an environment."""
 
+OPENED_AT = "opened_at"
+"""The attribute that says when somebody last ended a freeze or a hold."""
+
 IN_TURN = "in_turn"
 """The attribute that says whether an environment takes every commit, so that one that is done lets the next one go."""
 
@@ -46,11 +49,15 @@ _MOST_ITEMS = 100
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """A repository's pipelines. repo: its name as the definition spells it. version: 0 when there are none."""
+    """A repository's pipelines.
+
+    repo: its name as the definition spells it. version: 0 when there are none. applied_at: RFC 3339, of that version.
+    """
 
     repo: str
     version: int = 0
     pipelines: tuple[Pipeline, ...] = ()
+    applied_at: str = field(default="", compare=False)
 
     @property
     def declared(self) -> frozenset[str]:
@@ -155,7 +162,7 @@ def read_definitions(repo: str, raw: Raw | None) -> Definitions:
     item = to_plain(raw)
     try:
         pipelines = tuple(Pipeline.from_dict(definition) for definition in json.loads(item["definitions"]))
-        return Definitions(str(item["name"]), int(item["version"]), pipelines)
+        return Definitions(str(item["name"]), int(item["version"]), pipelines, str(item.get("applied_at", "")))
     except (KeyError, TypeError, ValueError) as error:
         mend = "restore its version before, `repo@version`, or remove it and run `gatestream pipelines apply`"
         raise PermanentFault(f"the pipelines of {repo} cannot be read ({type(error).__name__}); {mend}") from error

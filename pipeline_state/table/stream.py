@@ -81,10 +81,12 @@ class Opening:
     """A change of the Environments table after which commits may go on.
 
     repo: whose; empty means everybody's. commit: the one that somebody asks for; empty means all that wait there.
+    at: when it was written; of that only the second is known, and its beginning is given.
     """
 
     repo: str
     commit: str
+    at: datetime
 
 
 def read_opening(record: Mapping[str, Any]) -> Opening | None:
@@ -94,14 +96,15 @@ def read_opening(record: Mapping[str, Any]) -> Opening | None:
     keys = to_plain(told["Keys"])
     key = (keys["pipeline"], keys["environment"])
     changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
+    at = datetime.fromtimestamp(int(told["ApproximateCreationDateTime"]), UTC)
     if key == EVERYTHING:
-        return Opening("", "") if changed & {*CLOSING} else None
+        return Opening("", "", at) if changed & {*CLOSING} else None
     image = to_plain({name: value for name, value in new.items() if name in {"repo", "commit"}})
     repo, commit = str(image.get("repo", "")), str(image.get("commit", ""))
     if key[0] == PARTITION:
-        return Opening(repo, commit) if ASKED in changed and repo and commit else None
+        return Opening(repo, commit, at) if ASKED in changed and repo and commit else None
     is_done = new.get(IN_TURN, {}).get("BOOL") is True and any(name.startswith(DONE) for name in changed)
-    return Opening(repo, "") if repo and (is_done or changed & {*CLOSING}) else None
+    return Opening(repo, "", at) if repo and (is_done or changed & {*CLOSING}) else None
 
 
 def _is_asked_for(changed: Collection[str], new: Raw) -> bool:

@@ -12,15 +12,19 @@ import pytest
 
 from functions.github_webhook import app as github_app
 from pipeline_state import metrics, tracing
+from pipeline_state.cli.asking import happening
 from pipeline_state.cli.steering import moving
 from pipeline_state.cli.steering.places import find_place
 from pipeline_state.cli.steering.wishes import Wish
 from pipeline_state.events.publish import Publisher
 from pipeline_state.handlers.promotion import Promotions
-from pipeline_state.model.pipelines import Cluster, Environment
+from pipeline_state.model.environments import Freeze
+from pipeline_state.model.pipelines import Cluster, Environment, Pipeline
 from pipeline_state.model.promotion import Action
 from pipeline_state.model.times import format_time
 from pipeline_state.startup import utc_now
+from pipeline_state.table import holds
+from pipeline_state.table.journal import Happening
 from pipeline_state.table.snapshot import Reader
 from tests.contract.function_room import FunctionRoom
 from tests.contract.pump import StreamMapping
@@ -101,6 +105,14 @@ def test_nothing_of_the_payload_is_in_the_line(written: Written) -> None:
     assert set(line) == {"_aws", "function", "request_id", "providers", "EventsReceived"}
 
 
+def sweeper(functions: FunctionRoom) -> Promotions:
+    return Promotions(Reader(), Publisher(functions.sns), functions.promotions, utc_now)
+
+
+def told(shop: Pipeline, kind: str) -> Happening:
+    return happening((shop.name, "staging"), kind, "ann", utc_now(), {})
+
+
 def pushed_and_built(functions: FunctionRoom, commit: str, before: str = "", **build: Any) -> None:
     functions.send(functions.push(before, commit), functions.build(commit, **build))
     functions.recorder.drain()
@@ -133,18 +145,72 @@ def test_columns_that_are_added_empty_are_no_changes_and_a_hand_edit_is(
     assert totals(written()) == {"GateChanges": 1}
 
 
-def test_a_promotion_that_was_held_up_on_purpose_is_not_late(functions: FunctionRoom, written: Written) -> None:
-    functions.tables.define(pipeline(STAGING))
-    functions.tables.edit_environment(frozen_by="ann", repo=functions.repo)
+@pytest.mark.parametrize("is_by_hand", [False, True], ids=["by the command", "by hand"])
+def test_what_was_held_up_on_purpose_is_late_from_when_the_way_was_free(
+    functions: FunctionRoom, written: Written, *, is_by_hand: bool
+) -> None:
+    shop = functions.tables.define(pipeline(STAGING)).pipelines[0]
+    holds.hold(shop, "staging", "sale", told(shop, "held"))
     pushed_and_built(functions, A)
     functions.promote()
-    functions.tables.edit_environment(frozen_by=None)
+    if is_by_hand:
+        functions.tables.edit_environment(held_by=None)
+    else:
+        holds.release(shop, "staging", told(shop, "released"))
     written()
     with metrics.invocation():
         functions.promote()
     (line,) = written()
     assert totals([line]) == {"Promotions": 1}
-    assert "PromotionLag" not in line
+    assert 0 <= line["PromotionLag"][0] < 60
+
+
+@pytest.mark.parametrize("who", ["promoter", "sweeper"])
+def test_who_comes_before_the_news_of_a_freezes_end_measures_from_there_all_the_same(
+    functions: FunctionRoom, written: Written, who: str
+) -> None:
+    shop = functions.tables.define(pipeline(STAGING)).pipelines[0]
+    holds.freeze(shop, "staging", Freeze("ann"), told(shop, "frozen"))
+    pushed_and_built(functions, A)
+    functions.settle()
+    holds.unfreeze(shop, "staging", told(shop, "unfrozen"))
+    functions.tables.edit(A, legal="TRUE")
+    changes = [each for each in functions.changes() if "commit" in each["dynamodb"]["Keys"]]
+    written()
+    with metrics.invocation():
+        if who == "promoter":
+            StreamMapping(functions.promoter).deliver(changes)
+        else:
+            sweeper(functions).promote_waiting(functions.repo)
+    (line,) = written()
+    assert totals([line])["Promotions"] == 1
+    assert 0 <= line["PromotionLag"][0] < 60
+
+
+def test_a_column_that_is_taken_away_frees_the_way(functions: FunctionRoom, written: Written) -> None:
+    functions.tables.define(pipeline(STAGING))
+    pushed_and_built(functions, A)
+    functions.tables.edit(A, added="")
+    functions.settle()
+    functions.tables.edit(A, added=None)
+    written()
+    with metrics.invocation():
+        functions.promote()
+    (line,) = written()
+    assert totals([line])["Promotions"] == 1
+    assert 0 <= line["PromotionLag"][0] < 60
+
+
+def test_what_the_sweeper_picks_up_is_late_since_the_gate(functions: FunctionRoom, written: Written) -> None:
+    functions.tables.define(pipeline(STAGING))
+    pushed_and_built(functions, A, completed_at=format_time(utc_now() - timedelta(seconds=400)))
+    functions.changes()
+    written()
+    with metrics.invocation():
+        sweeper(functions).promote_waiting(functions.repo)
+    (line,) = written()
+    assert totals([line]) == {"Promotions": 1}
+    assert 400 <= line["PromotionLag"][0] < 500
 
 
 def test_what_is_given_up_and_what_is_tried_again_is_counted(functions: FunctionRoom, written: Written) -> None:
@@ -200,11 +266,10 @@ def test_a_promotion_whose_announcement_the_sweeper_makes_good_is_counted_then(
     pushed_and_built(functions, A)
     with functions.before_publishing(unreachable), metrics.invocation():
         functions.promoter(functions.changes())
-    promotions = Promotions(Reader(), Publisher(functions.sns), functions.promotions, utc_now)
     assert totals(written()).get("Promotions", 0) == 0
     for _ in range(2):
         with metrics.invocation():
-            promotions.promote_waiting(functions.repo)
+            sweeper(functions).promote_waiting(functions.repo)
     assert totals(written()) == {"Promotions": 1}
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline_state.model.pipelines import FreezeWindow
-from pipeline_state.windows import MOST_JOINED, current_window
+from pipeline_state.windows import MOST_JOINED, current_window, last_end
 
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
@@ -131,3 +131,21 @@ def test_a_freeze_is_what_a_watch_minute_by_minute_sees(
         if end < last:
             assert found[1] in until[end]
             assert not frozen[end] or sum(at < begin <= end for begin in begun) >= MOST_JOINED - 1
+
+
+@settings(max_examples=50, deadline=None)
+@given(scenes(), st.data())
+def test_the_last_end_is_the_latest_that_a_watch_minute_by_minute_sees(
+    scene: tuple[list[Plan], datetime], data: st.DataObject
+) -> None:
+    made, start = scene
+    ends = {at + plan.window.minutes for plan in made for at in begins(plan, start)}
+    first, last = LONGEST // MINUTE, WATCHED // MINUTE  # as above
+    edges = [each for each in sorted(ends) if first < each < last] or [first]
+    for _ in range(10):
+        near = data.draw(st.sampled_from(edges)) + data.draw(st.integers(-1, 1))
+        now = min(max(near, first), last - 1)
+        since = data.draw(st.integers(first, now))
+        expected = max([since, *(each for each in ends if since < each <= now)])
+        found = last_end([plan.window for plan in made], start + since * MINUTE, start + now * MINUTE)
+        assert found == start + expected * MINUTE

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline_state.faults import PermanentFault
 from pipeline_state.model.pipelines import FreezeWindow
-from pipeline_state.windows import MOST_JOINED, cron_problem, current_window, never_end, zone_names
+from pipeline_state.windows import MOST_JOINED, cron_problem, current_window, last_end, never_end, zone_names
 
 WEEKEND = FreezeWindow("0 17 * * FRI", 63 * 60, "Europe/Berlin")
 NIGHTS = FreezeWindow("0 22 * * *", 8 * 60, "Europe/Berlin")
@@ -83,6 +83,21 @@ def test_windows_without_a_gap_are_one_freeze_named_by_the_last() -> None:
 def test_a_gap_of_a_minute_ends_a_freeze() -> None:
     office = FreezeWindow("1 8 * * MON", 90, "Europe/Berlin")
     assert current_window([office, WEEKEND], at("2026-06-05T18:00:00+02:00")) == (at("2026-06-08T06:00:00Z"), WEEKEND)
+
+
+@pytest.mark.parametrize(
+    "since, now, ended",
+    [
+        ("2026-06-05T00:00:00Z", "2026-06-08T05:59:59Z", "2026-06-08T04:00:00Z"),
+        ("2026-06-05T00:00:00Z", "2026-06-08T06:00:00Z", "2026-06-08T06:00:00Z"),
+        ("2026-06-05T00:00:00Z", "2026-06-08T09:00:00Z", "2026-06-08T06:00:00Z"),
+        ("2026-06-08T07:00:00Z", "2026-06-08T09:00:00Z", "2026-06-08T07:00:00Z"),
+    ],
+    ids=["another one's end", "at the end", "after it", "all else was later"],
+)
+def test_the_last_end_of_windows_counts_unless_something_was_later(since: str, now: str, ended: str) -> None:
+    assert last_end([WEEKEND, NIGHTS], at(since), at(now)) == at(ended)
+    assert last_end([], at(since), at(now)) == at(since)
 
 
 def test_a_freeze_without_end_is_followed_so_far_only() -> None:

@@ -65,7 +65,11 @@ def opening(old: dict[str, Any], new: dict[str, Any], pipeline: str = "shop", en
     keys = {"pipeline": {"S": pipeline}, "environment": {"S": environment}}
     images = {"OldImage": old, "NewImage": new}
     raw = {name: keys | {key: to_raw(value) for key, value in image.items()} for name, image in images.items() if image}
-    return read_opening({"eventID": "1", "dynamodb": {"Keys": keys, **raw}})
+    told = {"Keys": keys, "ApproximateCreationDateTime": 1_700_000_000.0, **raw}
+    return read_opening({"eventID": "1", "dynamodb": told})
+
+
+WRITTEN_AT = datetime.fromtimestamp(1_700_000_000, UTC)
 
 
 REPO = {"repo": "myOrg/myApp"}
@@ -79,7 +83,7 @@ TURNS = {**REPO, "in_turn": True}
     (TURNS, {**TURNS, "done:web": 3}),
 ], ids=["no freeze any more", "a shorter freeze", "no hold any more", "the next one has its turn"])  # fmt: skip
 def test_where_the_way_opens_all_that_waits_is_looked_at(old: dict[str, Any], new: dict[str, Any]) -> None:
-    assert opening(old, new) == Opening("myOrg/myApp", "")
+    assert opening(old, new) == Opening("myOrg/myApp", "", WRITTEN_AT)
 
 
 @pytest.mark.parametrize("old, new", [
@@ -94,14 +98,16 @@ def test_other_changes_of_an_environment_wake_nobody(old: dict[str, Any], new: d
 
 
 def test_the_end_of_a_stop_concerns_everybody() -> None:
-    assert opening({"frozen_by": "ann"}, {"_schema": 1}, *EVERYTHING) == Opening("", "")
+    assert opening({"frozen_by": "ann"}, {"_schema": 1}, *EVERYTHING) == Opening("", "", WRITTEN_AT)
     assert opening({"_schema": 1}, {"_schema": 2}, *EVERYTHING) is None
 
 
 def test_a_commit_that_somebody_asks_for_is_looked_at() -> None:
     noted = {**REPO, "commit": "a" * 40, "mark": "push"}
     assert opening({}, noted, PARTITION, "myOrg/myApp#a") is None
-    assert opening(noted, {**noted, "mark": "1", "asked": "1"}, PARTITION, "x") == Opening("myOrg/myApp", "a" * 40)
+    assert opening(noted, {**noted, "mark": "1", "asked": "1"}, PARTITION, "x") == Opening(
+        "myOrg/myApp", "a" * 40, WRITTEN_AT
+    )
     assert opening(noted, {**noted, "asked": "1", "repo": ""}, PARTITION, "x") is None
     assert opening({**noted, "asked": "1"}, {}, PARTITION, "x") is None
 
