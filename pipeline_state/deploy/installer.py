@@ -21,6 +21,7 @@ from pipeline_state.deploy.images import find_image
 from pipeline_state.deploy.references import resolve
 from pipeline_state.deploy.terms import Action, Applied, Deployed, Failed, Install, Workspace
 from pipeline_state.deploy.values import fingerprint, with_commit
+from pipeline_state.deploy.words import added
 from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.model.pipelines import Release
 from pipeline_state.model.rollout import Phase, phases_of
@@ -45,14 +46,24 @@ def install(request: Install, *, workspace: Workspace, budget_seconds: float) ->
     workspace.open()
     try:
         ready = _prepare(request, workspace.remembering())
-        left = ends - time.monotonic()
-        if left < budget_seconds / 2:
-            raise TemporaryFault("chart, image and secrets took so long that Helm would be cut short", _RETRY_SECONDS)
+        left = _enough(ends - time.monotonic(), budget_seconds)
         with session.helm(request.cluster, workspace, left, ready.secrets) as helm:
             work = _Work(helm, request, ready)
             return asyncio.run(work.deploy())
     except PermanentFault as fault:
         return work.failed(fault.reason) if work else Failed(fault.reason, 0.0)
+    except TemporaryFault as fault:
+        if work and work.healed:  # the next attempt finds nothing stuck, and has nothing to tell of it
+            told = added(fault.reason, f"before that: {work.healed}")
+            raise TemporaryFault(told, fault.delay_seconds) from fault
+        raise
+
+
+def _enough(left: float, budget_seconds: float) -> float:
+    """What is left of the budget. Raises TemporaryFault where that is less than half of it."""
+    if left < budget_seconds / 2:
+        raise TemporaryFault("chart, image and secrets took so long that Helm would be cut short", _RETRY_SECONDS)
+    return left
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,3 +146,19 @@ def healed(scene: Scene, number: int, good: int | None) -> int:
     assert scene.shop.image().endswith(commit_of(number))
     assert scene.last_status() == "deployed"
     return verdict.revision
+
+
+def test_what_was_healed_is_told_also_where_the_upgrade_then_comes_to_nothing(scene: Scene) -> None:
+    scene.upgraded(0)
+    scene.killed_before_its_end(scene.request(1))
+    away = scene.shop.with_helm("""[ $1 != upgrade ] || { echo 'Error: connection refused' >&2; exit 1; }
+        exec "$HELM" "$@" """)
+    with pytest.raises(TemporaryFault) as caught:
+        carried_out(away, scene.request(1))
+    healed = "it was left pending-upgrade by a Helm that was killed; rolled back to revision 1"
+    assert caught.value.reason.startswith("connection refused; ")
+    assert caught.value.reason.endswith(f"; before that: {healed}")
+    assert caught.value.delay_seconds == 30
+    verdict = carried_out(scene.shop, scene.request(1))
+    assert isinstance(verdict, Deployed | Applied), verdict
+    assert verdict.healed == ""
