@@ -21,7 +21,7 @@ from pipeline_state.table import holds
 from pipeline_state.table.claims import Order, claim
 from pipeline_state.table.deployments import Deployment, deployments
 from pipeline_state.table.leases import finish, take
-from pipeline_state.table.listing import newer
+from pipeline_state.table.listing import environments_at, newer
 from pipeline_state.table.models import Tables
 from tests.contract.table_room import WEB, A, B, C, D, TableRoom, pipeline, seconds
 from tests.visitor import Answer, Visitor
@@ -207,6 +207,34 @@ def test_what_was_deployed_last_is_read_for_no_environment_that_has_its_head(
     assert asked == [(room.named("shop"), "staging")], "once, and then it is known"
 
 
+def test_nobody_waits_for_another_look_at_the_fleet_to_see_it_as_it_was(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, find = dashboard.room, f"find={dashboard.room.repo}"
+    room.ready(A)
+    dashboard.visitor.get(f"/fleet/rows?count=1&{find}")
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(keys: Any) -> Any:
+        begun.set()
+        assert go_on.wait(20)
+        return environments_at(keys)
+
+    monkeypatch.setattr("pipeline_state.cli.dashboard.fleet_memory.environments_at", slow)
+    look = dashboard.board.live.looks["fleet"]
+    room.promote(A)
+    with ThreadPoolExecutor() as threads:
+        other = threads.submit(look)
+        try:
+            assert begun.wait(20)
+            before = dashboard.visitor.get(f"/?{find}")
+            assert "empty" in row_of(before, "staging")
+        finally:
+            go_on.set()
+        assert f"seen={other.result()}" not in before.body, "so it hears of what has changed"
+    assert "under way" in row_of(dashboard.visitor.get(f"/?{find}"), "staging")
+
+
 def test_of_a_repository_with_very_many_commits_as_many_are_behind_at_least_as_were_looked_through(
     dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +247,23 @@ def test_of_a_repository_with_very_many_commits_as_many_are_behind_at_least_as_w
     assert row_of(dashboard.fleet(), "staging").endswith("2+ behind")
     assert "at least 2 commits came after it" in dashboard.fleet().body
     assert row_of(dashboard.fleet("show=behind"), "staging").endswith("2+ behind")
+
+
+def test_what_the_index_does_not_have_yet_is_counted_since_it_waits(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = dashboard.room
+    room.ready(A)
+    deploy(room, A)
+    room.push(A, B, 600)
+    room.push(B, C, 660)
+
+    def lags(*asked: Any) -> Any:
+        found, is_all = newer(*asked)
+        return [record for record in found if record.commit != C], is_all
+
+    monkeypatch.setattr("pipeline_state.table.listing.newer", lags)
+    assert row_of(dashboard.fleet(), "staging").endswith("2 behind")
 
 
 def test_nobody_waits_for_a_count_to_see_what_is_known(dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.model.record import Record, read_record
 from pipeline_state.table import listing, waiting
 from pipeline_state.table.delivered import items_of
+from pipeline_state.table.models import to_plain
 
 MOST = 1000
 """Commits of a repository that are looked through: who is further behind than that is so by "at least"."""
@@ -85,10 +86,10 @@ class Behind:
         self._read_waiting()
         self.runs.read(rows)
         with self._lock:
-            missing = [(row, self._mark(row)) for row in rows if self._known(row) is None]
-        found = self._counted([(row, self.fleet.place(row.key).pipeline) for row, _ in missing])
+            marks = {row.key: self._mark(row) for row in rows if self._known(row) is None}
+        found = self._counted(self.fleet.pipelines(row for row in rows if row.key in marks))
         with self._lock:
-            self._counts |= {row.key: (mark, found[row.key]) for row, mark in missing}
+            self._counts |= {key: (marks[key], count) for key, count in found.items()}
             return self.known(rows)
 
     def look(self) -> int:
@@ -113,7 +114,7 @@ class Behind:
         self._read_waiting()
         self.runs.read(rows)
         self._read_records({_repo(row) for row in rows})
-        those = [(row, self.fleet.place(row.key).pipeline) for row in rows]
+        those = self.fleet.pipelines(rows)
         with self._lock:
             return {row.key for row, pipeline in those if self._is_behind(row, pipeline)}
 
@@ -138,10 +139,12 @@ class Behind:
         keys = {(_repo(row), commit) for row, _ in rows if (commit := self.runs.commit(row))}
         records = {key: read_record(item) for key, item in items_of(keys).items()} if keys else {}
         by_repo: dict[str, list[_Based]] = {}
+        with self._lock:
+            marks = {_repo(row): self._marks(_repo(row)) for row, _ in rows}
         for row, pipeline in rows:
             base = place_of(records.get((_repo(row), self.runs.commit(row))), pipeline, row)
             by_repo.setdefault(_repo(row), []).append((row.key, pipeline, base))
-        found = several_at_once(_counted_in, [*by_repo.items()])
+        found = several_at_once(_counted_in, [(repo, marks[repo], those) for repo, those in by_repo.items()])
         return {key: count for counts in found for key, count in counts.items()}
 
     def _is_behind(self, row: Row, pipeline: Pipeline) -> bool:
@@ -182,11 +185,13 @@ class Behind:
         return (self._waiting or {}).get(repo, {})
 
 
-def _counted_in(repo: tuple[str, Sequence[_Based]]) -> dict[Key, Late]:
-    """Of a repository's environments."""
-    name, those = repo
+def _counted_in(repo: tuple[str, Iterable[str], Sequence[_Based]]) -> dict[Key, Late]:
+    """Of a repository's environments. What waits is known to be there, though the index may not have it yet."""
+    name, waits, those = repo
     records, is_all = listing.newer(name, min(base for _, _, base in those), MOST)
     last = max((place.sequence for place in records[-1].branches.values()), default=0) if records else 0
+    if missing := {*waits} - {record.commit for record in records} if is_all else set():
+        records += [read_record(to_plain(raw)) for raw in waiting.records(name, missing).values()]
     return {key: Late(behind(records, pipeline, base), is_all or base >= last) for key, pipeline, base in those}
 
 

@@ -7,12 +7,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from threading import RLock
+from threading import Lock, RLock
 
 from pipeline_state.cli.dashboard.fleet_rows import Key, Row
 from pipeline_state.cli.facts import head_of, outcome_of
 from pipeline_state.cli.steering.closures import closures_of
 from pipeline_state.cli.steering.places import Place
+from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.table.definitions import readable_definitions
 from pipeline_state.table.listing import environments_at
 from pipeline_state.table.models import Raw, to_plain
@@ -46,15 +47,17 @@ class Pace:
 
 @dataclass
 class Fleet:
-    """Definitions, and the environments' items. It is used by several threads.
+    """Definitions, and the environments' items. It is used by several threads, of which one reads at a time.
 
-    What is shown first takes the items of one page; all of them are read once somebody asks for more.
+    Who asks for what is known already does not wait for that. What is shown first takes the items of one page; all of
+    them are read once somebody asks for more.
     problems: why the pipelines of a repository cannot be read, one sentence each.
     """
 
     now: Callable[[], datetime]
     problems: list[str] = field(default_factory=list)
     _lock: RLock = field(default_factory=RLock)
+    _reading: Lock = field(default_factory=Lock)
     _places: dict[Key, Place] = field(default_factory=dict)
     _items: dict[Key, Raw] = field(default_factory=dict)
     _known: set[Key] = field(default_factory=set)
@@ -65,17 +68,28 @@ class Fleet:
     _items_pace: Pace = field(default_factory=Pace)
 
     def look(self) -> int:
-        """Read what is due; a number that grows with every change. Raises TemporaryFault."""
+        """Read what is due, unless somebody does already; a number that grows with every change.
+
+        Raises TemporaryFault.
+        """
+        if self._reading.acquire(blocking=not self._version):
+            try:
+                self._read_due()
+            finally:
+                self._reading.release()
+        return self._version
+
+    def _read_due(self) -> None:
+        was_whole = self.is_whole
+        if self._definitions_pace.is_due():
+            self._read_definitions()
         with self._lock:
-            was_whole = self.is_whole
-            if self._definitions_pace.is_due():
-                self._read_definitions()
-            if was_whole and (not self.is_whole or self._items_pace.is_due()):
-                self._read_items(self._places)
-                self._items_pace.took(len(self._places))
-            else:
-                self._read_items(key for keys in self._seen for key in keys)
-            return self._version
+            every, seen = [*self._places], [key for keys in self._seen for key in keys]
+        if was_whole and (not self.is_whole or self._items_pace.is_due()):
+            self._read_items(every)
+            self._items_pace.took(len(every))
+        else:
+            self._read_items(seen)
 
     @property
     def is_whole(self) -> bool:
@@ -85,20 +99,26 @@ class Fleet:
 
     def keys(self) -> list[Key]:
         """All environments by repository, each pipeline's in its order. Raises as `look`."""
+        if not self._version:
+            self.look()
         with self._lock:
-            if not self._version:
-                self.look()
             return [*self._places]
 
     def rows(self, keys: Iterable[Key] | None = None) -> list[Row]:
         """All of them, or some; those that were never read are. Raises as `look`."""
+        wanted = self.keys() if keys is None else list(keys)
+        if self._missing(wanted):
+            with self._reading:
+                if missing := self._missing(wanted):  # still, after whoever was reading
+                    self._read_items(missing)
+                    self._items_pace.took(len(missing))
         with self._lock:
-            wanted = self.keys() if keys is None else list(keys)
-            if missing := {*wanted} - self._known:
-                self._read_items(missing)
-                self._items_pace.took(len(missing))
             stop, minute = self._items.get(EVERYTHING), self.now().replace(second=0, microsecond=0)
-            return [self._row(key, stop, minute) for key in wanted]
+            return [self._row(key, stop, minute) for key in wanted if key in self._places]
+
+    def _missing(self, wanted: Iterable[Key]) -> set[Key]:
+        with self._lock:
+            return {*wanted} - self._known
 
     def sees(self, rows: Iterable[Row]) -> None:
         """Somebody has these before them: they are looked at each time."""
@@ -107,28 +127,31 @@ class Fleet:
             if keys not in self._seen:
                 self._seen.append(keys)
 
-    def place(self, key: Key) -> Place:
-        """The environment of a row."""
+    def pipelines(self, rows: Iterable[Row]) -> list[tuple[Row, Pipeline]]:
+        """The rows with their pipelines; those that are gone by now are left out."""
         with self._lock:
-            return self._places[key]
+            return [(row, self._places[row.key].pipeline) for row in rows if row.key in self._places]
 
     def _read_definitions(self) -> None:
         found, problems = readable_definitions()
         found.sort(key=lambda each: each.repo.lower())
         places = {place.key: place for definitions in found for place in _places_of(definitions)}
         self._definitions_pace.took(_VERSIONS * len(found))
-        if (places, problems) != (self._places, self.problems) or not self._version:
-            self._places, self.problems = places, problems
-            self._known &= places.keys()
-            self._version += 1
+        with self._lock:
+            if (places, problems) != (self._places, self.problems) or not self._version:
+                self._places, self.problems = places, problems
+                self._known &= places.keys()
+                self._version += 1
 
     def _read_items(self, wanted: Iterable[Key]) -> None:
-        keys = {EVERYTHING, *(key for key in wanted if key in self._places)}
+        with self._lock:
+            keys = {EVERYTHING, *(key for key in wanted if key in self._places)}
         found = environments_at(keys)
-        self._known |= keys
-        if any(found.get(key) != self._items.get(key) for key in keys):
-            self._items = {**{key: raw for key, raw in self._items.items() if key not in keys}, **found}
-            self._version += 1
+        with self._lock:
+            self._known |= keys
+            if any(found.get(key) != self._items.get(key) for key in keys):
+                self._items = {**{key: raw for key, raw in self._items.items() if key not in keys}, **found}
+                self._version += 1
 
     def _row(self, key: Key, stop: Raw | None, minute: datetime) -> Row:
         """As made before, if nothing that it is made of has changed; what closes it may end by itself."""
