@@ -169,7 +169,7 @@ class MadeUp:
     def _deployment(self, environment: Environment, head: int, generation: int) -> Item:
         at = max(0, head - (PROMOTED - generation))
         asked = {"by": TAKEN_FROM + "ann", "action": Action.REDEPLOY.value, "reason": "the node pool was replaced"}
-        told = asked if self._chance(f"asked {environment.name}").randrange(12) == 0 else {}
+        told: Item = dict(asked) if self._chance(f"asked {environment.name}").randrange(12) == 0 else {}
         promotion = Promotion(
             id=promotion_id(self.pipeline.name, self.commit(at), environment.name, "web", generation),
             repo=self.repo,
@@ -188,6 +188,8 @@ class MadeUp:
         key = deployment_item(self.pipeline.name, environment.name, generation)
         item = {"pipeline": key.pipeline, "environment": key.environment, "repo": self.repo, "commit": self.commit(at)}
         time = format_time(self.pushed(at) + timedelta(minutes=20))
+        has_failed = generation == PROMOTED and self._has_failed(environment.name)
+        told |= {f"{'failed' if has_failed else 'deployed'}_at:web": time}
         return {**item, "at": time, "promotions": json.dumps([promotion.to_dict()]), **told}
 
 

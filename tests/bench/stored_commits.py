@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from typing import Any
 from urllib.request import Request, urlopen
@@ -57,7 +58,7 @@ class StoredCommits:
         for room in self.rooms:
             room.define(pipeline(STAGING, PRODUCTION))
             deploy(room)
-        self._put_all(copies(self.rooms[0], stored))
+        put_all(self.tables, copies(self.rooms[0], stored))
         self.pushed: list[list[str]] = [[A] for _ in self.rooms]
         self.calls: list[str] = []
         promotions = Promotions(Reader(), Publisher(ministack.client(endpoint, "sns")), "", utc_now)
@@ -92,20 +93,23 @@ class StoredCommits:
     def _note(self, model: Any, **_: Any) -> None:
         self.calls.append(model.name)
 
-    def _put_all(self, items: Iterable[tuple[str, Item]]) -> None:
-        each = iter(items)
-        with ThreadPoolExecutor(4) as threads:
-            while batches := [found for _ in range(400) if (found := list(islice(each, PER_BATCH)))]:
-                list(threads.map(self._put, batches))
 
-    def _put(self, batch: Iterable[tuple[str, Item]]) -> None:
-        requests: dict[str, Any] = {}
-        for table, item in batch:
-            requests.setdefault(self.tables.names[table], []).append({"PutRequest": {"Item": item}})
-        body = json.dumps({"RequestItems": requests}).encode()
-        with urlopen(Request(self.tables.endpoint_url, body, UNSIGNED)) as answer:  # noqa: S310 - loopback
-            if json.load(answer)["UnprocessedItems"]:
-                raise RuntimeError("DynamoDB Local did not take all of a batch")
+def put_all(tables: LocalTables, items: Iterable[tuple[str, Item]]) -> None:
+    """Raw items, each with its table, into DynamoDB Local."""
+    each = iter(items)
+    with ThreadPoolExecutor(4) as threads:
+        while batches := [found for _ in range(400) if (found := list(islice(each, PER_BATCH)))]:
+            list(threads.map(partial(_put, tables), batches))
+
+
+def _put(tables: LocalTables, batch: Iterable[tuple[str, Item]]) -> None:
+    requests: dict[str, Any] = {}
+    for table, item in batch:
+        requests.setdefault(tables.names[table], []).append({"PutRequest": {"Item": item}})
+    body = json.dumps({"RequestItems": requests}).encode()
+    with urlopen(Request(tables.endpoint_url, body, UNSIGNED)) as answer:  # noqa: S310 - loopback
+        if json.load(answer)["UnprocessedItems"]:
+            raise RuntimeError("DynamoDB Local did not take all of a batch")
 
 
 def deploy(room: TableRoom) -> None:

@@ -10,7 +10,18 @@ from typing import Any
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import cluster_program, clusters, cold_import, decide, fleet, gate_to_ready, installer, stored, tracing
+from tests.bench import (
+    cluster_program,
+    clusters,
+    cold_import,
+    decide,
+    fleet,
+    gate_to_ready,
+    installer,
+    large_repo,
+    stored,
+    tracing,
+)
 from tests.bench.aws_calls import (
     APPROVED,
     MARKED,
@@ -229,3 +240,11 @@ def test_tracing_is_compared_with_none_function_by_function_and_a_dead_endpoint_
 def test_the_message_that_tracing_is_measured_with_names_a_commit_that_is_yet_to_be_made() -> None:
     (record,) = tracing.build()["Records"]
     assert json.loads(record["body"])["data"]["sha"] == "<commit>"
+
+
+def test_a_large_repository_is_compared_with_a_small_one() -> None:
+    found = {"page": {"few": [40.0], "many": [44.0]}, "behind": {"few": [10.0], "many": [11.0]}}
+    page, behind = large_repo.figures(found, 100, 10_000)
+    assert (page.name, page.value, page.floor) == ("repository.page", 44.0, 40.0)
+    assert behind.ratio == pytest.approx(1.1)
+    assert page.details == ["a repository of 10,000 commits, against one of 100"]
