@@ -31,8 +31,13 @@ _AT_FIRST, _MOST = 2, 100
 
 def past_of(snapshot: Snapshot, entries: Iterable[Mapping[str, Any]], now: datetime) -> Past:
     """The past of a snapshot's commit. entries: its journal. Raises TemporaryFault."""
-    since = min((entry.at for entry in map(read_entry, entries) if entry), default=now)
-    return Past(former_pipelines(snapshot.definitions, since), overtakings(snapshot, now))
+    return Past(former_of(snapshot.definitions, entries), overtakings(snapshot, now))
+
+
+def former_of(definitions: Definitions, entries: Iterable[Mapping[str, Any]]) -> tuple[Former, ...]:
+    """What the pipelines were since a commit's journal begins, if it has. Raises TemporaryFault."""
+    since = min((entry.at for entry in map(read_entry, entries) if entry), default=None)
+    return former_pipelines(definitions, since) if since else ()
 
 
 def former_pipelines(definitions: Definitions, since: datetime) -> tuple[Former, ...]:

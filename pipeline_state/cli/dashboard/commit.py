@@ -25,8 +25,10 @@ from pipeline_state.cli.traces.honeycomb import honeycomb_link
 from pipeline_state.cli.traces.page import waterfall_html
 from pipeline_state.cli.traces.spans import Span, sent_spans, spans_of
 from pipeline_state.model.entries import CLAIMED
+from pipeline_state.model.past import Former
 from pipeline_state.table.deployments import Deployment, deployments_of
 from pipeline_state.table.journal import history, latest
+from pipeline_state.table.past import former_of
 from pipeline_state.table.snapshot import Reader, Snapshot
 
 if TYPE_CHECKING:
@@ -85,6 +87,11 @@ class _Reading:
         """The journal, with those who made edits by hand where a trail of calls knows them."""
         return with_callers(self.stack, history(*self.place))
 
+    @property
+    def former(self) -> tuple[Former, ...]:
+        """Its pipelines since the journal begins."""
+        return former_of(self.snapshot.definitions, self.entries)
+
     @cached_property
     def deployments(self) -> list[Deployment]:
         """Its promotions, as its journal tells of them."""
@@ -141,7 +148,8 @@ class _Pages:
         reading = _Reading(self.board.stack, repo, commit)
         if not reading.snapshot.item:
             raise HTTPException(404, f"{reading.snapshot.repo} has no record of {commit}: no webhook has told of it.")
-        view = commit_view(reading.snapshot, reading.entries, reading.deployments, self.board.now())
+        now, former = self.board.now(), reading.former
+        view = commit_view(reading.snapshot, reading.entries, reading.deployments, now, former)
         done = self.actions.once.said(request.query_params.get("done", ""))
         return self.board.page(request, "commit.html", live=live, view=view, waterfall=reading.waterfall, done=done)
 

@@ -21,6 +21,7 @@ from pipeline_state.cli.views import who
 from pipeline_state.model import decision as decisions
 from pipeline_state.model.decision import Decision, Promoted
 from pipeline_state.model.entries import PUSHED, Known, doer_of
+from pipeline_state.model.past import Former
 from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.model.times import parse_time
 from pipeline_state.table.deployments import Deployment
@@ -69,13 +70,17 @@ class CommitView:
 
 
 def commit_view(
-    snapshot: Snapshot, entries: Sequence[Mapping[str, Any]], deployments: Iterable[Deployment], now: datetime
+    snapshot: Snapshot,
+    entries: Sequence[Mapping[str, Any]],
+    deployments: Iterable[Deployment],
+    now: datetime,
+    former: tuple[Former, ...] = (),
 ) -> CommitView:
     """The page of the snapshot's commit.
 
-    entries: its journal, oldest first. deployments: its promotions, by any environment.
+    entries: its journal, oldest first. deployments: its promotions, by any environment. former: its pipelines since.
     """
-    return _Page(snapshot, entries, tuple(deployments), now).view()
+    return _Page(snapshot, entries, tuple(deployments), now, former).view()
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,7 @@ class _Page:
     entries: Sequence[Mapping[str, Any]]
     deployments: Sequence[Deployment]
     now: datetime
+    former: tuple[Former, ...]
 
     def view(self) -> CommitView:
         record = self.snapshot.record
@@ -98,7 +104,7 @@ class _Page:
             pushed_known=pushed.known if pushed else "",
             pushed_at=push.time if push else "",
             problems=record.problems,
-            gates=gate_views(self.snapshot, self.entries, self.now),
+            gates=gate_views(self.snapshot, self.entries, self.now, self.former),
             places=tuple(self.places()),
             events=tuple(self.events(parse_time(push.time) if push else None)),
         )

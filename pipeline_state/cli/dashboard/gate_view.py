@@ -15,9 +15,10 @@ from pipeline_state.cli.dashboard.offers import Offer, gate_offers
 from pipeline_state.cli.spans import took
 from pipeline_state.cli.views import who
 from pipeline_state.model.decision import Superseded
-from pipeline_state.model.entries import Doer, Known, doer_of
+from pipeline_state.model.entries import PIPELINE, Doer, Known, doer_of
 from pipeline_state.model.evidence import doers
 from pipeline_state.model.gates import Gate, GateStatus
+from pipeline_state.model.past import Former, Overtaking, Past
 from pipeline_state.model.pipelines import DEPLOYED_TO, GateDefinition, SourceKind
 from pipeline_state.model.waits import TO_BE_MENDED, Wait, waits
 from pipeline_state.table.snapshot import Snapshot
@@ -52,9 +53,11 @@ class GateView:
     offers: tuple[Offer, ...]
 
 
-def gate_views(snapshot: Snapshot, entries: Sequence[Mapping[str, Any]], now: datetime) -> tuple[GateView, ...]:
-    """The gates of the snapshot's commit. entries: its journal, oldest first."""
-    it = _Gates(snapshot, entries, now)
+def gate_views(
+    snapshot: Snapshot, entries: Sequence[Mapping[str, Any]], now: datetime, former: tuple[Former, ...] = ()
+) -> tuple[GateView, ...]:
+    """The gates of the snapshot's commit. entries: its journal, oldest first. former: its pipelines since then."""
+    it = _Gates(snapshot, entries, now, former)
     return tuple(map(it.view, facts.gates_of(snapshot, now)))
 
 
@@ -63,18 +66,19 @@ class _Gates:
     snapshot: Snapshot
     entries: Sequence[Mapping[str, Any]]
     now: datetime
+    former: tuple[Former, ...]
 
     @cached_property
     def waited_for(self) -> dict[str, Wait]:
         """What is waited for now, by what it is; of an environment that a newer commit came to first, nothing is."""
-        found = waits(self.snapshot.record, self.entries, self.snapshot.definitions.pipelines, self.now)
         overtaken = {
-            pipeline.key_of(decision.environment)
+            pipeline.key_of(decision.environment): Overtaking(self.now, PIPELINE)  # or before: it is over by now
             for pipeline, decision in facts.decisions_of(self.snapshot, self.now)
             if pipeline and isinstance(decision, Superseded)
         }
-        lasting = (wait for wait in found if wait.end is None and wait.environment not in overtaken)
-        return {wait.what.removesuffix(TO_BE_MENDED): wait for wait in lasting}
+        past, pipelines = Past(self.former, overtaken), self.snapshot.definitions.pipelines
+        found = waits(self.snapshot.record, self.entries, pipelines, self.now, past=past)
+        return {wait.what.removesuffix(TO_BE_MENDED): wait for wait in found if wait.end is None}
 
     @cached_property
     def declared(self) -> dict[str, GateDefinition]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,8 @@ import pytest
 from pipeline_state.cli.dashboard.commit_view import CommitView, PlaceView, commit_view
 from pipeline_state.cli.dashboard.gate_view import GateView, safe_url
 from pipeline_state.cli.dashboard.past_view import changed_told
+from pipeline_state.model.entries import Doer
+from pipeline_state.model.past import Former
 from pipeline_state.model.pipelines import (
     Cluster,
     Environment,
@@ -74,13 +76,14 @@ def view(
     pipelines: tuple[Pipeline, ...] = (SHOP,),
     state: Mapping[str, Any] | None = None,
     deployments: Iterable[Deployment] = (),
+    former: tuple[Former, ...] = (),
     **columns: Any,
 ) -> CommitView:
     item = {"repo": REPO, "commit": SHA, "branch": "main", "_branches": PLACE, "build": "", "legal": "", **columns}
     raw = {name: to_raw(value) for name, value in item.items() if value is not None}
     states = {("shop", "staging"): {name: to_raw(value) for name, value in (state or {}).items()}}
     snapshot = Snapshot(REPO, SHA, {SHA: raw}, Definitions(REPO, 1, pipelines), states)
-    return commit_view(snapshot, [entry(PUSHED, **PUSH), *entries], deployments, NOW)
+    return commit_view(snapshot, [entry(PUSHED, **PUSH), *entries], deployments, NOW, former)
 
 
 def gate(name: str, *entries: Mapping[str, Any], **columns: Any) -> GateView:
@@ -161,6 +164,11 @@ def test_nothing_is_waited_for_once_a_newer_commit_came_first() -> None:
     overtaken = view(state={"head": OTHER, "generation": Decimal(1), "sequence": Decimal(2)})
     assert overtaken.places[0].mark.word == "superseded"
     assert [each.awaited for each in overtaken.gates if each.name == "build"] == [""]
+
+
+def test_a_gate_has_been_awaited_since_somebody_declared_it() -> None:
+    before = Former((replace(SHOP, environments=(replace(STAGING, gates=()),)),), NOW - timedelta(minutes=5), Doer())
+    assert [each.awaited for each in view(former=(before,)).gates if each.name == "build"] == ["5 m"]
 
 
 def test_a_value_that_the_journal_tells_of_is_verified() -> None:
