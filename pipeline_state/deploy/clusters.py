@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
 from pipeline_state import tracing
@@ -15,6 +17,7 @@ from pipeline_state.deploy.terms import Workspace
 from pipeline_state.faults import PermanentFault
 from pipeline_state.model.pipelines import Cluster
 
+_PREFIX = "kubeconfig-"
 _SECRET = re.compile(r"""(?:token|password|client-key-data)["']?\s*:\s*["']?([^\s"',}]{6,})""")
 
 
@@ -38,11 +41,22 @@ def access(cluster: Cluster, workspace: Workspace) -> Iterator[Access]:
         return
     with tracing.span("kubeconfig", cluster=cluster.name):
         content = _fetched(cluster, workspace)
+    _sweep(workspace.directory)
     # mkstemp: mode 0600 from the first byte.
-    with tempfile.NamedTemporaryFile("w", dir=workspace.directory, prefix="kubeconfig-") as file:
+    with tempfile.NamedTemporaryFile("w", dir=workspace.directory, prefix=_PREFIX) as file:
+        flock(file, LOCK_EX)
         file.write(content)
         file.flush()
         yield Access(Path(file.name), cluster.context, _secrets(content))
+
+
+def _sweep(directory: Path) -> None:
+    """Remove what processes that were killed have left behind: a file that says something and that nobody holds."""
+    for path in directory.glob(f"{_PREFIX}*"):
+        with suppress(OSError), path.open("rb") as file:  # in use, or gone by now
+            flock(file, LOCK_EX | LOCK_NB)
+            if os.fstat(file.fileno()).st_size:
+                path.unlink()
 
 
 def _fetched(cluster: Cluster, workspace: Workspace) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,39 @@ def test_it_is_gone_after_a_failure_too(tmp_path: Path) -> None:
     ):
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == []
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pipeline_state.deploy import Workspace
+from pipeline_state.deploy.clusters import access
+from pipeline_state.model.pipelines import Cluster
+
+place = Path(sys.argv[1])
+with access(Cluster(kubeconfig_secret="prod"), Workspace(place, place, fetch_secret=lambda _: "hush")):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_has_left_is_gone_at_the_next_install(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    (left,) = tmp_path.iterdir()
+    assert left.read_text() == "hush"
+    with access(Cluster(kubeconfig_secret="prod"), workspace(tmp_path, prod=KUBECONFIG)) as found:
+        assert list(tmp_path.iterdir()) == [found.kubeconfig]
+
+
+def test_what_another_process_uses_stays(tmp_path: Path) -> None:
+    place = workspace(tmp_path, prod=KUBECONFIG, stage=KUBECONFIG)
+    (tmp_path / "kubeconfig-just-made").touch()
+    (tmp_path / "charts").mkdir()
+    with (
+        access(Cluster(kubeconfig_secret="prod"), place) as found,
+        access(Cluster(kubeconfig_secret="stage"), place) as other,
+    ):
+        assert found.kubeconfig.read_text() == other.kubeconfig.read_text() == KUBECONFIG
+    assert {path.name for path in tmp_path.iterdir()} == {"kubeconfig-just-made", "charts"}
 
 
 def test_what_must_never_be_shown_is_known(tmp_path: Path) -> None:
