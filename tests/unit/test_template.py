@@ -141,6 +141,12 @@ def test_nobody_deletes_records_or_the_journal_and_only_the_sweeper_strikes_off_
     assert deleters == {("SweeperRole", "Environments")}
 
 
+@pytest.mark.parametrize("role", ["PromoterRole", "SweeperRole"])
+def test_who_tells_what_a_commit_waited_for_may_read_what_that_depends_on(role: str) -> None:
+    needed = {("Query", "Journal"), ("Query", "Environments"), ("BatchGetItem", "Pipelines")}
+    assert {(f"dynamodb:{action}", table) for action, table in needed} <= allowed(role)
+
+
 def test_the_sweeper_is_woken_by_a_schedule_that_may_wake_nothing_else() -> None:
     (schedule,) = resources("AWS::Scheduler::Schedule").values()
     assert target(schedule["Target"]["Arn"]) == "Sweeper"
