@@ -63,7 +63,9 @@ def came(message: Record, *, hop: str, parent: TraceContext, now: datetime) -> N
     attributes = message["attributes"]
     sent, fields = int(attributes["SentTimestamp"]), _of_queue(message)
     if died := died_at(message):
-        _died(died, parent=parent, until=_moment(sent))
+        tracing.add_field(REDRIVEN, True)  # noqa: FBT003 - a field's value
+    if died and attempt_of(message) == 1:
+        _lay_dead(message, died, parent=parent, until=_moment(sent))
     if attempt_of(message) > 1:
         first = int(attributes.get("ApproximateFirstReceiveTimestamp") or sent)
         tracing.transit("until tried again", sent_at_ms=first, now=now, parent=parent, fields=fields)
@@ -91,7 +93,8 @@ def delivered(event: CloudEvent, sender: str, *, parent: TraceContext, now: date
 def changed(record: Record, at: datetime, *, parent: TraceContext, now: datetime) -> None:
     """The span of a change's way to us. at: when it was made."""
     if died := died_at(record):
-        _died(died, parent=parent, until=now)
+        tracing.add_field(REDRIVEN, True)  # noqa: FBT003 - a field's value
+        _lay_dead(record, died, parent=parent, until=now)
         return
     name = "DynamoDB stream" if attempt_of(record) == 1 else "until tried again"
     made = int(at.timestamp() * 1000)
@@ -185,10 +188,17 @@ def _attribute(record: Record, name: str) -> str:
     return record.get("messageAttributes", {}).get(name, {}).get("stringValue") or ""
 
 
-def _died(at: int, *, parent: TraceContext, until: datetime) -> None:
-    """What was given up lay in a dead-letter queue until somebody sent it back."""
-    tracing.transit("dead-letter queue", sent_at_ms=at, now=until, parent=parent, fields={REDRIVEN: True})
-    tracing.add_field(REDRIVEN, True)  # noqa: FBT003 - a field's value
+def _lay_dead(record: Record, died: int, *, parent: TraceContext, until: datetime) -> None:
+    """What was given up lay in a dead-letter queue until somebody sent it back: one span, however often it is told."""
+    span_id = tracing.derived_span_id(parent.trace_id, _once(record), str(died))
+    tracing.transit(
+        "dead-letter queue", sent_at_ms=died, now=until, parent=parent, fields={REDRIVEN: True}, span_id=span_id
+    )
+
+
+def _once(record: Record) -> str:
+    """The id of a message or of a stream's record, which all attempts at it have in common."""
+    return str(record.get("messageId") or record.get("eventID", ""))
 
 
 def _of_queue(message: Record) -> dict[str, Field]:

@@ -141,17 +141,15 @@ def finished_span(
 
 
 def transit(
-    name: str, *, sent_at_ms: int, now: datetime, parent: TraceContext, fields: Fields | None = None
+    name: str, *, sent_at_ms: int, now: datetime, parent: TraceContext, fields: Fields | None = None, span_id: str = ""
 ) -> TraceContext:
     """A hop between two functions, from the message's SentTimestamp (epoch milliseconds) to now.
 
-    Clocks that disagree give a duration of 0.
+    span_id: as of `finished_span`. Clocks that disagree give a duration of 0.
     """
     sent_at = datetime.fromtimestamp(sent_at_ms / 1000, UTC)
-    duration = max(now - sent_at, timedelta(0))
-    return finished_span(
-        name, parent=parent, start=sent_at, duration=duration, fields={KIND: TRANSIT, **(fields or {})}
-    )
+    duration, told = max(now - sent_at, timedelta(0)), {KIND: TRANSIT, **(fields or {})}
+    return finished_span(name, parent=parent, start=sent_at, duration=duration, fields=told, span_id=span_id)
 
 
 def send_root(repo: str, commit: str, *, start: datetime, fields: Fields | None = None) -> TraceContext:

@@ -1,6 +1,7 @@
 """What a message tells of its way: attempts, whose trace it belongs to, and how long it was a dead letter."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ REPO, COMMIT = "myOrg/myApp", "a" * 40
 ROOT = tracing.trace_of(REPO, COMMIT)
 SENDER = tracing.TraceContext(ROOT.trace_id, "b7ad6b7169203331")
 EVENT = json.dumps({"data": {"repo": REPO, "sha": COMMIT}})
+NOW = datetime.fromtimestamp(1_700_000_100, UTC)
 STRANGER = tracing.TraceContext("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
 
 
@@ -45,6 +47,38 @@ def test_the_attempt_is_the_queues_or_our_own_count(record: dict[str, Any], atte
 )
 def test_when_a_message_died_is_what_was_said_when_it_was_sent_back(record: dict[str, Any], died: int | None) -> None:
     assert hops.died_at(record) == died
+
+
+def test_a_message_that_was_sent_back_and_is_tried_again_lay_in_the_dead_letter_queue_once(tmp_path: Path) -> None:
+    died = {"died-at": {"stringValue": "1700000000000"}}
+    way = {"SentTimestamp": "1700000060000", "ApproximateFirstReceiveTimestamp": "1700000061000"}
+    tracing.configure("recorder", FileSink(tmp_path / "spans"))
+    for attempt in ("1", "2", "3"):
+        attributes = {**way, "ApproximateReceiveCount": attempt}
+        message = {"messageId": "m", "messageAttributes": died, "attributes": attributes}
+        with hops.handling("record gates", message, hop="SNS → SQS", parent=SENDER, now=NOW, fields={}):
+            pass
+    told = spans(tmp_path)
+    lay = [each for each in told if each["name"] == "dead-letter queue"]
+    assert [(each["duration_ms"], each["redriven"]) for each in lay] == [(60_000, True)]
+    assert [each["redriven"] for each in told if each["name"] == "record gates"] == [True] * 3
+
+
+def test_a_change_that_was_sent_back_lay_in_the_dead_letter_queue_until_then_however_often_it_is_told(
+    tmp_path: Path,
+) -> None:
+    tracing.configure("promoter", FileSink(tmp_path / "spans"))
+    for attempt, name in ((1, "e"), (2, "e"), (7, "another")):
+        record = {"eventID": name, "died-at": 1_700_000_000_000, "dynamodb": {}, hops.TRIED: attempt}
+        with hops.checking(REPO, COMMIT):
+            hops.changed(record, NOW, parent=ROOT, now=NOW)
+    told = [each for each in spans(tmp_path) if each["name"] == "dead-letter queue"]
+    assert [each["trace.span_id"] == told[0]["trace.span_id"] for each in told] == [True, True, False]
+
+
+def spans(folder: Path) -> list[dict[str, Any]]:
+    tracing.shutdown()
+    return [json.loads(line)["data"] for line in (folder / "spans").read_text().splitlines()]
 
 
 @pytest.mark.parametrize(
