@@ -167,7 +167,10 @@ def test_what_runs_where_the_head_failed_or_is_on_its_way_is_told_and_counted_fr
     assert "failed <b>no</b> such image" in row
     assert f"{B[:12]} deployed last: {A[:12]} 58 m ago" in row
     assert row.endswith("2 behind")
-    assert f"deployed last: {A[:12]} 58 m ago" in dashboard.repo().text
+    page = dashboard.repo()
+    assert f"deployed last: {A[:12]} 58 m ago" in page.text
+    rows = re.findall("<tr>.*?</tr>", page.body.partition("<tbody>")[2], re.DOTALL)
+    assert [">here<" in each for each in rows] == [False, False, True]
 
 
 def test_where_nothing_was_ever_deployed_a_failed_head_is_counted_from(dashboard: Dashboard) -> None:

@@ -16,7 +16,7 @@ from pipeline_state.cli import facts
 from pipeline_state.cli.dashboard.fleet_memory import row_of
 from pipeline_state.cli.dashboard.fleet_rows import Row
 from pipeline_state.cli.dashboard.fleet_running import Runs
-from pipeline_state.cli.dashboard.repo_view import PAGE, WITHOUT_PUSH, Wanted, branches_of, grid_of
+from pipeline_state.cli.dashboard.repo_view import PAGE, WITHOUT_PUSH, Standing, Wanted, branches_of, grid_of
 from pipeline_state.cli.steering.places import Place
 from pipeline_state.table import listing, waiting
 from pipeline_state.table.definitions import load_definitions
@@ -75,7 +75,9 @@ def _context(board: Board, runs: Runs, request: Request) -> Mapping[str, Any]:
     places = _places(snapshot, board)
     runs.read(places)
     records = {each.commit: snapshot.of(each.commit).record for each in found.listed}
+    running = {row.key: each for row in places if (each := runs.of(row))}
     heads = {row.key: row.head["head"] for row in places}
+    standing = Standing(heads, {key: each.commit for key, each in running.items()})
     return {
         "repo": definitions.repo,
         "wanted": wanted,
@@ -84,8 +86,8 @@ def _context(board: Board, runs: Runs, request: Request) -> Mapping[str, Any]:
         "branches": branches_of(definitions.pipelines, found.listed, wanted),
         "without_push": WITHOUT_PUSH,
         "places": places,
-        "running": {row.key: each for row in places if (each := runs.of(row))},
-        "grid": grid_of(facts.rows(snapshot, found.listed, board.now()), heads, records),
+        "running": running,
+        "grid": grid_of(facts.rows(snapshot, found.listed, board.now()), standing, records),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
@@ -41,12 +41,14 @@ class GateCell:
 class PlaceCell:
     """What is decided about a commit and an environment. sentence: as `why` says it.
 
-    is_head: whether the environment has this very commit. is_open: whether something still comes of it, or should.
+    is_head: whether it is what the environment was promoted to last. is_here: whether it runs there.
+    is_open: whether something still comes of it, or should.
     """
 
     mark: Mark
     sentence: str
     is_head: bool
+    is_here: bool
     is_open: bool
 
 
@@ -70,14 +72,29 @@ class Grid:
     lines: Sequence[Line]
 
 
-def grid_of(rows: Sequence[Row], heads: Mapping[Key, str], records: Mapping[str, Record]) -> Grid:
-    """From commits as `facts.rows` tells of them. heads: which commit each environment has. records: by commit."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What each environment was promoted to last, and what runs there where that is another commit."""
+
+    heads: Mapping[Key, str]
+    running: Mapping[Key, str] = field(default_factory=dict)
+
+    def cell(self, key: Key, commit: str, environment: Mapping[str, Any]) -> PlaceCell:
+        """The cell of a commit, by what is decided about it there."""
+        head, mark = self.heads.get(key), decision_mark(environment)
+        is_open = environment["decision"] not in {"Promoted", *_SETTLED} or (head == commit and mark.tone != "good")
+        is_here = self.running.get(key, head) == commit
+        return PlaceCell(mark, environment["reason"], head == commit, is_here, is_open)
+
+
+def grid_of(rows: Sequence[Row], standing: Standing, records: Mapping[str, Record]) -> Grid:
+    """From commits as `facts.rows` tells of them. records: by commit."""
     gates, places = gates_of(rows), places_of(rows)
-    lines = [_line(row, gates, list(places), heads, records[row.commit]) for row in rows]
+    lines = [_line(row, gates, list(places), standing, records[row.commit]) for row in rows]
     return Grid(gates, list(places.values()), lines)
 
 
-def _line(row: Row, gates: Sequence[str], places: Sequence[Key], heads: Mapping[Key, str], record: Record) -> Line:
+def _line(row: Row, gates: Sequence[str], places: Sequence[Key], standing: Standing, record: Record) -> Line:
     known = {gate["name"]: gate for gate in row.status["gates"]}
     decided = {key_of(each): each for each in row.status["environments"]}
     return Line(
@@ -87,10 +104,7 @@ def _line(row: Row, gates: Sequence[str], places: Sequence[Key], heads: Mapping[
         gates=[
             _gate_cell(known[name], _set_at(record, name) or row.pushed_at) if name in known else None for name in gates
         ],
-        places=[
-            _place_cell(decided[key], is_head=heads.get(key) == row.commit) if key in decided else None
-            for key in places
-        ],
+        places=[standing.cell(key, row.commit, decided[key]) if key in decided else None for key in places],
     )
 
 
@@ -106,12 +120,6 @@ def _set_at(record: Record, gate: str) -> str:
     note = record.written.get(gate, {})
     at = note.get("at") if gate in record.gates and note.get("value") == record.gates[gate] else ""
     return at if isinstance(at, str) else ""
-
-
-def _place_cell(environment: Mapping[str, Any], *, is_head: bool) -> PlaceCell:
-    mark = decision_mark(environment)
-    is_open = environment["decision"] not in {"Promoted", *_SETTLED} or (is_head and mark.tone != "good")
-    return PlaceCell(mark, environment["reason"], is_head, is_open)
 
 
 @dataclass(frozen=True, slots=True)

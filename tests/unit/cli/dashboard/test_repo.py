@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from pipeline_state.cli.dashboard.repo_view import WITHOUT_PUSH, Wanted, branches_of, grid_of
+from pipeline_state.cli.dashboard.repo_view import WITHOUT_PUSH, Standing, Wanted, branches_of, grid_of
 from pipeline_state.cli.facts import Row
 from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.model.record import Record
@@ -35,7 +35,7 @@ def test_gates_and_environments_stand_in_one_order_for_all_commits() -> None:
             commit(A, [gate("build"), gate("deployed_to_staging")], [place("Wait")]),
             commit(B, [gate("scan"), gate("build", "failed")], []),
         ],
-        {},
+        Standing({}),
         RECORDS,
     )
     assert (grid.gates, grid.places) == (["build", "scan"], ["staging"])
@@ -44,13 +44,13 @@ def test_gates_and_environments_stand_in_one_order_for_all_commits() -> None:
 
 
 def test_environments_of_several_pipelines_bear_their_names() -> None:
-    grid = grid_of([commit(A, [], [place("Wait"), place("Wait", pipeline="docs")])], {}, RECORDS)
+    grid = grid_of([commit(A, [], [place("Wait"), place("Wait", pipeline="docs")])], Standing({}), RECORDS)
     assert grid.places == ["shop staging", "docs staging"]
 
 
 def test_a_pending_gate_has_the_age_of_its_push_unless_it_says_since_when() -> None:
     gates = [gate("build"), gate("scan", "pending"), gate("legal", "pending", at="2026-07-01T11:00:00Z")]
-    (line,) = grid_of([commit(A, gates, [])], {}, RECORDS).lines
+    (line,) = grid_of([commit(A, gates, [])], Standing({}), RECORDS).lines
     assert [cell and cell.since for cell in line.gates] == ["", "2026-07-01T10:00:00Z", "2026-07-01T11:00:00Z"]
 
 
@@ -66,7 +66,7 @@ def test_a_pending_gate_has_the_age_of_its_push_unless_it_says_since_when() -> N
 )
 def test_a_column_that_was_added_later_is_pending_since_then(note: dict[str, Any], since: str) -> None:
     record = Record("acme/shop", A, gates={"recall": ""}, written={"recall": note})
-    (line,) = grid_of([commit(A, [gate("recall", "pending")], [])], {}, {A: record}).lines
+    (line,) = grid_of([commit(A, [gate("recall", "pending")], [])], Standing({}), {A: record}).lines
     assert line.gates[0]
     assert line.gates[0].since == since
 
@@ -92,10 +92,17 @@ DEPLOYED = place("Promoted", deployed_at="2026-07-01T11:00:00Z")
 def test_the_sentence_is_open_where_something_is_still_to_come(
     decided: dict[str, Any], *, is_head: bool, is_open: bool
 ) -> None:
-    (line,) = grid_of([commit(A, [], [decided])], {KEY: A if is_head else B}, RECORDS).lines
+    (line,) = grid_of([commit(A, [], [decided])], Standing({KEY: A if is_head else B}), RECORDS).lines
     (cell,) = line.places
     assert cell
-    assert (cell.is_head, cell.is_open, cell.sentence) == (is_head, is_open, "because")
+    assert (cell.is_head, cell.is_here, cell.is_open, cell.sentence) == (is_head, is_head, is_open, "because")
+
+
+def test_what_runs_where_a_promotion_has_failed_is_here_and_the_head_is_not() -> None:
+    decided = [commit(A, [], [place("Promoted")]), commit(B, [], [DEPLOYED])]
+    lines = grid_of(decided, Standing({KEY: A}, {KEY: B}), RECORDS).lines
+    cells = [cell for line in lines for cell in line.places if cell]
+    assert [(cell.is_head, cell.is_here, cell.is_open) for cell in cells] == [(True, False, True), (False, True, False)]
 
 
 def test_branches_are_offered_that_pipelines_name_or_the_page_shows() -> None:
