@@ -176,9 +176,13 @@ def _is_good(revision: Revision, revisions: Sequence[Revision], verified: int) -
     if not revision.has_succeeded:
         return False
     origin = _origin(revision, revisions)
-    if verified and verified in {revision.number, origin.number}:
+    if origin.back_to:  # to one that the history has no more of, and that was good then
         return True
-    return not verified if origin.marks is None else not origin.marks.unverified
+    if (
+        origin.marks is None
+    ):  # whatever its number: records of before an uninstallation, or of another cluster, name others
+        return not verified
+    return not origin.marks.unverified or verified in {revision.number, origin.number}
 
 
 def _origin(revision: Revision, revisions: Sequence[Revision]) -> Revision:

@@ -39,8 +39,7 @@ if TYPE_CHECKING:
     from pynamodb.expressions.update import Action
 
 
-LEASE, OUTCOME = "lease:", "outcome:"
-_VERIFIED = "verified:"
+LEASE, OUTCOME, VERIFIED = "lease:", "outcome:", "verified:"
 
 
 def take(promotion: Promotion, owner: str, clock: Callable[[], float], until: float) -> Lease:
@@ -83,7 +82,7 @@ def finish(promotion: Promotion, owner: str, outcome: Mapping[str, Any], verifie
     off meanwhile, its outcome stays.
     """
     release, mine = promotion.release.name, to_raw(promotion.generation)
-    known = {} if verified is None else {_VERIFIED + release: verified}
+    known = {} if verified is None else {VERIFIED + release: verified}
     done = {DONE + release: promotion.generation, OUTCOME + release: json.dumps(outcome), **known}
     is_ours, is_newer = at(LEASE + release) == to_raw(owner), at(DONE + release) > mine
     is_last = at(DONE + release).does_not_exist() | (at(DONE + release) <= mine)
@@ -105,7 +104,7 @@ def finished(promotion: Promotion, now: float) -> Finished | None:
 
 def verified_revision(raw: Raw, release: str) -> int:
     """The last revision of a release that is known to have become ready, in an Environments item; 0 if none is."""
-    found = to_plain(raw).get(_VERIFIED + release)
+    found = to_plain(raw).get(VERIFIED + release)
     return int(found) if isinstance(found, Decimal) else 0
 
 

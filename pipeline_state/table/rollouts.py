@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pipeline_state.model.promotion import Promotion
 from pipeline_state.model.rollout import Rollout
-from pipeline_state.table.leases import LEASE, read, update_unopposed, verified_revision, watch
+from pipeline_state.table.leases import LEASE, VERIFIED, read, update_unopposed, verified_revision, watch
 from pipeline_state.table.models import at, set_all, to_plain, to_raw
 from pipeline_state.table.snapshot import HOLDER, LEASED_UNTIL, ROLLOUT
 
@@ -32,10 +32,12 @@ class Watching:
 def hand_over(promotion: Promotion, owner: str, rollout: Rollout, until: float) -> bool:
     """Leave a release to be looked at from time to time, the lease taken until a time (epoch seconds).
 
-    False where the lease has passed to somebody else by its deadline. Raises TemporaryFault.
+    False where the lease has passed to somebody else by its deadline. Where there is nothing to go back to, the release
+    is new, or was uninstalled: no revision is known to have become ready any more. Raises TemporaryFault.
     """
     release = promotion.release.name
-    kept = {LEASE + release: watch(promotion), LEASED_UNTIL + release: int(until), ROLLOUT + release: _text(rollout)}
+    held = {LEASE + release: watch(promotion), LEASED_UNTIL + release: int(until), ROLLOUT + release: _text(rollout)}
+    kept = held | ({} if rollout.previous else {VERIFIED + release: 0})
     done = update_unopposed(promotion, set_all(kept), at(LEASE + release) == to_raw(owner))
     return done is not None or all(read(promotion).get(name) == to_raw(value) for name, value in kept.items())
 

@@ -58,6 +58,20 @@ def test_what_is_watched_is_taken_over_kept_and_handed_over_again(promotion: Pro
     assert (found(promotion).rollout, found(promotion).is_idle) == (failed, True)
 
 
+def test_a_release_that_was_uninstalled_meanwhile_has_no_revision_that_is_known_to_have_become_ready(
+    room: TableRoom, promotion: Promotion
+) -> None:
+    begin(promotion)
+    leases.finish(promotion, leases.watch(promotion), GOOD, 2)
+    second = newer(room)
+    assert leases.take(second, "me", lambda: NOW, UNTIL) == Taken(2)
+    assert rollouts.hand_over(second, "me", replace(BEGUN, revision=3, previous=2), UNTIL)
+    assert found(second).verified == 2
+    assert rollouts.take_over(second, found(second), "me", NOW, UNTIL)
+    assert rollouts.hand_over(second, "me", replace(BEGUN, revision=1, previous=0), UNTIL)
+    assert found(second).verified == 0
+
+
 def test_only_who_has_the_lease_writes_down_how_a_rollout_stands(promotion: Promotion) -> None:
     begin(promotion)
     assert not rollouts.keep(promotion, "you", replace(BEGUN, failed="it crashes"))

@@ -175,6 +175,8 @@ def test_what_is_described_is_read_again(promotion: str, unverified: bool, diges
         ([WATCHED, "Upgrade complete", "Rollback to 1"], 1, 3),
         ([WATCHED, "Upgrade complete", "Rollback to 2"], 1, 1),
         (["Upgrade complete", UNVERIFIED], 9, None),
+        (["Upgrade complete", "Upgrade complete"], 1, None),
+        ([UNVERIFIED, "Rollback to 9"], 9, 2),
     ],
 )
 def test_what_helm_did_not_wait_for_is_good_only_where_our_records_say_so(
@@ -212,6 +214,10 @@ def test_what_somebody_installed_by_hand_since_is_gone_back_past() -> None:
     stuck = (*revisions, Revision(3, "pending-upgrade", "web-1.0.0", "gatestream p3"))
     assert [remedy(stuck), remedy(stuck, 1)] == [RollBack(2), RollBack(1)]
     assert way_back(told("Upgrade complete"), 9) == RollBack(1), "better than nothing at all"
+
+
+def test_a_number_of_another_history_vouches_for_nothing_that_somebody_installed_by_hand() -> None:
+    assert way_back(told("Install complete", "Upgrade complete", UNVERIFIED), 1, left=3) == RollBack(2)
 
 
 def test_a_stuck_release_goes_back_past_what_never_got_ready() -> None:
