@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from pipeline_state.cli.definitions.applying import Change
+    from pipeline_state.cli.definitions.pipelines_rules import Home
+    from pipeline_state.cli.stacks import Stack
     from pipeline_state.model.pipelines import Pipeline
     from pipeline_state.table.snapshot import Definitions
 
@@ -38,7 +40,7 @@ def apply(
 
     stack = choice.open()
     applied = [pipeline for definitions in all_definitions() for pipeline in definitions.pipelines]
-    changes = applying.plan(pipelines_file.read(file, applied))
+    changes = applying.plan(pipelines_file.read(file, applied, _home(stack)))
     todo = [change for change in changes if not change.is_empty]
     if not choice.as_json:
         choice.say(_changes_view(changes))
@@ -93,6 +95,13 @@ def schema(choice: Choice) -> None:
 
     del choice
     print_json(json_schema())
+
+
+def _home(stack: Stack) -> Home:
+    """Its account is told by the ARN of a secret of its own."""
+    from pipeline_state.cli.definitions.pipelines_rules import Home
+
+    return Home(stack.region, stack.secret_arns["github"].split(":")[4])
 
 
 def _agreed(count: int) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_state.cli.console import USAGE, CommandError
-from pipeline_state.cli.definitions.pipelines_rules import pipeline_name, rule_problems, window_of
+from pipeline_state.cli.definitions.pipelines_rules import Home, pipeline_name, rule_problems, window_of
 from pipeline_state.cli.definitions.pipelines_schema import (
     EnvironmentEntry,
     GateEntry,
@@ -35,6 +35,7 @@ from pipeline_state.model.pipelines import (
 )
 
 _TIMEOUT = Release.__dataclass_fields__["timeout"].default
+_NOWHERE = Home()
 _WITHIN = Verification.__dataclass_fields__["within"].default
 
 
@@ -57,8 +58,8 @@ class PipelinesFileError(CommandError):
         ]
 
 
-def read(path: Path, applied: Iterable[Pipeline] = ()) -> tuple[Pipeline, ...]:
-    """The pipelines of a file. Raises PipelinesFileError, also when the file cannot be read."""
+def read(path: Path, applied: Iterable[Pipeline] = (), home: Home = _NOWHERE) -> tuple[Pipeline, ...]:
+    """The pipelines of a file, as `parse`. Raises PipelinesFileError, also when the file cannot be read."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -67,20 +68,23 @@ def read(path: Path, applied: Iterable[Pipeline] = ()) -> tuple[Pipeline, ...]:
         ) from error
     except UnicodeDecodeError as error:
         raise PipelinesFileError(str(path), [Problem(0, "", "is not UTF-8 text; save it as UTF-8")]) from error
-    return parse(text, str(path), applied)
+    return parse(text, str(path), applied, home)
 
 
-def parse(text: str, name: str = "pipelines.yaml", applied: Iterable[Pipeline] = ()) -> tuple[Pipeline, ...]:
+def parse(
+    text: str, name: str = "pipelines.yaml", applied: Iterable[Pipeline] = (), home: Home = _NOWHERE
+) -> tuple[Pipeline, ...]:
     """The pipelines in a text.
 
     name: what to call it in errors. applied: pipelines that exist already; those of its repositories are about to be
-    replaced, with the others it must not clash. Raises PipelinesFileError.
+    replaced, with the others it must not clash. home: where the stack is, if there is one. Raises PipelinesFileError.
     """
     document = read_lines(text)
     data = document.data
     if document.problems and data is None:
         raise PipelinesFileError(name, document.problems)
-    found = [*shape_problems(data), *rule_problems(data, [entry_of(each) for each in _elsewhere(data, applied)])]
+    known = [entry_of(each) for each in _elsewhere(data, applied)]
+    found = [*shape_problems(data), *rule_problems(data, known, home)]
     problems = [*document.problems, *(document.problem(loc, what) for loc, what in found)]
     if problems:
         raise PipelinesFileError(name, problems)

@@ -7,9 +7,10 @@ that is wrong with a file is told at once.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
@@ -37,7 +38,22 @@ LARGEST = 150_000
 """Bytes of one repository's definitions: DynamoDB takes items up to 400 KB, SNS messages up to 256 KB."""
 
 
-def rule_problems(data: object, applied: Sequence[Raw] = ()) -> Problems:
+_ROLE = re.compile(r"arn:[^:]+:iam::(?P<account>\d+):")
+# The suffix is Secrets Manager's own: https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html
+_SECRET = re.compile(
+    r"arn:[^:]+:secretsmanager:(?P<region>[^:]+):(?P<account>\d+):secret:(?P<name>.+?)(?:-[A-Za-z0-9]{6})?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where the stack is, and so every cluster and secret of which nothing else is said; empty where there is none."""
+
+    region: str = ""
+    account: str = ""
+
+
+def rule_problems(data: object, applied: Sequence[Raw], home: Home) -> Problems:
     """Everything that breaks a rule: where, and what to do about it.
 
     applied: the pipelines of other repositories that are in the table already, as entries of a file.
@@ -50,7 +66,7 @@ def rule_problems(data: object, applied: Sequence[Raw] = ()) -> Problems:
         yield from verification_problems(loc, pipeline)
     yield from _name_problems(pipelines, applied)
     yield from _repo_problems(pipelines)
-    yield from _install_problems(pipelines, applied)
+    yield from _install_problems(pipelines, applied, home)
 
 
 def pipeline_name(pipeline: Raw) -> str:
@@ -207,15 +223,15 @@ def _earlier_names(pipeline: Raw, place: Loc) -> list[object]:
     ]
 
 
-def _install_problems(pipelines: Sequence[Placed], applied: Sequence[Raw]) -> Problems:
-    """Two environments that install one release would undo each other's commits."""
+def _install_problems(pipelines: Sequence[Placed], applied: Sequence[Raw], home: Home) -> Problems:
+    """Two environments that install one release would undo each other's commits, with a lease each."""
     known = [(None, pipeline) for pipeline in applied]
     seen: dict[tuple[str, ...], tuple[Loc | None, str]] = {}
     for loc, pipeline in [*known, *pipelines]:
         for place, environment in entries(pipeline, "environments", loc or ()):
             mine = f"{environment.get('name')} of {pipeline_name(pipeline)}"
             for where, release in entries(environment, "releases", place):
-                key = _install_of(environment.get("cluster"), release)
+                key = _install_of(environment.get("cluster"), release, home)
                 if key is None:
                     continue
                 _, other = seen.setdefault(key, (place, mine))
@@ -224,14 +240,24 @@ def _install_problems(pipelines: Sequence[Placed], applied: Sequence[Raw]) -> Pr
                     yield (*where, "name"), f"{text}; choose another name or namespace"
 
 
-def _install_of(cluster: object, release: Raw) -> tuple[str, ...] | None:
+def _install_of(cluster: object, release: Raw, home: Home) -> tuple[str, ...] | None:
     namespace, name = release.get("namespace"), release.get("name")
     if not (isinstance(cluster, Mapping) and isinstance(namespace, str) and isinstance(name, str)):
         return None
-    identity = [
-        f"{key}={cluster[key]}" for key in ("eks", "region", "kubeconfig_secret", "context") if cluster.get(key)
-    ]
-    return (*identity, namespace, name)
+    return (*_cluster_of(cluster, home), namespace, name)
+
+
+def _cluster_of(cluster: Raw, home: Home) -> tuple[str, ...]:
+    """What tells a cluster apart, however it is spelled; a secret's ARN is the same as its name, where the stack is."""
+    eks, region, role, secret, context = (
+        str(cluster.get(key) or "") for key in ("eks", "region", "role", "kubeconfig_secret", "context")
+    )
+    if eks:
+        assumed = _ROLE.match(role)
+        return "eks", eks, region or home.region, assumed["account"] if assumed else home.account
+    arn = _SECRET.fullmatch(secret)
+    found = (arn["name"], arn["region"], arn["account"]) if arn else (secret, home.region, home.account)
+    return "secret", *found, context
 
 
 def _twice(entries: Sequence[Placed], kind: str) -> Problems:
