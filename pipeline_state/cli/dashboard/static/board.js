@@ -31,15 +31,25 @@ const trouble = (sentence) => {
 };
 
 // The stream of a page that is seen: of all tabs together, browsers keep six connections to a server. With every event
-// the page's fragments are had anew: hx-trigger="news from:body".
+// the page's fragments are had anew: hx-trigger="news from:body". So they are whenever somebody listens again: what has
+// changed and changed back meanwhile is no news to the server.
+let heard = false;
 const listen = (url) => {
   const stream = new EventSource(url);
-  stream.onopen = () => tell("on", "live");
+  const renew = () => htmx.trigger(document.body, "news");
+  stream.onopen = () => {
+    tell("on", "live");
+    if (heard) renew();
+    heard = true;
+  };
   stream.onerror = () => tell("off", "not connected");
   stream.addEventListener("trouble", (event) => trouble(event.data));
-  stream.addEventListener(new URL(url, location).searchParams.get("topic"), () => htmx.trigger(document.body, "news"));
+  stream.addEventListener(new URL(url, location).searchParams.get("topic"), renew);
   return stream;
 };
+// Ages grow, and freezes end by themselves: hx-trigger="minute from:body".
+const minute = () => document.hidden || htmx.trigger(document.body, "minute");
+setInterval(minute, 60_000);
 if (document.body.dataset.live) {
   let stream;
   const turn = () => {
@@ -48,8 +58,7 @@ if (document.body.dataset.live) {
   };
   document.addEventListener("visibilitychange", turn);
   turn();
-  setInterval(() => stream && htmx.trigger(document.body, "minute"), 60_000); // ages grow, and freezes end by themselves
-}
+} else document.addEventListener("visibilitychange", minute);
 addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.requestConfig?.triggeringEvent?.type === "news")
     document.getElementById("announce").textContent = `Updated at ${new Date().toLocaleTimeString()}`;
@@ -66,6 +75,28 @@ addEventListener("htmx:afterSettle", () => {
     const same = document.getElementById(id);
     if (same) same.open = open;
   }
+});
+// When a fragment is replaced, what has the focus keeps it, what is scrolled stays so, and what is read stays where it is.
+// What has no id is known again by what it is in, its tag and its labels. Fields are in no fragment that is replaced.
+const labels = ["href", "aria-label", "aria-labelledby", "data-wf"];
+const likeness = (element) =>
+  JSON.stringify([element.closest("[id]")?.id, element.tagName, ...labels.map((name) => element.getAttribute(name))]);
+const alike = (known) => [...document.querySelectorAll("main *")].find((each) => likeness(each) === known);
+addEventListener("htmx:beforeSwap", (event) => {
+  if (!event.detail.shouldSwap) return;
+  const focused = document.activeElement, known = likeness(focused);
+  const scrolled = [...document.querySelectorAll("main *")].filter((each) => each.scrollTop || each.scrollLeft)
+    .map((each) => [each, likeness(each), each.scrollTop, each.scrollLeft]);
+  const top = (element) => element.getBoundingClientRect().top;
+  const read = [...document.querySelectorAll("main [id]")].findLast((each) => top(each) <= 0 && each.getBoundingClientRect().bottom > 0);
+  const before = read && top(read);
+  const again = () => {
+    if (!focused.isConnected) alike(known)?.focus({ preventScroll: true });
+    for (const [each, known, down, along] of scrolled) if (!each.isConnected) alike(known)?.scrollTo(along, down);
+    const same = read && document.getElementById(read.id);
+    if (same) scrollBy(0, top(same) - before);
+  };
+  addEventListener("htmx:afterSettle", again, { once: true });
 });
 // A fragment that could not be had is told in words; htmx itself leaves the old one.
 addEventListener("htmx:responseError", (event) => {

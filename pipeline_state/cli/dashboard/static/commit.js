@@ -3,6 +3,10 @@
 const dialog = document.getElementById("act");
 const body = document.getElementById("act-body");
 
+let opener, known; // what the dialog was opened by: it may be replaced meanwhile
+addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.target === body && !dialog.open) [opener, known] = [event.detail.elt, likeness(event.detail.elt)];
+});
 addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target !== body) return;
   if (!dialog.open) dialog.showModal();
@@ -12,6 +16,9 @@ body.addEventListener("click", (event) => {
   if (!event.target.closest("[data-close]")) return;
   event.preventDefault();
   dialog.close();
+});
+dialog.addEventListener("close", () => {
+  if (!opener.isConnected) alike(known)?.focus();
 });
 // Once is enough; whoever is faster than this is told what came of the first.
 body.addEventListener("submit", (event) => {
