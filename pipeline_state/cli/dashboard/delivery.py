@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -21,6 +23,8 @@ from pipeline_state.cli.delivery.headlines import headlines
 from pipeline_state.cli.delivery.report import Report, Wanted, report
 from pipeline_state.cli.delivery.spending import awaited, sum_of
 from pipeline_state.cli.delivery.texts import MEANINGS, SOURCE
+from pipeline_state.table.definitions import load_definitions
+from pipeline_state.table.deployments import deployments
 
 if TYPE_CHECKING:
     from pipeline_state.cli.dashboard.board import Board
@@ -28,8 +32,14 @@ if TYPE_CHECKING:
 PERIODS = (7, 30, 90)
 """Days that can be chosen."""
 
-_FRESH = 60
-"""Seconds for which figures are shown again as they were counted."""
+TOPIC = "delivery"
+"""What the live events of a repository's page are called. The fleet's page has none: it is counted once a minute."""
+
+_FRESH = 50
+"""Seconds for which figures are shown again as they were counted; open pages ask every minute."""
+
+_LATEST = 3
+"""Promotions of an environment whose end is looked for."""
 
 _DAYS = 30
 _USUALLY = {"environment": "", "days": _DAYS, "order": USUAL, "page": 1}
@@ -39,10 +49,12 @@ _MOST_KEPT, _MOST_COMMITS, _MOST_AWAITED = 32, 20, 10
 def routes(board: Board, reports: Reports | None = None) -> list[Route]:
     """Of the fleet and of a repository: the page at once, and the figures as soon as they are counted."""
     reports = reports or Reports(board.now)
+    board.live.looks[TOPIC] = reports.look
 
     def page(request: Request) -> Response:
         asked = _asked(request)
-        return board.page(request, "delivery.html", **_context(asked, reports.known(asked.wanted)))
+        live = board.live.url(TOPIC, asked.wanted.repo) if asked.wanted.repo else ""
+        return board.page(request, "delivery.html", live=live, **_context(asked, reports.known(asked.wanted)))
 
     def figures(request: Request) -> Response:
         asked = _asked(request)
@@ -60,29 +72,51 @@ def routes(board: Board, reports: Reports | None = None) -> list[Route]:
     ]
 
 
+def look(repo: str) -> str:
+    """What changes whenever an environment of a repository is given a commit, and when one of the latest has an end.
+
+    A read of its pipelines, and one of each environment. Raises TemporaryFault and PermanentFault.
+    """
+    definitions = load_definitions(repo)
+    places = [(pipeline.name, each.name) for pipeline in definitions.pipelines for each in pipeline.environments]
+    ends = [[(each.generation, each.outcome) for each in deployments(*place, _LATEST)] for place in places]
+    return hashlib.sha256(json.dumps([definitions.version, ends], default=str).encode()).hexdigest()[:16]
+
+
 @dataclass
 class Reports:
-    """Reports that were made within the last minute: each is made once, however many pages ask for it."""
+    """Reports that were made within the last minute: each is made once, however many pages ask for it.
+
+    One of a repository is made anew as soon as `look` sees that something was deployed.
+    """
 
     now: Callable[[], datetime]
     make: Callable[[Wanted, datetime], Report] = report
-    _kept: dict[Wanted, Report] = field(default_factory=dict)
+    look: Callable[[str], str] = look
+    _kept: dict[Wanted, tuple[str, Report]] = field(default_factory=dict)
     _making: Lock = field(default_factory=Lock)
 
     def known(self, wanted: Wanted) -> Report | None:
-        """One that is there already."""
-        found = self._kept.get(wanted)
-        return found if found and self._is_fresh(found) else None
+        """One that is there already. Raises what `look` raises."""
+        return self._known(wanted, self._state(wanted))
 
     def get(self, wanted: Wanted) -> Report:
-        """Raises what `report` raises."""
+        """Raises what `report` and `look` raise."""
         with self._making:
-            found = self.known(wanted)
+            state = self._state(wanted)  # before it is made, so that it is not older
+            found = self._known(wanted, state)
             if found is None:
-                kept = [(key, each) for key, each in self._kept.items() if self._is_fresh(each)][-_MOST_KEPT:]
+                kept = [(key, each) for key, each in self._kept.items() if self._is_fresh(each[1])][-_MOST_KEPT:]
                 found = self.make(wanted, self.now())
-                self._kept = {**dict(kept), wanted: found}
+                self._kept = {**dict(kept), wanted: (state, found)}
             return found
+
+    def _state(self, wanted: Wanted) -> str:
+        return self.look(wanted.repo) if wanted.repo else ""
+
+    def _known(self, wanted: Wanted, state: str) -> Report | None:
+        seen, found = self._kept.get(wanted, ("", None))
+        return found if found and seen == state and self._is_fresh(found) else None
 
     def _is_fresh(self, found: Report) -> bool:
         return (self.now() - found.period.now).total_seconds() < _FRESH

@@ -1,7 +1,7 @@
 """Delivery as a page: what is asked for, what is kept for a minute, what is shown."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,11 +24,12 @@ from tests.visitor import Visitor
 
 
 class Counting:
-    """Makes reports, and counts them. error: is raised instead."""
+    """Makes reports, and counts them. error: is raised instead. state: what the repositories' deployments come to."""
 
     def __init__(self) -> None:
         self.made: list[Wanted] = []
         self.error: Exception | None = None
+        self.state = "1"
 
     def __call__(self, wanted: Wanted, _: datetime) -> Report:
         self.made.append(wanted)
@@ -36,6 +37,12 @@ class Counting:
             raise self.error
         made = report_of(attempt(1, 5, "failed"), attempt(2, 2), days=wanted.days, repo=wanted.repo)
         return replace(made, wanted=wanted)
+
+    def look(self, _: str) -> str:
+        return self.state
+
+    def reports(self, now: Callable[[], datetime] = lambda: NOW) -> Reports:
+        return Reports(now, self, self.look)
 
 
 @pytest.fixture
@@ -47,9 +54,7 @@ def counting() -> Counting:
 def visitor(counting: Counting) -> Visitor:
     stack = Stack("local", "us-east-1", Tables("gates"), {}, {}, lambda service: service)
     board = Board(stack, Door(4321), now=lambda: NOW)
-    return Visitor(
-        server.application(board, delivery.routes(board, Reports(lambda: NOW, counting))), board.door
-    ).enter()
+    return Visitor(server.application(board, delivery.routes(board, counting.reports())), board.door).enter()
 
 
 def test_the_page_is_there_at_once_and_the_figures_come_by_themselves(visitor: Visitor, counting: Counting) -> None:
@@ -88,13 +93,13 @@ def test_what_people_have_named_is_shown_as_text(visitor: Visitor) -> None:
     assert "<script>alert" not in visitor.get("/delivery/figures?environment=<script>alert(1)</script>").body
 
 
-def test_a_report_is_made_once_a_minute() -> None:
+def test_a_report_is_made_once_until_open_pages_ask_again_after_a_minute() -> None:
     counting, now = Counting(), [NOW]
-    reports = Reports(lambda: now[0], counting)
+    reports = counting.reports(lambda: now[0])
     first = reports.get(Wanted("o/r"))
     made = replace(first, period=replace(first.period, now=now[0]))
     assert reports.get(Wanted("o/r")) == made
-    now[0] += timedelta(seconds=59)
+    now[0] += timedelta(seconds=49)
     assert reports.known(Wanted("o/r")) == made
     now[0] += timedelta(seconds=1)
     assert reports.known(Wanted("o/r")) is None
@@ -103,9 +108,21 @@ def test_a_report_is_made_once_a_minute() -> None:
     assert reports.known(Wanted("o/other")) is None
 
 
+def test_once_something_was_deployed_a_repository_s_report_is_made_anew_and_the_fleet_s_when_it_is_due() -> None:
+    counting = Counting()
+    reports = counting.reports()
+    for wanted in (Wanted("o/r"), Wanted()):
+        reports.get(wanted)
+    counting.state = "2"
+    assert reports.known(Wanted("o/r")) is None
+    for wanted in (Wanted("o/r"), Wanted(), Wanted("o/r")):
+        reports.get(wanted)
+    assert counting.made == [Wanted("o/r"), Wanted(), Wanted("o/r")]
+
+
 def test_a_report_that_could_not_be_made_is_made_the_next_time() -> None:
     counting = Counting()
-    reports, counting.error = Reports(lambda: NOW, counting), CommandError("no")
+    reports, counting.error = counting.reports(), CommandError("no")
     with pytest.raises(CommandError):
         reports.get(Wanted())
     counting.error = None
@@ -113,10 +130,17 @@ def test_a_report_that_could_not_be_made_is_made_the_next_time() -> None:
 
 
 def test_no_more_reports_are_kept_than_are_of_use() -> None:
-    reports = Reports(lambda: NOW, Counting())
+    reports = Counting().reports()
     for number in range(60):
         reports.get(Wanted(f"o/{number}"))
     assert len([number for number in range(60) if reports.known(Wanted(f"o/{number}"))]) <= 40
+
+
+def test_a_repository_s_page_hears_of_deployments_and_the_fleet_s_goes_by_the_clock(visitor: Visitor) -> None:
+    assert 'data-live="/live?topic=delivery&amp;about=o%2Fr&amp;seen=1"' in visitor.get("/delivery/o/r").body
+    assert "data-live" not in visitor.get("/delivery").body
+    for path in ("/delivery/o/r/figures", "/delivery/figures"):
+        assert 'hx-trigger="news from:body, minute from:body"' in visitor.get(path).body
 
 
 @pytest.mark.parametrize(

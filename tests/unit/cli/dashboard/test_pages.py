@@ -80,6 +80,19 @@ def test_no_template_has_what_the_content_security_policy_forbids(path: Path) ->
     assert not re.search(r"""(?:src|href)=["']\s*(?:https?:)?//""", html)
 
 
+def test_what_a_page_has_anew_with_every_change_it_has_anew_every_minute_as_well() -> None:
+    triggers = {path.stem: re.findall(r'hx-trigger="([^"]*news[^"]*)"', path.read_text("utf-8")) for path in TEMPLATES}
+    live = {name for name, found in triggers.items() if found == ["news from:body, minute from:body"]}
+    assert live == {"commit", "delivery_figures", "delivery_none", "fleet_rows", "repo_grid"}
+    assert {name for name, found in triggers.items() if found} == {*live, "delivery"}  # which asks for its figures
+
+
+def test_no_fragment_that_comes_anew_has_a_field_that_somebody_may_be_typing_in() -> None:
+    for name in ("fleet_rows", "repo_grid"):
+        html = (HERE / "templates" / f"{name}.html").read_text("utf-8")
+        assert not re.search(r"<(input|select|textarea)", html), name
+
+
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
 def test_every_form_that_changes_something_brings_its_page_s_token(path: Path) -> None:
     html = path.read_text(encoding="utf-8")
