@@ -12,6 +12,7 @@ from typing import Any
 from pipeline_state.model.entries import EDITED, GATE_SET, Doer, Entry, kept_value, read_entry
 from pipeline_state.model.gate_values import GateValues
 from pipeline_state.model.gates import GateStatus, read_gate
+from pipeline_state.model.past import Former
 from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.model.results import Result, source_kind
 from pipeline_state.model.times import parse_time
@@ -21,17 +22,22 @@ _Standing = tuple[GateStatus, datetime | None]
 
 
 def doers(
-    gates: Mapping[str, Any], entries: Iterable[Mapping[str, Any]], pipelines: Sequence[Pipeline], now: datetime
+    gates: Mapping[str, Any],
+    entries: Iterable[Mapping[str, Any]],
+    pipelines: Sequence[Pipeline],
+    now: datetime,
+    former: Sequence[Former] = (),
 ) -> dict[str, Doer]:
     """Who gave the gates their values, by gate; without those whose value is not what the journal told of them last.
 
     gates: raw values by column, as a record has them. entries: the journal's about it, as `table.journal.history` gives
-    them. pipelines: of its repository, by which results feed gates: of what they did by other definitions nothing is
-    told. Of a deployment the status and the time are compared, of everything else the whole value.
+    them. pipelines: of its repository, by which results feed gates; former: those that it had before, oldest first. Of
+    a deployment the status and the time are compared, of everything else the whole value.
     """
     told = sorted(filter(None, map(read_entry, entries)), key=lambda entry: (entry.at, entry.id))
     values, last = GateValues(pipelines), dict[str, tuple[Entry, Doer]]()
     for entry in told:
+        values.use(next((each.pipelines for each in former if entry.at <= each.until), pipelines))
         before = _standings(values, now)
         doer = values.take(entry)
         after = _standings(values, now)

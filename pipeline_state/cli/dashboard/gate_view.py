@@ -122,7 +122,8 @@ class _Gates:
     @cached_property
     def doers(self) -> Mapping[str, Doer]:
         """By gate, as the journal has it."""
-        return doers(self.snapshot.record.gates, self.entries, self.snapshot.definitions.pipelines, self.now)
+        gates, pipelines = self.snapshot.record.gates, self.snapshot.definitions.pipelines
+        return doers(gates, self.entries, pipelines, self.now, self.former)
 
 
 def safe_url(url: str | None) -> str:

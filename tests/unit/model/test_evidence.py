@@ -1,6 +1,7 @@
 """Of whom it is certain that they gave a gate its value."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from pipeline_state.model.entries import Doer, kept_value
 from pipeline_state.model.evidence import doers
+from pipeline_state.model.past import Former
 from pipeline_state.model.pipelines import (
     Cluster,
     Environment,
@@ -85,6 +87,15 @@ def test_a_value_of_another_gate_proves_nothing() -> None:
     assert doer("build", SIGNED, gate_set()) is None
     assert doer("legal", BUILT, result()) is None
     assert doer("build", BUILT, result(name="lint")) is None
+
+
+def test_a_result_fed_the_gates_that_its_pipelines_had_then() -> None:
+    renamed = replace(SHOP, gates=(replace(BUILD, source=GateSource(SourceKind.CIRCLECI_WORKFLOW, "build")),))
+    former = Former((SHOP,), datetime(2026, 7, 1, 12, 6, tzinfo=UTC), ANN)
+    assert doers({"build": BUILT}, [result()], [renamed], NOW) == {}
+    assert doers({"build": BUILT}, [result()], [renamed], NOW, [former]) == {"build": Doer("circleci", "verified")}
+    late = {**BUILT, "at": LATER}
+    assert doers({"build": late}, [result(LATER)], [renamed], NOW, [former]) == {}
 
 
 def test_a_result_that_did_not_count_takes_a_value_from_nobody() -> None:
