@@ -1,118 +1,47 @@
 """Waits, from entries as the journal has them; times are seconds after START."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
-from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from pipeline_state.model.entries import PIPELINE, Doer
 from pipeline_state.model.environments import Freeze
 from pipeline_state.model.order import Place
-from pipeline_state.model.past import Former, Overtaking, Past
 from pipeline_state.model.pipelines import (
     Environment,
     FreezeWindow,
     GateDefinition,
     GateSource,
-    Pipeline,
     Policy,
-    Release,
     SourceKind,
     Verification,
 )
 from pipeline_state.model.record import Record
-from pipeline_state.model.waits import Wait, waits
-from tests.unit.model.histories import START, at, time
+from pipeline_state.model.waits import waits
+from tests.unit.model.histories import at, time
+from tests.unit.model.journals import (
+    PRODUCTION,
+    REPO,
+    SHOP,
+    STAGING,
+    WEB,
+    A,
+    begun,
+    built,
+    claimed,
+    closed,
+    deployed,
+    edited,
+    entry,
+    found,
+    gate_set,
+    pushed,
+    told,
+    told_of,
+)
 
-REPO, A = "myOrg/myApp", "a" * 40
-BUILD = GateDefinition("build", GateSource(SourceKind.CIRCLECI_WORKFLOW, "build-test"))
-WEB = Release("web", "shop", "charts/web")
-STAGING = Environment("staging", ("build",), releases=(WEB,))
-PRODUCTION = Environment("production", ("legal",), ("staging",), releases=(WEB,))
-SHOP = Pipeline("shop", REPO, gates=(BUILD, GateDefinition("legal")), environments=(STAGING, PRODUCTION))
 BROKEN: dict[str, Any] = {"kind": "?"}
-
-Entry = dict[str, Any]
-Told = tuple[str, str, float, float | None, str, str]
-"""What, who, from, to, by whom, and how well that is known."""
-
-
-def entry(second: float, kind: str, what: Mapping[str, Any], *, by: str = "", late: float = 0, **more: Any) -> Entry:
-    record = more.pop("record", f"{REPO}#{A}")
-    return {
-        "record": record,
-        "entry": f"{time(second)}#{kind}-{second}#source",
-        "written_at": time(second + late),
-        "kind": kind,
-        "by": by,
-        "verified": True,
-        "what": what,
-        **more,
-    }
-
-
-def pushed(second: float, late: float = 1) -> Entry:
-    return entry(second, "com.github.push", {"branch": "main"}, by="ann", late=late)
-
-
-def built(second: float, status: str = "success", late: float = 1, **what: Any) -> Entry:
-    told = {"name": "build-test", "app": "circleci", "status": status, "completed_at": time(second), **what}
-    return entry(second, "com.circleci.workflow-completed", told, late=late)
-
-
-def gate_set(second: float, gate: str, status: str = "TRUE", by: str = "ann", **value: Any) -> Entry:
-    return entry(second, "gate set", {"gate": gate, "status": status, "at": time(second), **value}, by=by)
-
-
-def edited(second: float, by: str = "unknown", **values: Any) -> Entry:
-    return entry(second, "edited by hand", values, by=by, verified=False, late=1)
-
-
-def claimed(second: float, environment: str, number: int = 1, by: str = "gatestream") -> Entry:
-    what = {"pipeline": "shop", "environment": environment, "generation": Decimal(number)}
-    return entry(second, "claimed", what, by=by)
-
-
-def told(second: float, environment: str, outcome: str, number: int = 1, **what: Any) -> Entry:
-    known = {"pipeline": "shop", "environment": environment, "release": "web", "generation": Decimal(number)}
-    return entry(second, f"dev.cdevents.{outcome}", {**known, "outcome": outcome, **what})
-
-
-def closed(second: float, kind: str, environment: str = "staging", by: str = "ann", **what: Any) -> Entry:
-    return entry(second, kind, what, by=by, record=f"shop#{environment}")
-
-
-def begun(second: float, environment: str, **how: Any) -> list[Entry]:
-    """Claimed, and begun a second later."""
-    return [claimed(second, environment, **how), told(second + 1, environment, "started")]
-
-
-def deployed(second: float, environment: str, number: int = 1) -> list[Entry]:
-    """Claimed, begun and deployed, each a second after the other."""
-    return [
-        claimed(second, environment, number),
-        told(second + 1, environment, "started", number),
-        told(second + 2, environment, "deployed", number),
-    ]
-
-
-def found(
-    *entries: Entry, pipeline: Pipeline = SHOP, gates: Mapping[str, Any] | None = None, now: float = 1000, **more: Any
-) -> list[Told]:
-    record = Record(REPO, A, {"main": Place(7, pushed_at=time(0))}, gates or {})
-    return [told_of(each) for each in waits(record, entries, (pipeline,), at(now), **more)]
-
-
-def told_of(wait: Wait) -> Told:
-    assert wait.end or not wait.known
-    end = (wait.end - START).total_seconds() if wait.end else None
-    return wait.what, wait.who, (wait.start - START).total_seconds(), end, wait.ended_by, wait.known
 
 
 def test_the_whole_way_is_waiting_for_ci_then_for_a_person() -> None:
@@ -443,149 +372,3 @@ def test_every_wait_names_its_environment_and_its_gate_if_it_is_for_one() -> Non
         ("promotion to staging", "staging", ""),
         ("staging to be free", "staging", ""),
     ]
-
-
-WAY = [pushed(0), built(60), *deployed(62, "staging"), gate_set(11_000, "legal"), *deployed(11_001, "production")]
-LAWLESS = replace(SHOP, gates=(BUILD,), environments=(STAGING, replace(PRODUCTION, gates=())))
-
-
-def once(second: float, *pipelines: Pipeline) -> Former:
-    """What the pipelines were until a second."""
-    return Former(pipelines, at(second), Doer("zoe", "verified"))
-
-
-def test_what_a_commit_has_waited_for_stays_whatever_is_applied_later() -> None:
-    before = found(*WAY, now=12_000)
-    assert ("legal", "people", 0, 11_000, "ann", "verified") in before
-    assert found(*WAY, pipeline=LAWLESS, past=Past((once(12_000, SHOP),)), now=90_000) == before
-    stricter = replace(SHOP, gates=(*SHOP.gates, GateDefinition("qa")), environments=(replace(STAGING, gates=("qa",)),))
-    assert found(*WAY, pipeline=stricter, past=Past((once(12_000, SHOP),)), now=90_000) == before
-    assert found(*WAY, pipeline=LAWLESS, past=Past((once(12_000, SHOP), once(13_000))), now=90_000) == before
-
-
-def test_a_gate_is_awaited_from_the_moment_that_somebody_declares_it() -> None:
-    qa = replace(
-        SHOP, gates=(*SHOP.gates, GateDefinition("qa")), environments=(STAGING, replace(PRODUCTION, gates=("qa",)))
-    )
-    told_ = found(pushed(0), built(60), pipeline=qa, past=Past((once(500, SHOP),)))
-    assert told_[1:] == [
-        ("legal", "people", 0, 500, "zoe", "verified"),
-        ("promotion to staging", "pipeline", 61, None, "", ""),
-        ("qa", "people", 500, None, "", ""),
-    ]
-    assert found(pushed(0), built(60), pipeline=SHOP, past=Past((once(5),)))[1] == ("legal", "people", 5, None, "", "")
-
-
-def test_who_applies_pipelines_without_a_gate_ends_the_wait_for_it_unless_its_column_is_still_there() -> None:
-    way = [pushed(0), built(60), *deployed(62, "staging")]
-    told_ = found(*way, *begun(520, "production"), pipeline=LAWLESS, past=Past((once(500, SHOP),)))
-    assert told_[1:] == [
-        ("legal", "people", 0, 500, "zoe", "verified"),
-        ("deployed_to_staging", "pipeline", 62, 64, "gatestream", "verified"),
-        ("promotion to production", "pipeline", 500, 520, "gatestream", "verified"),
-    ]
-    kept = found(*way, pipeline=LAWLESS, past=Past((once(500, SHOP),)), gates={"legal": ""})
-    assert ("legal", "people", 0, None, "", "") in kept, "a column that no pipeline declares is needed everywhere"
-
-
-def test_results_count_for_what_was_declared_when_they_came() -> None:
-    other = replace(
-        SHOP, gates=(replace(BUILD, source=GateSource(SourceKind.CIRCLECI_WORKFLOW, "other")), *SHOP.gates[1:])
-    )
-    told_ = found(pushed(0), built(60), built(700, late=2), pipeline=SHOP, past=Past((once(500, other),)))
-    assert told_[0] == ("build", "ci", 0, 702, "circleci", "verified")
-
-
-def test_an_environment_that_is_gone_is_waited_for_no_more() -> None:
-    gone = replace(SHOP, environments=())
-    past = Past((once(500, SHOP),))
-    assert found(pushed(0), built(60), pipeline=gone, past=past)[2][2:] == (61, 500, "zoe", "verified")
-    told_ = found(
-        pushed(0), built(60), claimed(62, "staging"), told(700, "staging", "started"), pipeline=gone, past=past
-    )
-    assert ("staging to be free", "pipeline", 62, 500, "zoe", "verified") in told_
-
-
-def test_a_wait_of_a_commit_that_is_overtaken_ends_with_that() -> None:
-    passed = Overtaking(at(400), PIPELINE)
-    way = [pushed(0), built(60), closed(10, "frozen"), gate_set(900, "legal")]
-    assert found(*way, past=Past(overtaken={"staging": passed, "production": passed})) == [
-        ("build", "ci", 0, 61, "circleci", "verified"),
-        ("legal", "people", 0, 400, "gatestream", "verified"),
-        ("the end of the freeze of staging", "people", 61, 400, "gatestream", "verified"),
-    ]
-
-
-def test_a_promotion_that_is_overtaken_before_it_begins_waits_no_more() -> None:
-    back = Overtaking(at(400), Doer("bea", "verified"))
-    told_ = found(
-        pushed(0), built(60), claimed(62, "staging"), past=Past(overtaken={"staging": back, "production": back})
-    )
-    assert told_[2:] == [
-        ("deployed_to_staging", "pipeline", 62, 400, "bea", "verified"),
-        ("staging to be free", "pipeline", 62, 400, "bea", "verified"),
-    ]
-
-
-def test_who_is_overtaken_in_one_environment_may_still_wait_for_another() -> None:
-    apart = replace(SHOP, environments=(replace(STAGING, gates=("legal",)), replace(PRODUCTION, after=())))
-    told_ = found(
-        pushed(0),
-        pipeline=apart,
-        past=Past(overtaken={"staging": Overtaking(at(400), PIPELINE), "gone": Overtaking(at(5), PIPELINE)}),
-    )
-    assert told_ == [("legal", "people", 0, None, "", "")]
-
-
-SECONDS = st.integers(1, 300)
-STATUSES = st.sampled_from(["TRUE", "FALSE", ""])
-ENTRIES = st.one_of(
-    st.builds(gate_set, SECONDS, st.sampled_from(["legal", "scan", "build"]), STATUSES),
-    st.builds(lambda second, status: edited(second, scan=status), SECONDS, STATUSES | st.none()),
-    st.builds(built, SECONDS, st.sampled_from(["success", "failed", "cancelled"])),
-    st.builds(claimed, SECONDS, st.sampled_from(["staging", "production"]), st.integers(1, 3)),
-    st.builds(
-        told, SECONDS, st.sampled_from(["staging", "production"]), st.sampled_from(["started", "deployed", "failed"])
-    ),
-    st.builds(closed, SECONDS, st.sampled_from(["frozen", "unfrozen", "held", "released"])),
-)
-
-
-SHOPS = st.sampled_from([SHOP, LAWLESS, replace(SHOP, environments=(STAGING,))])
-PASTS = st.builds(
-    lambda until, shops, overtaken: Past(
-        tuple(once(second, shop) for second, shop in zip(sorted(until), shops, strict=False)),
-        {key: Overtaking(at(second), PIPELINE) for key, second in overtaken.items()},
-    ),
-    st.sets(SECONDS, max_size=3),
-    st.lists(SHOPS, min_size=3, max_size=3),
-    st.dictionaries(st.sampled_from(["staging", "production"]), SECONDS),
-)
-
-
-@given(st.lists(ENTRIES, max_size=12, unique_by=lambda each: each["entry"]), PASTS)
-def test_waits_end_after_they_begin_and_one_thing_is_waited_for_once_at_a_time(
-    entries: list[Entry], past: Past
-) -> None:
-    record = Record(REPO, A, {"main": Place(7, pushed_at=time(0))})
-    told_ = waits(record, [pushed(0), *entries], (SHOP,), at(400), past=past)
-    assert list(told_) == sorted(told_, key=lambda wait: (wait.start, wait.what))
-    assert waits(record, [*reversed(entries), pushed(0)], (SHOP,), at(400), past=past) == told_
-    for wait in told_:
-        assert at(0) <= wait.start
-        assert wait.end is None or wait.start < wait.end <= at(400)
-        assert (wait.end is None) <= (wait.known == "")
-    for what in {wait.what for wait in told_}:
-        for before, after in pairwise(wait for wait in told_ if wait.what == what):
-            assert before.end is not None
-            assert before.end <= after.start
-
-
-@given(st.lists(st.tuples(SECONDS, STATUSES), max_size=12, unique_by=lambda each: each[0]))
-def test_a_gate_is_waited_for_once_in_every_stretch_in_which_it_is_pending(sets: list[tuple[int, str]]) -> None:
-    entries = [gate_set(second, "legal", status) for second, status in sets]
-    told_ = [each for each in found(pushed(0), *entries) if each[0] == "legal"]
-    pending = [(0, ""), *sorted(sets)]
-    begins = [now for (_, before), (now, status) in pairwise([(-1, "-"), *pending]) if not status and before]
-    assert [each[2] for each in told_] == begins
-    assert [each[3] is None for each in told_[-1:]] == [not pending[-1][1]] * bool(told_)
