@@ -7,7 +7,7 @@ import pytest
 
 from pipeline_state.cli import facts
 from pipeline_state.faults import PermanentFault
-from pipeline_state.table.definitions import load_definitions
+from pipeline_state.table.definitions import all_definitions, load_definitions
 from pipeline_state.table.listing import applications, commits, environment_items, latest_entries, newer, newest
 from pipeline_state.table.snapshot import EVERYTHING
 from tests.contract.table_room import INDEXES, A, B, C, D, TableRoom, pipeline, seconds
@@ -147,6 +147,16 @@ def test_heads_are_those_of_the_environments_that_had_a_commit(room: TableRoom) 
     (head,) = [each for each in facts.heads(room.now) if each["repo"] == room.repo]
     assert (head["pipeline"], head["environment"], head["head"], head["branch"]) == (mine[0].name, "staging", A, "main")
     assert head["generation"] == 1
+
+
+def test_pipelines_are_found_among_copies_that_are_more_than_one_answer_holds(room: TableRoom) -> None:
+    alone = TableRoom(type(room.tables)(*filter(None, [room.tables.endpoint_url])))
+    others = [TableRoom(alone.tables) for _ in range(5)]
+    for each in others:
+        each.define(pipeline())
+    for version in range(4):
+        alone.write("pipelines", repo=f"acme/old@{version}", copy_of="acme/old", definitions="x" * 390_000)
+    assert sorted(each.repo for each in all_definitions()) == sorted(each.repo for each in others)
 
 
 def test_the_last_application_of_a_repositorys_pipelines_is_known(room: TableRoom) -> None:
