@@ -176,11 +176,9 @@ def _is_good(revision: Revision, revisions: Sequence[Revision], verified: int) -
     if not revision.has_succeeded:
         return False
     origin = _origin(revision, revisions)
-    if origin.back_to:  # to one that the history has no more of, and that was good then
+    if origin.back_to:  # to one that has left the history since, and was good then
         return True
-    if (
-        origin.marks is None
-    ):  # whatever its number: records of before an uninstallation, or of another cluster, name others
+    if origin.marks is None:  # whatever its number: that may be of a history before an uninstallation, or elsewhere
         return not verified
     return not origin.marks.unverified or verified in {revision.number, origin.number}
 
