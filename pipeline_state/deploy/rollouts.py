@@ -97,14 +97,18 @@ async def _status(helm: Helm, release: Release) -> Mapping[str, Any] | None:
 
 
 async def _roll_back(helm: Helm, request: Install, revision: int) -> str:
+    """A rollback of ours that was cut short is done again; whatever else came after the revision has its own lease."""
     release, revisions = request.release, await helm.revisions(request.release)
-    way = history.remedy(revisions, request.verified)
-    if not way and not revisions:
+    if not revisions:
         return "uninstalled already"
-    last = revisions[-1]
-    if not way and last.number != revision:
-        return f"rolled back to revision {last.back_to} already" if last.back_to else "left as somebody else made it"
-    way = way or history.way_back(revisions, request.verified, left=revision)
+    newer = [each for each in revisions if each.number > revision]
+    if not all(each.back_to for each in newer):
+        return "left as somebody else made it"
+    stuck = history.remedy(revisions, request.verified)
+    if newer and not stuck:
+        return f"rolled back to revision {newer[-1].back_to} already"
+    way = history.way_back(revisions, request.verified, left=revision)
+    way = stuck if isinstance(stuck, history.Uninstall) else way
     return await helm.go(way, release, force_conflicts=request.force_conflicts)
 
 

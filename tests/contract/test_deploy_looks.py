@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from pipeline_state.deploy import Applied, Install, look, roll_back
+from pipeline_state.deploy import Applied, Deployed, Install, look, roll_back
 from pipeline_state.faults import TemporaryFault
 from pipeline_state.model.rollout import Broken, Done, Pending
 from tests.contract.clusters import ClusterUnderTest
 from tests.contract.deploy_room import asked, behind, carried_out, eventually, opened
 from tests.contract.test_deploy import COMMITS, Shop
+from tests.contract.test_deploy_troubles import SLOW, pending
 from tests.payloads.helm.faulty_api import Answer, Fault, hang, plain, status
 
 FORBIDDEN = status(403, "Forbidden", 'secrets is forbidden: User "me" cannot list resource "secrets"')
@@ -42,7 +44,7 @@ def test_what_could_not_be_looked_at_has_not_failed(shop: Shop, answer: Answer, 
         behind(shop, Fault("GET", "/secrets", answer)) as (hidden, _),
         pytest.raises(TemporaryFault, match=said) as caught,
     ):
-        look(request, revision, workspace=hidden.workspace, budget_seconds=4)
+        look(request, revision, workspace=hidden.workspace, budget_seconds=3)
     assert caught.value.delay_seconds > 0
     eventually(shop, f"/apis/apps/v1/namespaces/{shop.namespace}/deployments/web", lambda web: web["status"])
     assert isinstance(look(request, revision, workspace=shop.workspace, budget_seconds=60), Done | Pending)
@@ -59,12 +61,31 @@ def test_what_somebody_else_has_uninstalled_or_gone_on_from_has_failed(shop: Sho
     assert roll_back(request, revision, workspace=shop.workspace, budget_seconds=60) == "uninstalled already"
 
 
-@pytest.mark.parametrize("method", ["GET", "PATCH|PUT|POST"], ids=["looked up", "rolled back"])
-def test_a_way_back_that_the_cluster_does_not_answer_is_gone_later(shop: Shop, method: str) -> None:
-    shop.install("p0", commit=COMMITS[1])
+@pytest.mark.parametrize(
+    "fault,timeout",
+    [(Fault("GET", "", hang), 30), (Fault("PATCH|PUT", "/deployments", hang), 3600)],
+    ids=["looked up", "half done, to what is not known to have been ready"],
+)
+def test_a_way_back_that_the_cluster_does_not_answer_is_gone_later(shop: Shop, fault: Fault, timeout: int) -> None:
+    shop.install("p0", commit=COMMITS[1], timeout=timeout)
     request, revision = applied(shop)
-    with behind(shop, Fault(method, "", hang)) as (hidden, _), pytest.raises(TemporaryFault, match=NO_ANSWER):
-        roll_back(request, revision, workspace=hidden.workspace, budget_seconds=4)
+    with behind(shop, fault) as (hidden, _), pytest.raises(TemporaryFault, match=NO_ANSWER):
+        roll_back(request, revision, workspace=hidden.workspace, budget_seconds=3)
     assert roll_back(request, revision, workspace=shop.workspace, budget_seconds=60) == "rolled back to revision 1"
     assert shop.image() == f"registry.example.com/web:{COMMITS[1]}"
     assert shop.statuses()[-1] == "deployed"
+    done = roll_back(request, revision, workspace=shop.workspace, budget_seconds=60)
+    assert done == "rolled back to revision 1 already"
+
+
+def test_a_helm_that_has_gone_on_from_it_is_left_at_its_work(shop: Shop) -> None:
+    shop.install("p0", commit=COMMITS[1])
+    request, revision = applied(shop)
+    with ThreadPoolExecutor() as pool:
+        upgrade = pool.submit(shop.install, "p2", commit=COMMITS[2], values=SLOW)
+        pending(shop)
+        done = roll_back(request, revision, workspace=shop.workspace, budget_seconds=60)
+        assert shop.statuses()[-1] == "pending-upgrade"
+        assert done == "left as somebody else made it"
+        assert isinstance(upgrade.result(), Deployed)
+    assert shop.image() == f"registry.example.com/web:{COMMITS[2]}"
