@@ -100,7 +100,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
-        answer = self.server.take(gzip.decompress(body))
+        is_packed = self.headers["Content-Encoding"] == "gzip"
+        answer = self.server.take(gzip.decompress(body) if is_packed else body)
         self.server.has_request.set()
         self.server.may_answer.wait()
         self.send_response(self.server.status)

@@ -16,41 +16,48 @@ from pipeline_state.tracing.response import Response, read_response
 
 SOCKET_SECONDS = 2.0  # a silent connection is given up then
 
+LARGE = 4096
+"""Bytes of a body from which on it goes as gzip: a smaller one is three packets at most, and packing it costs more."""
+
 
 class Endpoint:
     """One URL, with headers that may hold keys, and so are never shown. Not for two threads at once.
 
-    is_packed: whether bodies go there as gzip. Raises ValueError when it is no URL of HTTP, or a header no text.
+    Raises ValueError when it is no URL of HTTP, or a header no text.
     """
 
-    def __init__(self, url: str, headers: Mapping[str, str], *, is_packed: bool = True) -> None:
+    def __init__(self, url: str, headers: Mapping[str, str]) -> None:
         parts = urlsplit(url)
-        self._is_packed = is_packed
-        packed = {"Content-Encoding": "gzip"} if is_packed else {}
         self._connection = _connection(parts)
-        self._head = _head(parts, {**headers, "User-Agent": "gatestream", **packed})
+        self._head = _head(parts, {**headers, "User-Agent": "gatestream"})
 
     def post(self, body: bytes) -> Response:
         """Send a body. Raises OSError, HTTPException and ValueError.
 
         Once more where a connection that was open turns out to be dead: Lambda may have stood still for long.
         """
-        packed = compressed(body) if self._is_packed else body
+        request = self._request(body)
         was_open = self._connection.sock is not None
         try:
-            return self._send(packed)
+            return self._send(request)
         except (OSError, HTTPException, ValueError):
             self.close()
             if not was_open:
                 raise
-        return self._send(packed)
+        return self._send(request)
 
     def close(self) -> None:
         self._connection.close()
 
-    def _send(self, packed: bytes) -> Response:
-        """In one write, so that a small request is one packet, and nothing is put together anew for each."""
-        self._connection.send(self._head + b"Content-Length: %d\r\n\r\n" % len(packed) + packed)
+    def _request(self, body: bytes) -> bytes:
+        if len(body) < LARGE:
+            return self._head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+        packed = compressed(body)
+        return self._head + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed
+
+    def _send(self, request: bytes) -> Response:
+        """In one write, so that a small request is as few packets as can be."""
+        self._connection.send(request)
         with self._connection.sock.makefile("rb") as stream:
             response, stays_open = read_response(stream)
         if not stays_open:

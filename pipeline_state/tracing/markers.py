@@ -37,7 +37,7 @@ class MarkerExporter(Exporter):
     def __init__(self, api_host: str, key: str, dataset: str = ENVIRONMENT_WIDE) -> None:
         headers = {"X-Honeycomb-Team": key, "Content-Type": "application/json"}
         self.path = f"/1/markers/{quote(dataset)}"
-        self._markers = Endpoint(api_host.rstrip("/") + self.path, headers, is_packed=False)
+        self._markers = Endpoint(api_host.rstrip("/") + self.path, headers)
         self._sender: BackgroundExporter | None = None
         self._is_allowed = True
 

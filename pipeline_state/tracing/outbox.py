@@ -15,7 +15,6 @@ from pipeline_state.tracing.exporter import MOST_SPANS, Exporter
 
 FLUSH_SECONDS = 0.45  # an invocation waits no longer than this, however many exporters there are
 LONGEST_TEXT = 256  # characters of one field; a span says what happened, it does not carry documents
-_EXCEPTION_TEXTS = ("app.exception_type", "app.exception_string", "app.exception_stacktrace")
 _ROOT_TYPES = ("root", "subroot")
 _RANDOM_VALUES = 1 << 56
 _ADDRESS = re.compile(r"([\w.+-]{1,64})@(?:[\w-]+\.)+[A-Za-z]{2,}")  # 64: RFC 5321, and a long text takes no minutes
@@ -122,9 +121,7 @@ class Outbox:
 
 
 def scrub(fields: dict[str, object]) -> None:
-    """Take out what beeline adds about exceptions, and make every value a short plain one."""
-    for key in _EXCEPTION_TEXTS:
-        fields.pop(key, None)
+    """Make every value a short plain one."""
     for key, value in fields.items():
         fields[key] = _plain(value)
 
@@ -144,10 +141,10 @@ def rejection_threshold(sample_rate: int) -> int:
 
 
 def _plain(value: object) -> str | bool | int | float | None:
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, str):
+    if isinstance(value, str):  # most are
         return _without_addresses(value)[:LONGEST_TEXT]
+    if value is None or isinstance(value, int):  # or bool, which is one
+        return value
     if isinstance(value, float) and math.isfinite(value):
         return value
     return type(value).__name__  # not its text: that could be a payload

@@ -8,9 +8,9 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.tracing.context import TraceContext, trace_of
@@ -52,7 +52,7 @@ def message_span(name: str, *, parent: TraceContext | None, fields: Fields | Non
     trace_id = parent.trace_id if parent else secrets.token_hex(16)
     process.fresh_trace = "" if parent else trace_id
     try:
-        with _recorded(process.beeline.tracer(name, trace_id, parent.span_id if parent else None), fields or {}):
+        with _Span(name, fields or {}, trace_id, parent.span_id if parent else None):
             yield
     finally:
         process.fresh_trace = ""
@@ -69,14 +69,9 @@ def adopt(parent: TraceContext) -> None:
         process.fresh_trace = ""
 
 
-@contextmanager
-def span(name: str, more: Fields | None = None, /, **fields: Field) -> Iterator[None]:
+def span(name: str, more: Fields | None = None, /, **fields: Field) -> AbstractContextManager[None]:
     """A child of the current span; exceptions as in message_span. more: fields whose names are no identifiers."""
-    if process.beeline is None:
-        yield
-        return
-    with _recorded(process.beeline.tracer(name), {**(more or {}), **fields}):
-        yield
+    return _Span(name, {**(more or {}), **fields}) if process.beeline else nullcontext()
 
 
 def add_field(key: str, value: Field) -> None:
@@ -175,16 +170,28 @@ def _send_past(name: str, context: TraceContext, start: datetime, duration: time
     event.send_presampled()
 
 
-@contextmanager
-def _recorded(opening: AbstractContextManager[Any], fields: Fields) -> Iterator[None]:
-    """A beeline span with these fields and our words about an exception; the outbox scrubs beeline's."""
-    with opening as opened:
-        opened.add_context(fields)
-        try:
-            yield
-        except BaseException as error:
-            opened.add_context(_error_fields(error))
-            raise
+class _Span:
+    """A span of beeline's while a block runs, with our words about an exception that leaves it.
+
+    Beeline's own way to say so takes twice as long, and writes down the exception's text. trace_id, parent_id: of the
+    trace that begins with it; without them it is a child of the current span, if there is one.
+    """
+
+    def __init__(self, name: str, fields: Fields, trace_id: str | None = None, parent_id: str | None = None) -> None:
+        self._name, self._fields, self._trace_id, self._parent_id = name, fields, trace_id, parent_id
+
+    def __enter__(self) -> None:
+        self._tracer, named = process.beeline.tracer_impl, {"name": self._name}
+        if self._trace_id is None and self._tracer.get_active_trace_id():
+            self._span = self._tracer.start_span(named)
+        else:
+            self._span = self._tracer.start_trace(named, self._trace_id, self._parent_id)
+        self._span.add_context(self._fields)
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if error is not None:
+            self._span.add_context(_error_fields(error))
+        (self._tracer.finish_trace if self._span.is_root() else self._tracer.finish_span)(self._span)
 
 
 def _error_fields(error: BaseException) -> dict[str, Field]:

@@ -194,7 +194,8 @@ def _by_trace(items: Iterable[Item]) -> dict[str, list[Item]]:
 
 def _packed(items: Sequence[Item], dictionary: bytes) -> bytes:
     bare = [{**item, "data": {key: value for key, value in item["data"].items() if key != _TRACE_ID}} for item in items]
-    packer = zlib.compressobj(level=6, wbits=-15, memLevel=6, zdict=dictionary)  # 8, as by default, takes twice as long
+    # Level 6 and memLevel 8, as by default, take twice as long, and a tenth of the room less.
+    packer = zlib.compressobj(level=3, wbits=-15, memLevel=6, zdict=dictionary)
     return packer.compress(json.dumps(bare, separators=(",", ":")).encode()) + packer.flush()
 
 

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_state.tracing.endpoint import Endpoint, compressed
+from pipeline_state.tracing.endpoint import LARGE, Endpoint, compressed
 from pipeline_state.tracing.response import Response, read_response
 from tests.certificates import write_certificate
 from tests.receivers import HoneycombReceiver, listening
@@ -81,6 +81,16 @@ def test_any_gzip_reads_what_is_compressed(body: bytes) -> None:
 def test_spans_compress_to_a_fraction() -> None:
     body = b'{"name": "write record", "trace.trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "n": %d},'
     assert len(compressed(b"".join(body % n for n in range(1000)))) < 10_000
+
+
+@pytest.mark.parametrize("size, encoding", [(2, None), (LARGE - 1, None), (LARGE, "gzip")])
+def test_what_fits_into_a_few_packets_goes_as_it_is(
+    honeycomb: HoneycombReceiver, size: int, encoding: str | None
+) -> None:
+    with closing(Endpoint(honeycomb.url, {})) as endpoint:
+        assert endpoint.post(b"[" + b" " * (size - 2) + b"]").status == 200
+    ((_, headers),) = honeycomb.requests
+    assert headers.get("content-encoding") == encoding
 
 
 @pytest.fixture
