@@ -24,7 +24,8 @@ class Marks:
     """What the description of one of our revisions says.
 
     unverified: whether more was to be seen than what Helm waited for, so that its status is not the last word.
-    digest: the chart's; values: `values.fingerprint` of what it was given; each empty where it was not known before.
+    digest: the chart's; values: `values.fingerprint` of what it was given, and of what else was to be seen of it; each
+    empty where it was not known before.
     """
 
     promotion: str

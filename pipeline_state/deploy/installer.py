@@ -70,8 +70,8 @@ def _enough(left: float, budget_seconds: float) -> float:
 class _Ready:
     """What is needed before Helm starts.
 
-    secrets: the texts among the values that must never be shown. mark: tells values apart; empty where there are
-    secrets among them, of which a hash would tell too much.
+    secrets: the texts among the values that must never be shown. mark: tells values apart, and what a release has to go
+    through once it is ready; empty where there are secrets among the values, of which a hash would tell too much.
     """
 
     chart: Chart
@@ -89,7 +89,14 @@ def _prepare(request: Install, workspace: Workspace) -> _Ready:
         chart = charts.find(release, workspace)
     given = with_commit(release.values, release.image_tag, request.commit)
     values, secrets = resolve(given, workspace)
-    return _Ready(chart, values, secrets, fingerprint(values) if values == given else "")
+    mark = fingerprint(_with_proofs(values, release)) if values == given else ""
+    return _Ready(chart, values, secrets, mark)
+
+
+def _with_proofs(values: Mapping[str, Any], release: Release) -> Mapping[str, Any]:
+    """The values, and what else has to be seen of the release, if anything: what ran without has yet to be seen so."""
+    proofs = {"test": release.test, "verify": release.verify.name if release.verify else ""}
+    return {"values": values, **proofs} if any(proofs.values()) else values
 
 
 @dataclass
@@ -153,7 +160,7 @@ class _Work:
         return revisions if isinstance(way_out, history.RollBack) else ()
 
     def _same(self, revisions: Sequence[Revision], wanted: Marks) -> Deployed | None:
-        """The release as it runs, where that is just what is wanted, as far as digest and values can be told."""
+        """The release as it runs, where that is just what is wanted, as far as digest and mark tell."""
         runs = history.running(revisions, self.request.verified) if not self.healed else None
         if (
             runs is None

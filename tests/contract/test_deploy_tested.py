@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pipeline_state.deploy import Applied, Install, roll_back, test
+from pipeline_state.deploy import Applied, Deployed, Install, roll_back, test
+from pipeline_state.model.pipelines import Verification
 from pipeline_state.model.rollout import Broken, Done
 from tests.contract.clusters import ClusterUnderTest
 from tests.contract.deploy_room import asked, carried_out, opened, with_charts
@@ -48,3 +51,20 @@ def test_one_that_fails_names_its_pod_and_the_release_goes_back_to_what_passed(s
     done = roll_back(request, second.revision, workspace=shop.workspace, budget_seconds=BUDGET)
     assert done == "rolled back to revision 1"
     assert shop.statuses() == ["superseded", "superseded", "deployed"]
+
+
+def test_what_runs_without_having_been_tested_or_verified_is_not_what_is_wanted_tested_and_verified(shop: Shop) -> None:
+    def seen(promotion: str, *, verified: int, **release: Any) -> tuple[str, int]:
+        values = {"migration": "yes", "probe": "yes"}
+        request = asked(shop, promotion, verified=verified, chart="charts/hooked", values=values, **release)
+        verdict = carried_out(shop, request)
+        assert isinstance(verdict, Deployed | Applied), verdict
+        return f"{type(verdict).__name__} {verdict.action}", verdict.revision
+
+    gate = Verification(gate="smoke")
+    assert seen("p1", verified=0) == ("Deployed deployed", 1)
+    assert seen("p2", verified=1) == ("Deployed unchanged", 1)
+    assert seen("p3", verified=1, test=True) == ("Applied upgraded", 2)
+    assert seen("p4", verified=2, test=True) == ("Deployed unchanged", 2)
+    assert seen("p5", verified=2, test=True, verify=gate) == ("Applied upgraded", 3)
+    assert seen("p6", verified=3, test=True, verify=replace(gate, within=60)) == ("Deployed unchanged", 3)
