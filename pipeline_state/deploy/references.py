@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -34,10 +35,30 @@ def resolve(values: Mapping[str, Any], workspace: Workspace) -> tuple[dict[str, 
     return resolved, forms(found.texts)
 
 
+def readable(values: Mapping[str, Any], workspace: Workspace) -> tuple[str, ...]:
+    """What must never be shown of the values, of all references that lead to a text still: one may have been removed.
+
+    Raises TemporaryFault when AWS cannot say for now.
+    """
+    found = _Resolver(workspace)
+    for reference in _references(values):
+        with suppress(PermanentFault):
+            found.value(reference, "values")
+    return forms(found.texts)
+
+
 def forms(texts: Iterable[str]) -> tuple[str, ...]:
     """The shapes in which texts come to light again: as they are, line by line, in JSON, in a manifest's base64."""
     found = {form for text in texts for form in _forms(text) if len(form) >= _SHORTEST}
     return tuple(sorted(found, key=lambda form: (-len(form), form)))
+
+
+def _references(value: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(value, Mapping) and (SECRET in value or PARAMETER in value):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for below in value.values() if isinstance(value, Mapping) else value:
+            yield from _references(below)
 
 
 class _Resolver:

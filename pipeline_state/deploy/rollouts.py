@@ -13,7 +13,7 @@ from pipeline_state.deploy import history, session
 from pipeline_state.deploy.command import errors
 from pipeline_state.deploy.helm import Helm
 from pipeline_state.deploy.readiness import readiness
-from pipeline_state.deploy.references import resolve
+from pipeline_state.deploy.references import readable
 from pipeline_state.deploy.terms import Install, Workspace
 from pipeline_state.deploy.words import scrub
 from pipeline_state.faults import PermanentFault, TemporaryFault
@@ -31,7 +31,7 @@ def look(request: Install, revision: int, *, workspace: Workspace, budget_second
 
     Raises TemporaryFault where it could not be seen, whatever was in the way: that says nothing about the release.
     """
-    release, secrets = request.release, _secrets(request, workspace)
+    release, secrets = request.release, readable(request.release.values, workspace)
     with tracing.span("release look-up", release=release.name, namespace=release.namespace):
         try:
             with session.helm(request.cluster, workspace, budget_seconds, secrets) as helm, _answered():
@@ -49,8 +49,9 @@ def look(request: Install, revision: int, *, workspace: Workspace, budget_second
 
 def test(request: Install, *, workspace: Workspace, budget_seconds: float) -> Seen:
     """Whether `helm test` passes, within the budget. Raises TemporaryFault when the machine broke."""
+    secrets = readable(request.release.values, workspace)
     try:
-        with session.helm(request.cluster, workspace, budget_seconds, _secrets(request, workspace)) as helm:
+        with session.helm(request.cluster, workspace, budget_seconds, secrets) as helm:
             asyncio.run(helm.test(request.release))
     except PermanentFault as fault:
         return Broken(f"helm test: {fault.reason}")
@@ -62,20 +63,12 @@ def roll_back(request: Install, revision: int, *, workspace: Workspace, budget_s
 
     Where the release has gone on from that revision, nothing. Raises TemporaryFault when the machine broke.
     """
-    secrets = _secrets(request, workspace)
+    secrets = readable(request.release.values, workspace)
     try:
         with session.helm(request.cluster, workspace, budget_seconds, secrets) as helm, _answered():
             return asyncio.run(_roll_back(helm, request, revision))
     except PermanentFault as fault:
         return f"not rolled back: {fault.reason}"
-
-
-def _secrets(request: Install, workspace: Workspace) -> tuple[str, ...]:
-    """The texts among the values that must not be shown, should the cluster quote them; as far as they can be read."""
-    try:
-        return resolve(request.release.values, workspace)[1]
-    except PermanentFault:
-        return ()  # removed since: nothing in the cluster is to wait for that
 
 
 @contextmanager

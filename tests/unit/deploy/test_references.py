@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline_state.deploy import Workspace
-from pipeline_state.deploy.references import forms, resolve
+from pipeline_state.deploy.references import forms, readable, resolve
 from pipeline_state.deploy.words import scrub
 from pipeline_state.faults import PermanentFault, TemporaryFault
 
@@ -109,6 +109,26 @@ def test_what_is_half_a_reference_is_refused(reference: dict[str, Any]) -> None:
 def test_the_values_as_a_whole_are_no_reference() -> None:
     with pytest.raises(PermanentFault, match="stands for one value, not for all"):
         resolve({"from_secret": "token"}, Store(STORE).workspace)
+
+
+def test_a_reference_that_leads_nowhere_any_more_leaves_the_others_blotted_out() -> None:
+    values = {
+        "gone": {"from_secret": "gone"},
+        "db": {"renamed": {"from_secret": "db", "key": "pass"}, "password": {"from_secret": "db", "key": "password"}},
+        "keys": [{"from_secret": "db", "kye": "user"}, {"value": {"from_parameter": "/shop/key"}}, 7],
+    }
+    secrets = readable(values, Store(STORE, {"/shop/key": "the-key"}).workspace)
+    assert set(secrets) >= {"hush-hush", "the-key"}
+    assert scrub("hush-hush, the-key, shop", secrets) == "***, ***, shop"
+
+
+def test_what_aws_cannot_tell_just_now_is_not_taken_for_gone() -> None:
+    def busy(_: str) -> str:
+        raise TemporaryFault("AWS is busy", 5)
+
+    workspace = Workspace(Path(), Path(), fetch_secret=busy)
+    with pytest.raises(TemporaryFault, match="AWS is busy"):
+        readable({"gone": {"from_secret": "gone"}}, workspace)
 
 
 def test_what_cannot_be_read_is_said_with_the_value() -> None:
