@@ -182,6 +182,18 @@ def test_what_changed_and_changed_back_while_the_page_was_not_seen_is_not_shown_
     expect(legal).to_have_text("pending")
 
 
+def test_that_something_could_not_be_had_is_told_until_it_is(reader: Reader) -> None:
+    reader.room.ready(A)
+    page = reader.commit()
+    trouble = page.locator("#trouble")
+    page.route("**/commit/*", lambda route: route.fulfill(status=502, body="<p>throttled; try again</p>"))
+    reader.wait()
+    expect(trouble).to_have_text("throttled; try again")
+    page.unroute("**/commit/*")
+    reader.wait()
+    expect(trouble).to_have_text("")
+
+
 def test_delivery_counts_again_once_something_was_deployed_and_lets_a_choice_be_made(reader: Reader) -> None:
     past = Delivered(reader.pipeline)
     past.push("", A, START)
@@ -202,3 +214,11 @@ def test_delivery_counts_again_once_something_was_deployed_and_lets_a_choice_be_
     reader.wait(5)
     expect(page.locator("#period")).to_contain_text("13:05 UTC")
     expect(page.get_by_label("Environment")).to_have_value("production")
+
+
+def test_delivery_of_all_repositories_goes_by_the_minute(reader: Reader) -> None:
+    page = reader.page
+    page.goto(f"{reader.home}/delivery")
+    expect(page.locator("#period")).to_contain_text("13:00 UTC")
+    reader.wait()
+    expect(page.locator("#period")).to_contain_text("13:01 UTC")

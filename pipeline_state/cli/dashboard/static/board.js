@@ -98,9 +98,19 @@ addEventListener("htmx:beforeSwap", (event) => {
   };
   addEventListener("htmx:afterSettle", again, { once: true });
 });
-// A fragment that could not be had is told in words; htmx itself leaves the old one.
+// A fragment that could not be had is told in words, until it can be; htmx itself leaves the old one.
+let missing;
+const fail = (event, sentence) => {
+  missing = event.detail.pathInfo.requestPath;
+  trouble(sentence);
+};
 addEventListener("htmx:responseError", (event) => {
   const page = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
-  document.getElementById("trouble").textContent = (page.querySelector("main p") ?? page.querySelector("p"))?.textContent ?? "No answer";
+  fail(event, (page.querySelector("main p") ?? page.querySelector("p"))?.textContent ?? "No answer");
 });
-addEventListener("htmx:sendError", () => trouble("The dashboard does not answer: it has ended."));
+addEventListener("htmx:sendError", (event) => fail(event, "The dashboard does not answer: it has ended."));
+addEventListener("htmx:afterRequest", (event) => {
+  if (!event.detail.successful || event.detail.pathInfo.requestPath !== missing) return;
+  missing = undefined;
+  trouble("");
+});
