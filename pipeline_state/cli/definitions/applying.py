@@ -15,9 +15,9 @@ from pipeline_state.cli.definitions.pipelines_file import to_file
 from pipeline_state.cli.definitions.pipelines_times import freeze_told, spelled
 from pipeline_state.cli.happenings import APPLIED, PIPELINES
 from pipeline_state.model.pipelines import Environment, Pipeline, Policy
-from pipeline_state.model.times import format_time
+from pipeline_state.model.times import format_time, from_epoch
 from pipeline_state.table.definitions import load_definitions, save_definitions
-from pipeline_state.table.snapshot import Definitions
+from pipeline_state.table.snapshot import Definitions, read_environments, read_state
 from pipeline_state.table.transaction import RefusedError
 
 
@@ -56,6 +56,13 @@ class Change:
             *(text for name in new if name in old for text in _sentences(old[name], new[name])),
         ]
 
+    @property
+    def gone(self) -> dict[tuple[str, str], list[str]]:
+        """The releases that are not to be installed there any more, by pipeline and environment."""
+        old, new = _places(self.before.pipelines), _places(self.after)
+        found = {key: _missing(releases, new.get(key, [])) for key, releases in old.items()}
+        return {key: releases for key, releases in found.items() if releases}
+
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
         return {
@@ -80,7 +87,11 @@ def plan(pipelines: Iterable[Pipeline]) -> list[Change]:
 
 
 def apply(change: Change, by: str, now: datetime) -> Definitions:
-    """Save the change in a person's name. Raises CommandError when somebody else was faster, and TemporaryFault."""
+    """Save the change in a person's name.
+
+    Raises CommandError when somebody else was faster, or a release that goes is being deployed, and TemporaryFault.
+    """
+    _check_leases(change, now)
     version = change.before.version
     applied = happening((change.repo, PIPELINES), APPLIED, by, now, {"version": version + 1})
     try:
@@ -90,6 +101,26 @@ def apply(change: Change, by: str, now: datetime) -> Definitions:
     except RefusedError as error:
         message = f"somebody else has just applied pipelines of {change.repo}; look again, then apply again"
         raise CommandError(message) from error
+
+
+def _check_leases(change: Change, now: datetime) -> None:
+    """A lease is its environment's: under another one's, a second Helm would work on the release."""
+    states = read_environments(list(change.gone))
+    for (pipeline, environment), releases in change.gone.items():
+        leased = read_state(pipeline, environment, states.get((pipeline, environment), {})).leased
+        for release in releases:
+            until = leased.get(release, 0)
+            if until >= int(now.timestamp()):
+                told = f"{environment} of {pipeline} is deploying {release}, until {from_epoch(until)} at the latest"
+                raise CommandError(f"{told}; apply this when that has its verdict: gatestream status tells")
+
+
+def _places(pipelines: Iterable[Pipeline]) -> dict[tuple[str, str], list[str]]:
+    return {
+        (pipeline.name, environment.name): [release.name for release in environment.releases]
+        for pipeline in pipelines
+        for environment in pipeline.environments
+    }
 
 
 def _sentences(old: Pipeline, new: Pipeline) -> list[str]:
