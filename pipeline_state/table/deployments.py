@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from pynamodb.exceptions import PynamoDBException
+from pynamodb.exceptions import DoesNotExist, PynamoDBException
 
 from pipeline_state.model.promotion import AUTOMATIC, Promotion
 from pipeline_state.model.results import ReleaseResult
@@ -104,12 +104,12 @@ def deployments_from(pipeline: str, environment: str, generation: int, **how: An
 def first_since(pipeline: str, environment: str, newest: int, since: datetime) -> int:
     """The number of the first promotion that is not before a time; one more than the newest one's where there is none.
 
-    It is looked for by halves: 10 reads for 1,000 promotions. Raises TemporaryFault.
+    It is looked for by halves: 10 reads for 1,000 promotions. The oldest leave by age. Raises TemporaryFault.
     """
 
     def is_since(generation: int) -> bool:
-        found = next(deployments_from(pipeline, environment, generation, limit=1), None)
-        return found is None or (parse_time(found.at) or since) >= since
+        found = _deployment(pipeline, environment, generation)
+        return found is not None and (parse_time(found.at) or since) >= since
 
     return bisect_left(range(1, newest + 1), 1, key=is_since) + 1
 
@@ -152,6 +152,18 @@ def deployments_of(promotions: Iterable[tuple[str, str, int]]) -> dict[tuple[str
         raise fault(error) from error
     read = [(item.pipeline, item.environment.rpartition(_KIND)[0], _read(item)) for item in items]
     return {(pipeline, name, found.generation): found for pipeline, name, found in read if found}
+
+
+def _deployment(pipeline: str, environment: str, generation: int) -> Deployment | None:
+    """A single promotion; None for one that is gone."""
+    item = deployment_item(pipeline, environment, generation)
+    try:
+        item.refresh()
+        return _read(item)
+    except DoesNotExist:
+        return None
+    except PynamoDBException as error:
+        raise fault(error) from error
 
 
 def _read(item: EnvironmentItem) -> Deployment | None:
