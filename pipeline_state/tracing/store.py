@@ -20,7 +20,7 @@ from pipeline_state.tracing.exporter import Exporter, Item
 from pipeline_state.tracing.store_dictionary import DICTIONARY
 
 MOST_TRACES = 100_000
-"""Kept at once. A commit's way through two environments takes 6 KB, so that a store full of these is 600 MB."""
+"""Kept at once. A commit's way through two environments takes 6.6 KB, so that a store full of these is 660 MB."""
 
 _LOCKED_SECONDS = 0.25
 """Nobody waits longer for another process, which writes for a millisecond."""
