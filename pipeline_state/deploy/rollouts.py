@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -34,7 +34,7 @@ def look(request: Install, revision: int, *, workspace: Workspace, budget_second
     release, secrets = request.release, readable(request.release.values, workspace)
     with tracing.span("release look-up", release=release.name, namespace=release.namespace):
         try:
-            with session.helm(request.cluster, workspace, budget_seconds, secrets) as helm, _answered():
+            with _helm(request, workspace, budget_seconds, secrets) as helm, _answered():
                 status = asyncio.run(_status(helm, release))
         except PermanentFault as fault:
             raise TemporaryFault(fault.reason, _RETRY_SECONDS) from fault
@@ -51,7 +51,7 @@ def test(request: Install, *, workspace: Workspace, budget_seconds: float) -> Se
     """Whether `helm test` passes, within the budget. Raises TemporaryFault when the machine broke."""
     secrets = readable(request.release.values, workspace)
     try:
-        with session.helm(request.cluster, workspace, budget_seconds, secrets) as helm:
+        with _helm(request, workspace, budget_seconds, secrets) as helm:
             asyncio.run(helm.test(request.release))
     except PermanentFault as fault:
         return Broken(f"helm test: {fault.reason}")
@@ -65,10 +65,21 @@ def roll_back(request: Install, revision: int, *, workspace: Workspace, budget_s
     """
     secrets = readable(request.release.values, workspace)
     try:
-        with session.helm(request.cluster, workspace, budget_seconds, secrets) as helm, _answered():
+        with _helm(request, workspace, budget_seconds, secrets) as helm, _answered():
             return asyncio.run(_roll_back(helm, request, revision))
     except PermanentFault as fault:
         return f"not rolled back: {fault.reason}"
+
+
+@contextmanager
+def _helm(request: Install, workspace: Workspace, budget_seconds: float, secrets: tuple[str, ...]) -> Iterator[Helm]:
+    """As `session.helm`; it was on the cluster before, so that a way that is barred now may be open again later."""
+    with ExitStack() as stack:
+        try:
+            helm = stack.enter_context(session.helm(request.cluster, workspace, budget_seconds, secrets))
+        except PermanentFault as fault:
+            raise TemporaryFault(fault.reason, _RETRY_SECONDS) from fault
+        yield helm
 
 
 @contextmanager

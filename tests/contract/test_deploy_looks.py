@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from pipeline_state.deploy import Applied, Deployed, Install, look, roll_back
-from pipeline_state.faults import TemporaryFault
+from pipeline_state.deploy import Applied, Deployed, Install, look, roll_back, test
+from pipeline_state.faults import PermanentFault, TemporaryFault
+from pipeline_state.model.pipelines import Cluster
 from pipeline_state.model.rollout import Broken, Done, Pending
 from tests.contract.clusters import ClusterUnderTest
 from tests.contract.deploy_room import asked, behind, carried_out, eventually, opened
@@ -18,6 +21,8 @@ from tests.payloads.helm.faulty_api import Answer, Fault, hang, plain, status
 
 FORBIDDEN = status(403, "Forbidden", 'secrets is forbidden: User "me" cannot list resource "secrets"')
 NO_ANSWER = "the cluster did not answer Helm in time"
+
+test.__test__ = False  # type: ignore[attr-defined]  # pytest would take the function for one of its own
 
 
 @pytest.fixture
@@ -59,6 +64,18 @@ def test_what_somebody_else_has_uninstalled_or_gone_on_from_has_failed(shop: Sho
     seen = look(request, revision, workspace=shop.workspace, budget_seconds=60)
     assert seen == Broken("it was uninstalled meanwhile, by somebody else")
     assert roll_back(request, revision, workspace=shop.workspace, budget_seconds=60) == "uninstalled already"
+
+
+def test_a_way_to_the_cluster_that_is_barred_just_now_is_no_verdict_of_the_release(shop: Shop) -> None:
+    def gone(name: str) -> str:
+        raise PermanentFault(f"the secret {name!r} cannot be read: AccessDenied")
+
+    request, revision = applied(shop)
+    request = replace(request, cluster=Cluster(kubeconfig_secret="prod"))
+    workspace = replace(shop.workspace, fetch_secret=gone)
+    for seen in (partial(look, request, revision), partial(test, request), partial(roll_back, request, revision)):
+        with pytest.raises(TemporaryFault, match="AccessDenied"):
+            seen(workspace=workspace, budget_seconds=60)
 
 
 @pytest.mark.parametrize(
