@@ -137,12 +137,14 @@ def test_an_archive_without_an_etag_is_fetched_each_time_and_kept_by_its_digest(
     assert kept(workspace) == [Path(place).name for place in places] == [named(b"chart")]
 
 
-def test_an_archive_with_an_etag_is_sent_once_until_it_changes(server: Server, workspace: Workspace) -> None:
+@pytest.mark.parametrize("way", ["", "/to/{0}"], ids=["there", "behind a redirect"])
+def test_an_archive_with_an_etag_is_sent_once_until_it_changes(way: str, server: Server, workspace: Workspace) -> None:
+    url = f"{server.url}{way.format(server.url)}/chart.tgz"
     server.tag = '"1"'
-    assert {Path(locate(f"{server.url}/chart.tgz", workspace)).read_bytes() for _ in range(3)} == {b"chart"}
-    assert (len(server.paths), server.sent) == (3, 1)
+    assert {Path(locate(url, workspace)).read_bytes() for _ in range(3)} == {b"chart"}
+    assert (server.paths.count("/chart.tgz"), server.sent) == (3, 1)
     server.chart, server.tag = b"another", '"2"'
-    assert {Path(locate(f"{server.url}/chart.tgz", workspace)).read_bytes() for _ in range(2)} == {b"another"}
+    assert {Path(locate(url, workspace)).read_bytes() for _ in range(2)} == {b"another"}
     assert (server.sent, kept(workspace)) == (2, sorted([named(b"chart"), named(b"another")]))
 
 
