@@ -92,7 +92,7 @@ class MemoryTables:
         items = self.tables[table].get(partition, {})
         if "IndexName" not in request:
             return items
-        index = next((each for each in INDEXES[table] if each["IndexName"] == request["IndexName"]), None)
+        index = next((each for each in INDEXES[_kind(table)] if each["IndexName"] == request["IndexName"]), None)
         if index is None:
             told = f"The table does not have the specified index: {request['IndexName']}"
             raise refusal("ValidationException", "Query", message=told)
@@ -173,10 +173,16 @@ def refusal(
     return VerboseClientError(error, operation, {}, cancellation_reasons=reasons)
 
 
+def _kind(table: str) -> str:
+    """Which of the four it is: tables that are compared with real ones bear those names."""
+    return table.rpartition("-")[2]
+
+
 def _key_names(request: Mapping[str, Any]) -> list[str]:
     """What tells where a query stands: the table's key, then an index's own range key."""
-    names = [*KEYS[request["TableName"]]]
-    indexes = [each for each in INDEXES.get(request["TableName"], []) if each["IndexName"] == request.get("IndexName")]
+    kind = _kind(request["TableName"])
+    names = [*KEYS[kind]]
+    indexes = [each for each in INDEXES.get(kind, []) if each["IndexName"] == request.get("IndexName")]
     return [*names, *(index["KeySchema"][1]["AttributeName"] for index in indexes)]
 
 
