@@ -194,8 +194,6 @@ class _Course:
             self._gates.put(gate, value, str(evidence.get("at", "")))
             doer = doer_of(str(evidence.get("by") or ""), verified=False)
             self._look(max(self._at, min(moment, self._now)), doer)
-            for key in [key for key in self._to_begin if self._deployed_gate(key) == gate]:
-                self._leave(key, self._at, doer)
 
     def _look(self, moment: datetime, doer: Doer) -> None:
         """End what is over by now and begin what is awaited."""
@@ -206,6 +204,8 @@ class _Course:
         for what in [what for what in self._open if what not in awaited]:
             self._end(self._open.pop(what), moment, doer)
         self._open = {**awaited, **self._open}
+        for key in [key for key in self._to_begin if not self._is_to_be_deployed(key, moment)]:
+            self._leave(key, moment, doer)
         ready = {key for key in self._ahead() if self._is_ready(key, moment)}
         for key in [key for key in self._ready if key not in ready]:
             self.found += self._before_claim(key, self._ready.pop(key), moment, doer)
@@ -222,9 +222,10 @@ class _Course:
     def _required(self, key: str) -> tuple[str, ...]:
         return required_gates(self._gates, *self._places[key], self._gates.declared)
 
-    def _deployed_gate(self, key: str) -> str:
+    def _is_to_be_deployed(self, key: str, moment: datetime) -> bool:
+        """Whether a promotion has neither a verdict nor been taken back."""
         pipeline, environment = self._places[key]
-        return pipeline.deployed_gate(environment.name)
+        return self._gates.status(pipeline.deployed_gate(environment.name), moment) is GateStatus.PENDING
 
     def _is_ready(self, key: str, moment: datetime) -> bool:
         return all(self._gates.status(gate, moment) is GateStatus.PASSED for gate in self._required(key))

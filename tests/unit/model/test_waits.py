@@ -276,6 +276,8 @@ def test_a_promotion_that_people_put_an_end_to_before_it_began_waits_no_more() -
     taken_back = {"status": "FALSE", "by": "bea", "at": time(300), "reason": "taken back"}
     told_ = found(pushed(0), built(60), claimed(62, "staging"), gates={"deployed_to_staging": taken_back})
     assert ("staging to be free", "pipeline", 62, 300, "bea", "claimed") in told_
+    way = [pushed(0), built(60), claimed(62, "staging"), gate_set(300, "deployed_to_staging", "FALSE", by="bea")]
+    assert ("staging to be free", "pipeline", 62, 300, "bea", "verified") in found(*way)
 
 
 def test_a_promotion_that_has_not_begun_waits_for_the_environment_until_now() -> None:
