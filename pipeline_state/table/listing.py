@@ -15,7 +15,7 @@ from pynamodb.constants import ITEMS, LAST_EVALUATED_KEY, SCANNED_COUNT
 from pynamodb.exceptions import PynamoDBException
 from pynamodb.expressions.operand import Path
 
-from pipeline_state.faults import PermanentFault
+from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.model.record import BRANCHES, Record, read_record
 from pipeline_state.table import summaries
@@ -153,16 +153,16 @@ def _page(query: Callable[[], ResultIterator[GateRecord]]) -> _Page:
     try:
         page: Any = next(query().page_iter)
     except PynamoDBException as error:
-        raise _index_fault(error) or fault(error) from error
+        raise _with_next_step(fault(error)) from error
     end = page.get(LAST_EVALUATED_KEY)
     return _Page([to_plain(raw) for raw in page[ITEMS]], to_plain(end) if end else None, int(page[SCANNED_COUNT]))
 
 
-def _index_fault(error: PynamoDBException) -> PermanentFault | None:
+def _with_next_step(found: TemporaryFault | PermanentFault) -> TemporaryFault | PermanentFault:
     """Of a stack from before there was an index, and of one that is being given it."""
     name = BySequence.Meta.index_name
-    if error.cause_response_code != "ValidationException" or name not in (error.cause_response_message or ""):
-        return None
+    if not isinstance(found, PermanentFault) or name not in found.reason:
+        return found
     return PermanentFault(
         f"the table {GateRecord.Meta.table_name} has no index {name} yet, by which commits are listed: "
         "update the stack (`sam build && sam deploy`; a local one: `gatestream down`, then `gatestream up`), "

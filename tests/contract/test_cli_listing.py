@@ -4,11 +4,14 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
+from pynamodb.exceptions import PynamoDBException
 
 from pipeline_state.cli import facts
-from pipeline_state.faults import PermanentFault
+from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.table.definitions import all_definitions, load_definitions
 from pipeline_state.table.listing import applications, commits, environment_items, latest_entries, newer, newest
+from pipeline_state.table.models import connection
 from pipeline_state.table.snapshot import EVERYTHING
 from tests.contract.table_room import INDEXES, A, B, C, D, TableRoom, pipeline, seconds
 
@@ -147,6 +150,17 @@ def test_heads_are_those_of_the_environments_that_had_a_commit(room: TableRoom) 
     (head,) = [each for each in facts.heads(room.now) if each["repo"] == room.repo]
     assert (head["pipeline"], head["environment"], head["head"], head["branch"]) == (mine[0].name, "staging", A, "main")
     assert head["generation"] == 1
+
+
+def test_an_index_that_nobody_answers_for_is_asked_again_later(
+    room: TableRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(*_: object, **__: object) -> Any:
+        raise PynamoDBException("failed", ReadTimeoutError(endpoint_url="https://dynamodb"))
+
+    monkeypatch.setattr(connection(), "dispatch", silent)
+    with pytest.raises(TemporaryFault, match="ReadTimeoutError"):
+        newest(room.repo, 10)
 
 
 def test_pipelines_are_found_among_copies_that_are_more_than_one_answer_holds(room: TableRoom) -> None:
