@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from pipeline_state.model.decision import TAKEN_BACK
 from pipeline_state.model.entries import EDITED, GATE_SET, Doer, Entry, kept_value, read_entry
 from pipeline_state.model.gate_values import GateValues
 from pipeline_state.model.gates import GateStatus, read_gate
@@ -16,6 +17,9 @@ from pipeline_state.model.past import Former
 from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.model.results import Result, source_kind
 from pipeline_state.model.times import parse_time
+
+_SET = frozenset({GATE_SET, TAKEN_BACK})
+"""Kinds of entries that tell of one gate, and the whole of its value."""
 
 _Standing = tuple[GateStatus, datetime | None]
 """A gate's status, and when it got its value."""
@@ -61,7 +65,7 @@ def _standing(gate: str, value: Any, now: datetime) -> _Standing:
 
 def _names(entry: Entry, gate: str) -> bool:
     """Whether an entry tells of somebody who gave the gate a value."""
-    return entry.what.get("gate") == gate if entry.kind == GATE_SET else entry.kind == EDITED and gate in entry.what
+    return entry.what.get("gate") == gate if entry.kind in _SET else entry.kind == EDITED and gate in entry.what
 
 
 def _tells(entry: Entry, gate: str, value: Any) -> bool:
@@ -70,6 +74,6 @@ def _tells(entry: Entry, gate: str, value: Any) -> bool:
     if kind is not None:
         name, app, status, completed_at, url = map(entry.text, ("name", "app", "status", "completed_at", "url"))
         return bool(value == Result(kind, name, app, status, completed_at or entry.time, url, entry.doer.by).value)
-    if entry.kind == GATE_SET:
+    if entry.kind in _SET:
         return bool(value == {name: told for name, told in entry.what.items() if name != "gate"})
     return entry.kind != EDITED or kept_value(value) == entry.what.get(gate)

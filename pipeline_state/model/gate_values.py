@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline_state.model.decide import declared_gates
+from pipeline_state.model.decision import TAKEN_BACK
 from pipeline_state.model.entries import CLAIMED, EDITED, GATE_SET, PIPELINE, Doer, Entry
 from pipeline_state.model.gates import GateStatus, read_gate
 from pipeline_state.model.pipelines import Environment, Pipeline
@@ -73,7 +74,7 @@ class GateValues:
         if entry.kind == EDITED:
             for gate, value in entry.what.items():
                 self.put(gate, value, entry.time)
-        elif entry.kind == GATE_SET:
+        elif entry.kind in {GATE_SET, TAKEN_BACK}:
             value = {name: text for name, text in entry.what.items() if name != "gate"}
             self.put(entry.text("gate"), value, entry.text("at") or entry.time)
         elif place := self.place_of(entry):

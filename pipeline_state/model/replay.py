@@ -171,12 +171,9 @@ class _Play:
         apps = [result.app] if fact.is_app_known else sorted(self._apps)
         results = (replace(result, app=app) for app in apps)
         fed = dict.fromkeys(gate for each in results for gate in fed_gates(each, self._pipelines))
-        value = {"status": result.gate_status, "at": result.completed_at, "by": result.app or result.kind.value}
-        if result.gate_status != "TRUE":
-            value["reason"] = f"{result.name}: {result.status}"
         for gate in fed:
             if counts(result, row.gates.get(gate), row.written.get(gate)):
-                row.write(gate, value, result.completed_at, result=True)
+                row.write(gate, result.value, result.completed_at, result=True)
         if fed:
             self._look(fact.commit)
 

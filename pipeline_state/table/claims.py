@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -252,7 +252,10 @@ def _keep_deployment(transaction: Transaction, it: _Claim, promotions: Sequence[
 
 
 def _take_back(transaction: Transaction, it: _Claim) -> None:
-    """The commit that somebody goes back from is deployed there no more, so that it goes no further either."""
+    """The commit that somebody goes back from is deployed there no more, so that it goes no further either.
+
+    Its own journal tells so, too.
+    """
     left = it.state.head
     if it.order.action is not Action.ROLLBACK or left == it.snapshot.commit or left not in it.snapshot.items:
         return
@@ -266,6 +269,8 @@ def _take_back(transaction: Transaction, it: _Claim) -> None:
     gate = it.pipeline.deployed_gate(it.environment.name)
     record = GateRecord(it.snapshot.repo, left)
     transaction.update("record taken back", record, set_all(with_note(gate, value)), at("repo").exists())
+    told = _happening(it, it.pipeline.version)
+    journal.append(transaction, replace(told, commit=left, kind=TAKEN_BACK, what={"gate": gate, **value}))
 
 
 def _told(order: Order) -> dict[str, str]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipeline_state.cli.dashboard.commit_view import commit_view
+from pipeline_state.cli.happenings import tell
 from pipeline_state.model.pipelines import Cluster, Environment
 from pipeline_state.model.promotion import Action
 from pipeline_state.table.journal import history
@@ -47,6 +48,15 @@ def test_what_functions_and_people_wrote_is_verified_as_theirs(past: Delivered) 
     }
     past.deploy(A, "production", MORNING + 20 * MINUTE, action=Action.REDEPLOY, reason="no such image")
     assert told(past)["deployed_to_production"] == ("failed", "gatestream", "verified")
+
+
+def test_who_went_back_from_a_commit_is_told_on_its_own_page(past: Delivered) -> None:
+    past.push(A, B, MORNING + 30 * MINUTE)
+    past.build(B, MORNING + 31 * MINUTE)
+    past.deploy(B, "staging", MORNING + 32 * MINUTE)
+    past.deploy(A, "staging", MORNING + 40 * MINUTE, action=Action.ROLLBACK)
+    assert told(past, B)["deployed_to_staging"] == ("failed", "ann", "verified")
+    assert tell([*history(past.repo, B)][-1]).text == "deployed_to_staging: taken back: it is slow"
 
 
 def test_a_forged_approval_with_a_forged_note_is_claimed_and_no_more(past: Delivered, room: TableRoom) -> None:
