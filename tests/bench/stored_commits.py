@@ -78,7 +78,8 @@ class StoredCommits:
         """Milliseconds and calls of recorder and promoter, for a build that opens one gate of two."""
         room, waiting = self.rooms[0], self.pushed[0][1:]
         commit = waiting[number % len(waiting)]
-        message = {"body": encode(built(room.repo, commit, number)).body, "attributes": {"SentTimestamp": "0"}}
+        body = encode(built(room.repo, commit, number)).body
+        message = {"messageId": str(number), "body": body, "attributes": {"SentTimestamp": "0"}}
         self.calls.clear()
         before = stored(room, "gates", repo=room.repo, commit=commit)
         recorded = milliseconds(lambda: self.recorder.record(message))
