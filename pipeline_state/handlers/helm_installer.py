@@ -91,7 +91,7 @@ class HelmInstaller(HelmWorker):
             elif known:  # a newer promotion has gone on from it
                 self.verdicts.resume(promotion, known.parked)
             return
-        revision, previous = int(lease.outcome["revision"]), int(lease.outcome.get("previous", 0))
+        broken, revision, previous = None, int(lease.outcome["revision"]), int(lease.outcome.get("previous", 0))
         try:
             done = self._roll_back(promotion, revision, previous, ends)
         except TemporaryFault as fault:
@@ -99,11 +99,14 @@ class HelmInstaller(HelmWorker):
                 leases.give_back(promotion, owner)
                 raise
             done = f"not rolled back, given up after {self.attempts} attempts: {fault.reason}"
+            broken = PermanentFault(done)
         at = format_time(self._after(lease.outcome))
         outcome = {**lease.outcome, "kind": "failed", "at": at, "reason": f"{reason}; {done}"}
         ended = leases.finish(promotion, owner, outcome, previous)
         if ended:
             self.verdicts.settle(promotion, outcome, ended)
+        if broken:
+            raise broken
 
     def _after(self, outcome: Mapping[str, Any]) -> datetime:
         """Now, and later than an outcome whatever the clocks say: told in any order, this one then counts."""

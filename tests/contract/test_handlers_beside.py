@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from functions.helm_installer import app as installer_app
 from pipeline_state.model.pipelines import Cluster, Environment, Release
 from pipeline_state.model.promotion import Promotion
 from pipeline_state.table.claims import claimed_promotions
@@ -115,6 +118,29 @@ def test_every_message_may_come_twice(shop: Shop) -> None:
     run(shop)
     assert statuses(shop, A) == {"database": "FALSE", "api": "FALSE"}
     assert shop.gate(A)["releases"] == told["releases"]
+
+
+def test_what_could_not_be_taken_back_leaves_a_letter_that_says_so(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    define(shop, "database", "api", fails="api", in_order=True, rollback_together=True)
+    shop.promote(A)
+    for _ in ("database", "api"):
+        shop.mapping.poll()
+        shop.functions.settle()
+    message = shop.receive()
+    message["attributes"]["ApproximateReceiveCount"] = "3"
+    away = tmp_path / "kubeconfig"
+    away.write_text(re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:9", shop.kubeconfig.read_text()))
+    monkeypatch.setenv("LOCAL_KUBECONFIG", str(away))
+    installer_app.handler.cache_clear()
+    assert shop.invoke([message]) == {"batchItemFailures": []}
+    shop.functions.settle()
+    assert "; not rolled back, given up after 3 attempts: " in reason(shop, A, "database")
+    assert shop.statuses("database") == ["deployed"]
+    ((body, attributes),) = shop.functions.bodies(shop.functions.dead_installs)
+    assert body == message["body"]
+    assert attributes["reason"].startswith("not rolled back, given up after 3 attempts: ")
 
 
 def test_a_newer_promotion_is_not_taken_back_for_an_older_one(shop: Shop) -> None:
