@@ -68,10 +68,13 @@ class _Places:
 
 
 def _is_candidate(snapshot: Snapshot, commit: str, item: Raw, branch: str, new: Place) -> bool:
-    """Whether its new place makes a commit one that some pipeline takes, so that it waits from now on."""
+    """Whether its new place makes a commit one that some pipeline takes, so that it waits from now on.
+
+    So does the time of a push whose place is known from the next one: by it a commit may have come back.
+    """
     record = read_record(to_plain(item)) if item else Record(snapshot.repo, commit)
     before = record.branches.get(branch)
-    if before and before.sequence == new.sequence:
+    if before and (before.sequence, before.pushed_at) == (new.sequence, new.pushed_at):
         return False
     placed = replace(record, branches={**record.branches, branch: new})
     return any(isinstance(candidate_place(placed, pipeline), tuple) for pipeline in snapshot.definitions.pipelines)

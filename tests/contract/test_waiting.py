@@ -76,6 +76,21 @@ def test_a_later_push_of_the_same_commit_notes_it_again(room: TableRoom) -> None
     assert listed(room)["a"] == "back again"
 
 
+def test_a_commit_of_which_the_next_push_told_first_is_noted_again_by_its_own(room: TableRoom) -> None:
+    """Only now is it known when that was: one that has been promoted before can go once more."""
+    room.define(pipeline(branches=("main", "release")))
+    room.ready(A)
+    room.promote(A)
+    room.mark(A, "staging", 1)
+    room.push(A, B, 60, branch="release")
+    for each in waiting.of_repo(room.repo):
+        waiting.forget(each)
+    assert room.decision(A) == "Promoted"
+    room.push("", A, 58, branch="release", id_="its own")
+    assert room.decision(A) == "Promote"
+    assert listed(room) == {"a": "its own"}
+
+
 def test_every_claim_notes_its_commit_in_the_same_transaction(room: TableRoom) -> None:
     room.define(pipeline())
     room.ready()
