@@ -10,6 +10,7 @@ from typing import Any
 from pipeline_state.cli.console import said
 from pipeline_state.cli.spans import seconds_in, took
 from pipeline_state.model.decision import TAKEN_BACK
+from pipeline_state.model.entries import EMPTY_REMOVED
 
 GATE_SET = "gate set"
 """Kind of the entry of `gatestream gate set`."""
@@ -155,6 +156,7 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, str]], str]] = {
     "started": lambda _: "everything started",
     APPLIED: lambda what: f"pipelines applied, version {what.get('version')}",
     "edited by hand": lambda what: f"edited by hand: {_pairs(what)}",
+    EMPTY_REMOVED: lambda what: f"empty gates removed, for pipelines without them: {', '.join(what)}",
     GATE_SET: _gate_set,
     TAKEN_BACK: lambda what: f"{what.get('gate')}: {what.get('reason') or TAKEN_BACK}",
     REDRIVEN: lambda what: _why(f"dead letter of {what.get('queue')} sent back to {what.get('to')}", what),

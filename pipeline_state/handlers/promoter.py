@@ -75,7 +75,7 @@ class Promoter:
             hops.changed(record, change.at, parent=tracing.trace_of(change.repo, change.commit), now=self.now())
             if change.edits:
                 self._note(change)
-            removed_at = change.at if None in change.edits.values() else None
+            removed_at = change.at if change.lacks else None
             outcome = replace(self.promotions, since=removed_at).promote(change.repo, change.commit)
         metrics.count(metrics.GATE_CHANGES, len(change.gates), commits=f"{change.repo}@{change.commit}")
         return outcome.seen

@@ -32,7 +32,9 @@ def ended_waits(
     over = [wait for wait in found if wait.end]
     told: dict[Wait, None] = {}
     for gate in moved:
-        told |= dict.fromkeys(_nearest([wait for wait in over if wait.gate == gate], at))
+        nearest = _nearest([wait for wait in over if wait.gate == gate], at)
+        is_left_to_claim = _is_still_closed(gate, record, at)
+        told |= dict.fromkeys(wait for wait in nearest if not (is_left_to_claim and wait.end in applied_at))
         if claim := record.claims.get(gate.removeprefix(DEPLOYED_TO)) if gate.startswith(DEPLOYED_TO) else None:
             since = parse_time(claim.at) or at
             told |= dict.fromkeys(_of_environment(over, claim.environment_key, since, at))

@@ -13,6 +13,7 @@ PUSHED = "com.github.push"
 CLAIMED = "claimed"
 EDITED = "edited by hand"
 GATE_SET = "gate set"
+EMPTY_REMOVED = "empty gates removed"
 """Kinds of entries beside results, which have their event's type, and closures, which `model.closures` knows."""
 
 Known = Literal["verified", "claimed", "unknown", ""]

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline_state.model.decide import declared_gates
 from pipeline_state.model.decision import TAKEN_BACK
-from pipeline_state.model.entries import CLAIMED, EDITED, GATE_SET, PIPELINE, Doer, Entry
+from pipeline_state.model.entries import CLAIMED, EDITED, EMPTY_REMOVED, GATE_SET, PIPELINE, Doer, Entry
 from pipeline_state.model.gates import GateStatus, read_gate
 from pipeline_state.model.pipelines import Environment, Pipeline
 from pipeline_state.model.results import OUTCOMES, ReleaseResult, Result, counts, deployed_value, fed_gates, source_kind
@@ -71,7 +71,7 @@ class GateValues:
             result = Result(kind, name, app, status, entry.text("completed_at") or entry.time)
             self._report(result)
             return Doer(result.app or entry.doer.by or _provider(entry.kind), "verified")
-        if entry.kind == EDITED:
+        if entry.kind in {EDITED, EMPTY_REMOVED}:
             for gate, value in entry.what.items():
                 self.put(gate, value, entry.time)
         elif entry.kind in {GATE_SET, TAKEN_BACK}:

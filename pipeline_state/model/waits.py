@@ -15,7 +15,17 @@ from typing import Any, Literal
 
 from pipeline_state.model.closures import EVERYWHERE, Closure, closures, cut
 from pipeline_state.model.decide import candidate_place, required_gates
-from pipeline_state.model.entries import CLAIMED, PIPELINE, PUSHED, Doer, Entry, Known, doer_of, read_entry
+from pipeline_state.model.entries import (
+    CLAIMED,
+    EMPTY_REMOVED,
+    PIPELINE,
+    PUSHED,
+    Doer,
+    Entry,
+    Known,
+    doer_of,
+    read_entry,
+)
 from pipeline_state.model.environments import Freeze
 from pipeline_state.model.gate_values import GateValues, Place, generation
 from pipeline_state.model.gates import GateStatus, read_gate
@@ -98,6 +108,8 @@ class _Course:
         self._record, self._told, self._now, self._windows = record, told, now, windows
         self._pipelines = pipelines
         self._gates = GateValues(pipelines)
+        removals = (entry for entry in told if entry.kind == EMPTY_REMOVED)
+        self._removed = {gate: entry.at for entry in removals for gate in entry.what}
         self._pushed_at = min(
             [entry.at for entry in told if entry.kind == PUSHED and entry.place[1] == record.commit]
             or [moment for place in record.branches.values() if (moment := parse_time(place.pushed_by))],
@@ -150,14 +162,16 @@ class _Course:
     def _redefine(self, pipelines: Sequence[Pipeline], moment: datetime, doer: Doer) -> None:
         """Somebody applies other pipelines.
 
-        A column that nobody has filled is then one that somebody added, if none of them declares it any more.
+        A column that nobody has filled is then one that somebody added, if none of them declares it any more: until it
+        is removed, where that came later.
         """
         before = self._gates.declared
         for key in sorted(self._places.keys() - self._places_in(pipelines)):
             self._leave(key, moment, doer)
         self._use(pipelines)
         for gate in before - self._gates.declared:
-            if gate in self._record.gates and gate not in self._gates:
+            stays = gate in self._record.gates or self._removed.get(gate, moment) > moment
+            if stays and gate not in self._gates:
                 self._gates.put(gate, "", "")
         self._look(moment, doer)
 

@@ -7,14 +7,14 @@ applied it, and when. Who overtook a commit is told by what the environment was 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from pynamodb.exceptions import PynamoDBException
 
-from pipeline_state.model.decide import candidate_place
+from pipeline_state.model.decide import candidate_place, declared_gates
 from pipeline_state.model.decision import Superseded
 from pipeline_state.model.entries import Doer, doer_of, read_entry
 from pipeline_state.model.past import Former, Overtaking, Past
@@ -61,6 +61,17 @@ def is_changed(definitions: Definitions, since: datetime) -> bool:
     """Whether other pipelines have been applied in a repository since a time."""
     applied_at = parse_time(definitions.applied_at)
     return applied_at is not None and applied_at > since
+
+
+def once_declared(definitions: Definitions, names: Collection[str]) -> frozenset[str]:
+    """Those of the names that pipelines of the repository declare or declared as gates, by the copies that are there.
+
+    Versions are read backwards, and only as far as it takes to find all. Raises TemporaryFault.
+    """
+    left, copies = {*names} - definitions.declared, _copies(definitions)
+    while left and (copy := next(copies, None)):
+        left -= declared_gates(copy.pipelines)
+    return frozenset(names) - left
 
 
 def overtakings(snapshot: Snapshot, now: datetime) -> dict[str, Overtaking]:

@@ -35,6 +35,7 @@ class Change:
     is_placed: whether it is on a branch for the first time.
     moved: gates that were pending or failed and are something else now, of a record that was on a branch before.
     claims: by environment, when the claim before this one was made, if there was one, and this one.
+    lacks: whether a column was removed, by anybody, so that less may be required from then on.
     """
 
     repo: str
@@ -49,6 +50,7 @@ class Change:
     is_placed: bool
     moved: tuple[str, ...]
     claims: Mapping[str, tuple[datetime | None, datetime]]
+    lacks: bool = False
 
 
 def read_change(record: Mapping[str, Any]) -> Change:
@@ -73,6 +75,7 @@ def read_change(record: Mapping[str, Any]) -> Change:
         is_placed=BRANCHES in new and BRANCHES not in old,
         moved=tuple(gate for gate in gates if new and BRANCHES in old and _has_moved(gate, old, new, at)),
         claims=_claims(changed, old, new),
+        lacks=bool(new) and any(name not in new for name in gates),
     )
 
 
@@ -146,7 +149,7 @@ def _places(image: Raw) -> Raw:
 
 
 def _is_ours(gate: str, old: Raw, new: Raw, changed: Collection[str]) -> bool:
-    """Whether one of our writers changed a gate: with a note of the value, or by adding a declared column, empty.
+    """Whether one of our writers changed a gate: with a note of the value, or by adding or removing it, empty.
 
     Whoever writes such a note with a tool of their own is taken for one. No entry of the journal tells of the value
     then, so that it is nobody's for certain: see `model.evidence`.
@@ -154,7 +157,7 @@ def _is_ours(gate: str, old: Raw, new: Raw, changed: Collection[str]) -> bool:
     note = new.get(WRITTEN + gate, {}).get("M", {})
     if WRITTEN + gate in changed and note.get("value") == new.get(gate):
         return True
-    return LAST_WRITE in changed and gate not in old and new[gate] == _EMPTY
+    return LAST_WRITE in changed and [image[gate] for image in (old, new) if gate in image] == [_EMPTY]
 
 
 def _image(image: Raw) -> Raw:

@@ -11,22 +11,28 @@ from typing import Any
 
 from pipeline_state.cli.asking import happening
 from pipeline_state.cli.console import CommandError
+from pipeline_state.cli.definitions import leaving
 from pipeline_state.cli.definitions.pipelines_file import to_file
 from pipeline_state.cli.definitions.pipelines_times import freeze_told, spelled
 from pipeline_state.cli.happenings import APPLIED, PIPELINES
 from pipeline_state.model.pipelines import Environment, Pipeline, Policy
 from pipeline_state.model.times import format_time, from_epoch
 from pipeline_state.table.definitions import load_definitions, save_definitions
+from pipeline_state.table.leftovers import Leftover
 from pipeline_state.table.snapshot import Definitions, read_environments, read_state
 from pipeline_state.table.transaction import RefusedError
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A repository's pipelines, as they are and as they are to be."""
+    """A repository's pipelines, as they are and as they are to be.
+
+    left: what commits on their way have of gates that are not to be declared any more.
+    """
 
     before: Definitions
     after: tuple[Pipeline, ...]
+    left: tuple[Leftover, ...] = ()
 
     @property
     def repo(self) -> str:
@@ -34,9 +40,14 @@ class Change:
         return self.after[0].repo
 
     @property
-    def is_empty(self) -> bool:
-        """Whether everything is so already."""
+    def is_same(self) -> bool:
+        """Whether the pipelines are so already."""
         return tuple(replace(pipeline, version=1) for pipeline in self.before.pipelines) == self.after
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything is so already, and nothing is left of gates that went before."""
+        return self.is_same and not any(each.empty for each in self.left)
 
     @property
     def diff(self) -> list[str]:
@@ -54,7 +65,15 @@ class Change:
             *(f"pipeline {name} is new" for name in new if name not in old),
             *(f"pipeline {name} goes: its commits are promoted no more" for name in old if name not in new),
             *(text for name in new if name in old for text in _sentences(old[name], new[name])),
+            *leaving.removals(self.left),
         ]
+
+    @property
+    def unset(self) -> list[Leftover]:
+        """The empty columns of gates that are declared now, and then are not."""
+        declared = self.before.declared
+        found = (replace(each, empty=tuple(gate for gate in each.empty if gate in declared)) for each in self.left)
+        return [each for each in found if each.empty]
 
     @property
     def gone(self) -> dict[tuple[str, str], list[str]]:
@@ -67,14 +86,16 @@ class Change:
         """Plain data."""
         return {
             "repo": self.repo,
-            "version": self.before.version if self.is_empty else self.before.version + 1,
+            "version": self.before.version if self.is_same else self.before.version + 1,
             "changed": not self.is_empty,
             "changes": [] if self.is_empty else self.sentences,
-            "diff": [] if self.is_empty else self.diff,
+            "diff": [] if self.is_same else self.diff,
+            "empty_gates": leaving.counted(each.empty for each in self.left),
+            "closed_gates": leaving.counted(each.closed for each in self.left),
         }
 
 
-def plan(pipelines: Iterable[Pipeline]) -> list[Change]:
+def plan(pipelines: Iterable[Pipeline], now: datetime) -> list[Change]:
     """The change for each repository among the pipelines. Raises CommandError and TemporaryFault."""
     ordered = sorted(pipelines, key=lambda pipeline: pipeline.repo)
     changes = []
@@ -82,7 +103,8 @@ def plan(pipelines: Iterable[Pipeline]) -> list[Change]:
         before = load_definitions(repo)
         if before.version and before.repo != repo:
             raise CommandError(f"{repo} is spelled {before.repo} where it was applied before; spell it so in the file")
-        changes.append(Change(before, tuple(group)))
+        after = tuple(group)
+        changes.append(Change(before, after, leaving.left_by(before, after, now)))
     return changes
 
 
@@ -91,7 +113,7 @@ def apply(change: Change, by: str, now: datetime) -> Definitions:
 
     Raises CommandError when somebody else was faster, or a release that goes is being deployed, and TemporaryFault.
     """
-    _check_leases(change, now)
+    check_leases(change, now)
     version = change.before.version
     applied = happening((change.repo, PIPELINES), APPLIED, by, now, {"version": version + 1})
     try:
@@ -103,8 +125,11 @@ def apply(change: Change, by: str, now: datetime) -> Definitions:
         raise CommandError(message) from error
 
 
-def _check_leases(change: Change, now: datetime) -> None:
-    """A lease is its environment's: under another one's, a second Helm would work on the release."""
+def check_leases(change: Change, now: datetime) -> None:
+    """A lease is its environment's: under another one's, a second Helm would work on the release.
+
+    Raises CommandError for a release that goes while it is being deployed, and TemporaryFault.
+    """
     states = read_environments(list(change.gone))
     for (pipeline, environment), releases in change.gone.items():
         leased = read_state(pipeline, environment, states.get((pipeline, environment), {})).leased

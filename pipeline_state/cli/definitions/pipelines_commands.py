@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -40,7 +40,7 @@ def apply(
 
     stack = choice.open()
     applied = [pipeline for definitions in all_definitions() for pipeline in definitions.pipelines]
-    changes = applying.plan(pipelines_file.read(file, applied, _home(stack)))
+    changes = applying.plan(pipelines_file.read(file, applied, _home(stack)), datetime.now(UTC))
     todo = [change for change in changes if not change.is_empty]
     if not choice.as_json:
         choice.say(_changes_view(changes))
@@ -48,8 +48,8 @@ def apply(
     if agreed:
         by = stack.identity()
         for change in todo:
-            applying.apply(change, by, datetime.now(UTC))
-        _look_again(choice, [change.repo for change in todo])
+            _apply(choice, change, by)
+        _look_again(choice, [change.repo for change in todo], by)
     if choice.as_json:
         choice.show([{**change.to_json(), "applied": agreed and change in todo} for change in changes], str)
     elif todo:
@@ -110,36 +110,65 @@ def _agreed(count: int) -> bool:
     return agreed(f"Apply {'this change' if count == 1 else f'these {count} changes'}?")
 
 
-def _look_again(choice: Choice, repos: Sequence[str]) -> None:
-    """Have the promoter look at what waits, since it goes by the new definitions now."""
-    from rich.progress import track
+def _apply(choice: Choice, change: Change, by: str) -> None:
+    """Save the definitions; before that, what would be left of gates that go is removed, while it means nothing."""
+    from pipeline_state.cli.definitions import applying, leaving
+    from pipeline_state.startup import utc_now
 
-    from pipeline_state.cli.definitions import candidates
+    if change.is_same:
+        return
+    applying.check_leases(change, utc_now())
+    unset = change.unset
+    done = leaving.remove(change.before.repo, unset, by, utc_now, at_once=leaving.AT_ONCE)
+    _follow(choice, done, f"removing empty gates from commits of {change.repo}", len(unset))
+    applying.apply(change, by, utc_now())
+
+
+def _look_again(choice: Choice, repos: Sequence[str], by: str) -> None:
+    """Have the promoter look at what waits, since it goes by the new definitions now."""
+    from pipeline_state.cli.definitions import candidates, leaving
     from pipeline_state.cli.views import shown
+    from pipeline_state.startup import utc_now
 
     for repo in repos:
         found = candidates.of_repo(repo)
-        quiet = not choice.console.is_interactive or len(found.commits) < candidates.MANY
-        told = candidates.look_again(repo, found)
         total = len(found.commits)
-        list(track(told, f"looking at commits of {repo}", total, console=choice.console, transient=True, disable=quiet))
+        behind = leaving.left_behind(repo, found.commits, utc_now())
+        done = leaving.remove(repo, behind, by, utc_now)
+        _follow(choice, done, f"removing empty gates from commits of {repo}", len(behind))
+        _follow(choice, candidates.look_again(repo, found), f"looking at commits of {repo}", total)
         if found.left_out:
             note = f"{repo}: only the newest {total} of {total + found.left_out} commits are looked at again"
             choice.say(shown(f"{note}; push what else is to go on", "yellow"))
+
+
+def _follow(choice: Choice, done: Iterable[str], what: str, total: int) -> None:
+    """Do something for commits, one after the other, for people to see where they are many."""
+    from rich.progress import track
+
+    from pipeline_state.cli.definitions.candidates import MANY
+
+    quiet = not choice.console.is_interactive or total < MANY
+    list(track(done, what, total, console=choice.console, transient=True, disable=quiet))
 
 
 def _changes_view(changes: Sequence[Change]) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    from pipeline_state.cli.views import diff_view
+    from pipeline_state.cli.definitions.leaving import in_the_way
+    from pipeline_state.cli.views import diff_view, shown
 
     parts: list[RenderableType] = []
     for change in changes:
         if change.is_empty:
             parts.append(f"{change.repo}: nothing to change, version {change.before.version}")
-            continue
-        parts += [diff_view(change.diff), Text(), *(Text(f"• {sentence}") for sentence in change.sentences)]
+        elif change.is_same:
+            parts.append(f"{change.repo}: version {change.before.version} stays")
+        else:
+            parts += [diff_view(change.diff), Text()]
+        parts += [Text(f"• {sentence}") for sentence in ([] if change.is_empty else change.sentences)]
+        parts += [shown(f"• {note}", "yellow") for note in in_the_way(change.repo, change.left)]
     return Group(*parts)
 
 

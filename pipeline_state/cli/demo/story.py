@@ -61,7 +61,7 @@ class Story:
 
     def _apply(self) -> None:
         with self.stage.step("pipelines.yaml applied"):
-            for change in applying.plan((self.example.pipeline,)):
+            for change in applying.plan((self.example.pipeline,), _now()):
                 applying.apply(change, "gatestream demo", _now())
         for environment in self.example.pipeline.environments:
             needs = (*environment.gates, *(self.example.pipeline.deployed_gate(name) for name in environment.after))

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from pipeline_state.cli.happenings import GATE_SET
+from pipeline_state.model.entries import EDITED, EMPTY_REMOVED
 from pipeline_state.model.environments import Freeze
 from pipeline_state.model.history import Claimed, Edited, Ended, Fact, Froze, Pinned, Pushed, Reported
 from pipeline_state.model.order import NO_COMMIT, Push
@@ -172,7 +173,8 @@ def _closing(told: _Told) -> Froze | Pinned | None:
 _KINDS: Mapping[str, Callable[[_Told], Fact]] = {
     "com.github.push": _push,
     GATE_SET: _gate_set,
-    "edited by hand": _edits,
+    EDITED: _edits,
+    EMPTY_REMOVED: _edits,
     "claimed": _claim,
 }
 

@@ -7,7 +7,9 @@ import pytest
 
 from pipeline_state.cli.definitions import pipelines_file
 from pipeline_state.cli.definitions.applying import Change
+from pipeline_state.cli.definitions.leaving import in_the_way
 from pipeline_state.model.pipelines import Cluster, FreezeWindow, GateSource, Pipeline, Policy, SourceKind
+from pipeline_state.table.leftovers import Leftover
 from pipeline_state.table.snapshot import Definitions
 
 TEXT = """
@@ -40,7 +42,8 @@ def with_production(**changes: Any) -> Pipeline:
 
 def test_the_same_definitions_change_nothing() -> None:
     assert change(PIPELINE).is_empty
-    assert change(PIPELINE).to_json() == {"repo": "org/app", "version": 3, "changed": False, "changes": [], "diff": []}
+    nothing = {"changed": False, "changes": [], "diff": [], "empty_gates": {}, "closed_gates": {}}
+    assert change(PIPELINE).to_json() == {"repo": "org/app", "version": 3, **nothing}
 
 
 def test_a_first_definition_is_new() -> None:
@@ -122,3 +125,37 @@ def test_another_reason_for_a_freeze_is_told() -> None:
     before = with_production(freezes=(WEEKEND,))
     after = with_production(freezes=(replace(WEEKEND, reason="holidays"),))
     assert change(after, before=(before,)).sentences == ["production tells another reason for a freeze"]
+
+
+LEFT = (
+    Leftover("a" * 40, ("legal", "qa"), ()),
+    Leftover("b" * 40, ("legal",), ("scan",)),
+    Leftover("c" * 40, (), ("scan",)),
+)
+
+
+def test_what_commits_lose_and_what_they_keep_is_counted_by_gate() -> None:
+    told = replace(change(PIPELINE, before=(replace(PIPELINE, branches=("trunk",)),)), left=LEFT)
+    assert told.sentences[1:] == [
+        "2 commits on their way lose the gate legal, which nobody has set there",
+        "1 commit on its way loses the gate qa, which nobody has set there",
+    ]
+    assert (told.to_json()["empty_gates"], told.to_json()["closed_gates"]) == ({"legal": 2, "qa": 1}, {"scan": 2})
+    (note,) = in_the_way("org/app", told.left)
+    assert note == (
+        "scan is not declared any more, but set on 2 commits, and not to passed: every environment needs it there;"
+        " look, and open it: gatestream gate set org/app bbbbbbbbbbbb scan passed"
+    )
+
+
+def test_what_is_left_of_gates_that_went_before_is_a_change_of_its_own() -> None:
+    told = replace(change(PIPELINE), left=LEFT[:1])
+    assert (told.is_same, told.is_empty) == (True, False)
+    assert (told.to_json()["changed"], told.to_json()["version"], told.to_json()["diff"]) == (True, 3, [])
+    assert len(told.to_json()["changes"]) == 2
+    assert replace(told, left=LEFT[2:]).is_empty, "what somebody has set is nothing to change"
+
+
+def test_only_gates_that_are_declared_still_are_removed_before_the_definitions_are_saved() -> None:
+    told = replace(change(PIPELINE, before=(PIPELINE,)), left=LEFT)
+    assert [(each.commit[0], each.empty) for each in told.unset] == [("a", ("legal",)), ("b", ("legal",))]

@@ -62,6 +62,10 @@ CASES: dict[str, tuple[dict[str, Any], Fact]] = {
         entry("edited by hand", {"legal": {"status": "TRUE"}, "scan": None, "word": "removed", "flag": True}, 3),
         Edited(at(5), A, {"legal": {"status": "TRUE"}, "scan": None, "word": "removed", "flag": True}, time(3)),
     ),
+    "a gate that left": (
+        entry("empty gates removed", {"legal": None}, 3, by="zoe"),
+        Edited(at(5), A, {"legal": None}, time(3)),
+    ),
     "a claim": (entry("claimed", CLAIM, by="gatestream"), Claimed(at(5), A, "shop", "staging", 2)),
     "a claim of a person": (
         entry("claimed", {**CLAIM, "by": "ann", "action": "rollback", "reason": "x", "holds": True}, by="ann"),

@@ -77,6 +77,15 @@ def test_a_claim_tells_what_ended_when_pipelines_were_applied_that_need_a_gate_n
     assert ended(legal, second=100, applied=(90,), record=opened, staging=(50, 100)) == [], "that has told it"
 
 
+def test_a_column_that_goes_when_pipelines_are_applied_leaves_its_wait_to_the_claim() -> None:
+    legal = gate("legal", 0, 90)
+    assert ended(legal, second=89, moved=("legal",), applied=(90,)) == []
+    assert ended(legal, second=100, applied=(90,), staging=(None, 100)) == [legal]
+    assert ended(legal, second=90, moved=("legal",), applied=(50,)) == [legal], "removed later: that has ended it"
+    opened = Record("myOrg/myApp", A, gates={"legal": "TRUE"})
+    assert ended(legal, second=95, moved=("legal",), applied=(90,), record=opened) == [legal], "set all the same"
+
+
 def test_a_verdict_ends_what_the_installation_waited_for_after_its_claim() -> None:
     deployed, free, soak = (
         gate("deployed_to_staging", 200, 300),

@@ -21,6 +21,7 @@ from tests.unit.model.journals import (
     claimed,
     closed,
     deployed,
+    entry,
     found,
     gate_set,
     once,
@@ -63,6 +64,17 @@ def test_who_applies_pipelines_without_a_gate_ends_the_wait_for_it_unless_its_co
     ]
     kept = found(*way, pipeline=LAWLESS, past=Past((once(500, SHOP),)), gates={"legal": ""})
     assert ("legal", "people", 0, None, "", "") in kept, "a column that no pipeline declares is needed everywhere"
+
+
+def test_a_column_that_is_removed_after_its_gate_has_left_is_waited_for_until_then() -> None:
+    way = [pushed(0), built(60), *deployed(62, "staging")]
+    late = entry(900, "empty gates removed", {"legal": None}, by="zoe")
+    told_ = found(*way, late, pipeline=LAWLESS, past=Past((once(500, SHOP),)))
+    assert ("legal", "people", 0, 900, "zoe", "verified") in told_
+    assert ("promotion to production", "pipeline", 900, None, "", "") in told_
+    before = entry(499, "empty gates removed", {"legal": None}, by="zoe")
+    ended = found(*way, before, pipeline=LAWLESS, past=Past((once(500, SHOP),)))
+    assert ("legal", "people", 0, 500, "zoe", "verified") in ended, "until then it was declared, and so awaited"
 
 
 def test_results_count_for_what_was_declared_when_they_came() -> None:

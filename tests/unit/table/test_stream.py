@@ -137,6 +137,35 @@ def test_gates_that_changed_are_told_but_not_those_that_were_added_empty(
     assert change(old, new).gates == gates
 
 
+OURS, LATER_OURS = ({"_last_write": {"event": id_, "at": "2023-11-14T22:13:20.500000Z"}} for id_ in ("1", "2"))
+
+
+@pytest.mark.parametrize("old, new, edits", [
+    ({"scan": "", **OURS}, LATER_OURS, []),
+    (OURS, {"scan": "", **LATER_OURS}, []),
+    ({"scan": "", **OURS}, OURS, ["scan"]),
+    ({"scan": "FALSE", **OURS}, LATER_OURS, ["scan"]),
+    ({"scan": "FALSE", **OURS}, {"scan": "", **LATER_OURS}, ["scan"]),
+    ({"scan": "", **OURS}, {"scan": "FALSE", **LATER_OURS}, ["scan"]),
+], ids=["removed by us", "added by us", "removed by hand", "removed with a value", "set back", "set"])  # fmt: skip
+def test_an_empty_column_that_comes_or_goes_with_our_mark_is_nobodys_edit(
+    old: dict[str, Any], new: dict[str, Any], edits: list[str]
+) -> None:
+    assert [*change({**places(), **old}, {**places(), **new}).edits] == edits
+
+
+def test_whether_less_is_required_is_told_by_a_column_that_went() -> None:
+    assert change({"scan": "", **OURS}, LATER_OURS).lacks
+    assert change({"scan": "FALSE"}, {"_schema": 1}).lacks
+    assert not change({"scan": "FALSE"}, {"scan": ""}).lacks
+    assert not change({"scan": "FALSE", "branch": "main"}, {"scan": "FALSE"}).lacks
+    assert not change({"scan": "FALSE"}, {}).lacks, "the record has left by age"
+
+
+def test_a_column_that_we_removed_went_at_the_very_moment_that_we_tell() -> None:
+    assert change({"scan": "", **OURS}, LATER_OURS).at == WRITTEN_AT.replace(microsecond=500_000)
+
+
 CLAIM = {"generation": 1, "at": "2026-07-01T12:00:00Z", "promotions": {"web": "p"}}
 AGAIN = {**CLAIM, "generation": 2, "at": "2026-07-01T13:00:00Z"}
 NOON, LATER = (datetime(2026, 7, 1, hour, tzinfo=UTC) for hour in (12, 13))
