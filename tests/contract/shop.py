@@ -27,7 +27,7 @@ from tests.contract.pump import QueueMapping, Record
 from tests.contract.table_room import START, WEB, pipeline
 
 CHARTS = Path(__file__).parents[2] / "infra/local/example/charts"
-SECONDS = 60.0
+SECONDS = 90.0
 
 
 @dataclass
