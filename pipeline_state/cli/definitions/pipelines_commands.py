@@ -32,8 +32,10 @@ def apply(
 ) -> int:
     """Show what a file changes, ask, and make it so.
 
-    Repositories that the file does not name keep their pipelines. With --json, nothing is asked: without --yes it tells
-    what would change, and exits with 1 if anything would.
+    Repositories that the file does not name keep their pipelines. A gate that goes is removed from the commits on their
+    way, unless somebody has set it there; so is what an apply that was cut short has left.
+
+    With --json, nothing is asked: without --yes it tells what would change, and exits with 1 if anything would.
     """
     from pipeline_state.cli.definitions import applying, pipelines_file
     from pipeline_state.table.definitions import all_definitions
