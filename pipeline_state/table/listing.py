@@ -86,7 +86,8 @@ def newest(repo: str, most: int, after: Cursor | None = None, branch: str = "") 
     """Commits of a repository, spelled as in its records, the latest place first, those without a place at the end.
 
     Of one branch, or of records without a place, there can be fewer than wanted although there is more: so many are
-    read at a time and no more. Raises TemporaryFault, and PermanentFault where the stack has no index yet.
+    read at a time and no more. If none of so many is without a place, the list ends with those that have one: who looks
+    for the others begins there. Raises TemporaryFault, and PermanentFault where the stack has no index yet.
     """
     if after and after.sequence is None:
         return _without_place(repo, most, after.commit)
@@ -95,8 +96,10 @@ def newest(repo: str, most: int, after: Cursor | None = None, branch: str = "") 
         return found
     left = most - len(found.listed)
     rest = _without_place(repo, left or 1)
+    if found.listed and not rest.listed:
+        return found
     if not left:
-        return replace(found, end=Cursor(None, "") if rest.listed or rest.end else None)
+        return replace(found, end=Cursor(None, ""))
     return Slice([*found.listed, *rest.listed], rest.end, found.passed + rest.passed)
 
 

@@ -75,6 +75,16 @@ def test_a_list_of_records_that_ci_alone_has_made_goes_on_where_it_stopped(room:
     assert newest(room.repo, 2, branch="main").listed == []
 
 
+def test_a_list_ends_with_the_last_push_where_no_other_record_is_among_so_many(
+    room: TableRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline_state.table.listing.PASSED", 2)
+    for number, commit in enumerate((A, B, C)):
+        room.push("", commit, 10 * number)
+    assert listed(room, 5) == [[C, B, A]]
+    assert listed(room, 3) == [[C, B, A]]
+
+
 def test_commits_of_a_branch_are_those_that_were_ever_pushed_to_it(room: TableRoom) -> None:
     room.push("", A, 0, branch="fix/ä.1")
     room.push("", B, 10)

@@ -396,6 +396,22 @@ def test_of_a_branch_that_was_not_found_so_far_it_is_said_how_far_that_was(
     assert A[:12] in dashboard.repo(older(page)).text
 
 
+def test_where_those_with_a_push_end_nobody_is_sent_to_look_for_others_among_them(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline_state.table.listing.PASSED", 2)
+    for number, commit in enumerate((B, C, D)):
+        dashboard.room.push("", commit, 10 * number)
+    page = dashboard.repo()
+    assert re.findall(r'id="to-(\w)', page.body) == ["d", "c", "b"]
+    assert 'rel="next"' not in page.body
+    dashboard.room.result(A)
+    page = dashboard.repo()
+    assert re.findall(r'id="to-(\w)', page.body) == ["d", "c", "b", "a"]
+    assert "looked through" not in page.text, "since most of these have a push"
+    assert "2 commits were looked through here, none of them without a push" in dashboard.repo(older(page)).text
+
+
 def test_commits_of_which_ci_alone_has_told_are_shown_before_github_tells_of_any(dashboard: Dashboard) -> None:
     dashboard.room.result(A)
     page = dashboard.repo()
