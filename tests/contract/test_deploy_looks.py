@@ -15,12 +15,13 @@ from pipeline_state.model.pipelines import Cluster
 from pipeline_state.model.rollout import Broken, Done, Pending
 from tests.contract.clusters import ClusterUnderTest
 from tests.contract.deploy_room import asked, behind, carried_out, eventually, opened
-from tests.contract.test_deploy import COMMITS, Shop
-from tests.contract.test_deploy_troubles import SLOW, pending
+from tests.contract.test_deploy import COMMITS, READY, Shop
+from tests.contract.test_deploy_troubles import pending
 from tests.payloads.helm.faulty_api import Answer, Fault, hang, plain, status
 
 FORBIDDEN = status(403, "Forbidden", 'secrets is forbidden: User "me" cannot list resource "secrets"')
 NO_ANSWER = "the cluster did not answer Helm in time"
+VERY_SLOW = {"annotations": {f"{READY}-after": "10s"}, "replicaCount": 1}
 
 test.__test__ = False  # type: ignore[attr-defined]  # pytest would take the function for one of its own
 
@@ -39,17 +40,17 @@ def applied(shop: Shop, promotion: str = "p1", commit: str = COMMITS[0]) -> tupl
 
 
 @pytest.mark.parametrize(
-    "answer,said",
-    [(hang, NO_ANSWER), (FORBIDDEN, "secrets is forbidden"), (plain(418, ""), "status code 418")],
+    "answer,said,budget",
+    [(hang, NO_ANSWER, 3), (FORBIDDEN, "secrets is forbidden", 30), (plain(418, ""), "status code 418", 30)],
     ids=["no answer", "a right that is gone for the moment", "an answer that nobody foresaw"],
 )
-def test_what_could_not_be_looked_at_has_not_failed(shop: Shop, answer: Answer, said: str) -> None:
+def test_what_could_not_be_looked_at_has_not_failed(shop: Shop, answer: Answer, said: str, budget: int) -> None:
     request, revision = applied(shop)
     with (
         behind(shop, Fault("GET", "/secrets", answer)) as (hidden, _),
         pytest.raises(TemporaryFault, match=said) as caught,
     ):
-        look(request, revision, workspace=hidden.workspace, budget_seconds=3)
+        look(request, revision, workspace=hidden.workspace, budget_seconds=budget)
     assert caught.value.delay_seconds > 0
     eventually(shop, f"/apis/apps/v1/namespaces/{shop.namespace}/deployments/web", lambda web: web["status"])
     assert isinstance(look(request, revision, workspace=shop.workspace, budget_seconds=60), Done | Pending)
@@ -79,15 +80,18 @@ def test_a_way_to_the_cluster_that_is_barred_just_now_is_no_verdict_of_the_relea
 
 
 @pytest.mark.parametrize(
-    "fault,timeout",
-    [(Fault("GET", "", hang), 30), (Fault("PATCH|PUT", "/deployments", hang), 3600)],
+    "fault,timeout,budget",
+    [(Fault("GET", "", hang), 30, 3), (Fault("PATCH|PUT", "/deployments", hang), 3600, 10)],
     ids=["looked up", "half done, to what is not known to have been ready"],
 )
-def test_a_way_back_that_the_cluster_does_not_answer_is_gone_later(shop: Shop, fault: Fault, timeout: int) -> None:
+def test_a_way_back_that_the_cluster_does_not_answer_is_gone_later(
+    shop: Shop, fault: Fault, timeout: int, budget: int
+) -> None:
     shop.install("p0", commit=COMMITS[1], timeout=timeout)
     request, revision = applied(shop)
-    with behind(shop, fault) as (hidden, _), pytest.raises(TemporaryFault, match=NO_ANSWER):
-        roll_back(request, revision, workspace=hidden.workspace, budget_seconds=3)
+    with behind(shop, fault) as (hidden, api), pytest.raises(TemporaryFault, match=NO_ANSWER):
+        roll_back(request, revision, workspace=hidden.workspace, budget_seconds=budget)
+    assert api.reached.is_set()
     assert roll_back(request, revision, workspace=shop.workspace, budget_seconds=60) == "rolled back to revision 1"
     assert shop.image() == f"registry.example.com/web:{COMMITS[1]}"
     assert shop.statuses()[-1] == "deployed"
@@ -99,7 +103,7 @@ def test_a_helm_that_has_gone_on_from_it_is_left_at_its_work(shop: Shop) -> None
     shop.install("p0", commit=COMMITS[1])
     request, revision = applied(shop)
     with ThreadPoolExecutor() as pool:
-        upgrade = pool.submit(shop.install, "p2", commit=COMMITS[2], values=SLOW)
+        upgrade = pool.submit(shop.install, "p2", commit=COMMITS[2], values=VERY_SLOW)
         pending(shop)
         done = roll_back(request, revision, workspace=shop.workspace, budget_seconds=60)
         assert shop.statuses()[-1] == "pending-upgrade"
