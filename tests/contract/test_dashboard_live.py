@@ -26,6 +26,9 @@ from tests.e2e import browser as browsers
 MINUTE = 60_000
 """Milliseconds, as browsers count."""
 
+PATIENCE = 60_000
+"""Milliseconds for what comes by itself."""
+
 WHERE = """[
     document.activeElement.getAttribute("aria-label"), scrollY, document.querySelector(".waterfall").scrollTop,
     document.querySelectorAll("main details[open]").length,
@@ -38,8 +41,15 @@ PRODUCTION = Environment("production", ("legal",), ("staging",), (WEB,), Cluster
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE)
     with browsers.running() as it:
         yield it
+
+
+@pytest.fixture(scope="module")
+def own_tables(ministack: str) -> LocalTables:
+    """Where no other tests' pipelines are counted with these."""
+    return LocalTables(ministack)
 
 
 @dataclass
@@ -83,8 +93,8 @@ class Reader:
 
 
 @pytest.fixture
-def reader(ministack_tables: LocalTables, browser: Browser, tmp_path: Path) -> Iterator[Reader]:
-    room = TableRoom(ministack_tables)
+def reader(own_tables: LocalTables, browser: Browser, tmp_path: Path) -> Iterator[Reader]:
+    room = TableRoom(own_tables)
     room.define(pipeline(STAGING, PRODUCTION))
     stack = Stack("local", "us-east-1", Tables("gates"), {}, {}, lambda service: service, traces=tmp_path / "traces")
     listening = server.listen(0)
