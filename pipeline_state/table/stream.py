@@ -155,7 +155,7 @@ def _is_ours(gate: str, old: Raw, new: Raw, changed: Collection[str]) -> bool:
     then, so that it is nobody's for certain: see `model.evidence`.
     """
     note = new.get(WRITTEN + gate, {}).get("M", {})
-    if WRITTEN + gate in changed and note.get("value") == new.get(gate):
+    if gate in new and WRITTEN + gate in changed and note.get("value") == new[gate]:
         return True
     return LAST_WRITE in changed and [image[gate] for image in (old, new) if gate in image] == [_EMPTY]
 

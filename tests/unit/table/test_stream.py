@@ -154,6 +154,13 @@ def test_an_empty_column_that_comes_or_goes_with_our_mark_is_nobodys_edit(
     assert [*change({**places(), **old}, {**places(), **new}).edits] == edits
 
 
+def test_a_gate_that_somebody_removes_together_with_its_note_is_an_edit() -> None:
+    noted = {"scan": "FALSE", "_set_scan": {"at": "x", "by": "ci", "value": "FALSE"}}
+    seen = change({**places(), **noted}, places())
+    assert (seen.edits, seen.matters, seen.lacks) == ({"scan": None}, True, True)
+    assert change(places(), {**places(), **noted}).edits == {}, "set with a note"
+
+
 def test_whether_less_is_required_is_told_by_a_column_that_went() -> None:
     assert change({"scan": "", **OURS}, LATER_OURS).lacks
     assert change({"scan": "FALSE"}, {"_schema": 1}).lacks
