@@ -151,7 +151,8 @@ def _copy(raw: Raw | None) -> _Copy | None:
 
 
 def _items(keys: Iterable[str]) -> dict[str, Raw]:
+    """Up to date, since a copy is often looked at right after it was made."""
     try:
-        return {item.repo: item.raw for item in PipelinesItem.batch_get(list(keys))}
+        return {item.repo: item.raw for item in PipelinesItem.batch_get(list(keys), consistent_read=True)}
     except PynamoDBException as error:
         raise fault(error) from error

@@ -13,7 +13,7 @@ from pipeline_state.table.definitions import load_definitions, save_definitions
 from pipeline_state.table.deployments import deployment_item, first_since
 from pipeline_state.table.journal import history
 from pipeline_state.table.models import PipelinesItem
-from pipeline_state.table.past import former_pipelines, overtakings, past_of
+from pipeline_state.table.past import former_pipelines, once_declared, overtakings, past_of
 from tests.contract.table_room import START, WEB, A, B, C, D, TableRoom, pipeline, seconds
 
 STAGING = Environment("staging", ("build",), (), (WEB,), Cluster(context="local"))
@@ -62,15 +62,32 @@ def test_many_versions_are_read_in_a_few_calls(room: TableRoom, monkeypatch: pyt
         apply(room, number, "build", *(["legal"] if number % 2 else []))
     read, calls = PipelinesItem.batch_get, list[int]()
 
-    def counted(keys: list[str]) -> Any:
+    def counted(keys: list[str], **how: Any) -> Any:
         calls.append(len(keys))
-        return read(keys)
+        return read(keys, **how)
 
     monkeypatch.setattr(PipelinesItem, "batch_get", counted)
     assert [each.until for each in former_pipelines(load_definitions(room.repo), at(0))] == [
         at(n) for n in range(1, 13)
     ]
     assert calls == [2, 8, 3]
+
+
+def test_a_copy_that_was_made_just_now_is_known_although_a_replica_lacks_it(
+    room: TableRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, gates in enumerate((["build", "legal"], ["build"])):
+        apply(room, number, *gates)
+    read = PipelinesItem.batch_get
+
+    def lagging(keys: list[str], *, consistent_read: bool = False) -> Any:
+        found = read(keys, consistent_read=consistent_read)
+        return [item for item in found if consistent_read or not item.repo.endswith("@2")]
+
+    monkeypatch.setattr(PipelinesItem, "batch_get", lagging)
+    definitions = load_definitions(room.repo)
+    assert once_declared(definitions, {"legal", "qa"}) == {"legal"}
+    assert needs(former_pipelines(definitions, at(0))) == [(("build", "legal"), at(1), "ann", "verified")]
 
 
 @pytest.mark.parametrize("broken", [{"definitions": "{"}, {"applied_at": "?"}, {"definitions": None}])
