@@ -51,21 +51,31 @@ class Sweeper:
         repos: dict[str, list[Waiting]] = {}
         for each in waiting.everywhere():
             repos.setdefault(each.repo, []).append(each)
+        struck_off: list[Snapshot] = []
         left = list(repos)
         random.shuffle(left)
         while left and seconds_left() > _RESERVE:
             repo = left.pop()
             try:
-                self._sweep_repo(repo, repos[repo], found)
+                self._sweep_repo(repo, repos[repo], found, struck_off)
             except (PermanentFault, TemporaryFault) as fault:
                 found.faults.append(fault)
                 _log.warning("%s: %s", repo, fault.reason)
         report: dict[str, Any] = {**found.counts, "faults": len(found.faults), "repositories_left": len(left)}
         if self.redelivery and seconds_left() > _LONGEST_LOOK:
             report["deliveries"] = self.redelivery.repair()
+        self._tell(struck_off, seconds_left)
         return report
 
-    def _sweep_repo(self, repo: str, listed: list[Waiting], found: Outcome) -> None:
+    def _tell(self, struck_off: list[Snapshot], seconds_left: Callable[[], float]) -> None:
+        """At last, as far as the time goes: to read the past takes longer than all else, and nobody waits for it."""
+        for number, snapshot in enumerate(struck_off):
+            if seconds_left() <= _RESERVE:
+                _log.warning("what %d commits waited for is not told: no time was left", len(struck_off) - number)
+                return
+            tell_overtaken(snapshot, self.now())
+
+    def _sweep_repo(self, repo: str, listed: list[Waiting], found: Outcome, struck_off: list[Snapshot]) -> None:
         snapshots = self.promotions.look(repo, [each.commit for each in listed])
         found.add(self.promotions.promote_among(snapshots))
         by_commit = {snapshot.commit: snapshot for snapshot in snapshots}
@@ -74,6 +84,7 @@ class Sweeper:
             if snapshot is None or is_settled(self._decisions(snapshot)):
                 self._strike_off(each, snapshot)
                 found.counts["settled"] += 1
+                struck_off += [snapshot] if snapshot else []
             elif retention.is_leaving(snapshot.item, self.now()):
                 retention.keep(repo, each.commit)
 
@@ -94,8 +105,6 @@ class Sweeper:
         elif snapshot and EXPIRES_AT not in snapshot.item:
             retention.let_go(each.repo, each.commit, now)
         waiting.forget(each)
-        if snapshot:
-            tell_overtaken(snapshot, now)
 
 
 def is_settled(decisions: Iterable[Decision]) -> bool:

@@ -320,6 +320,22 @@ def test_what_an_overtaken_commit_waited_for_is_told_once_by_the_sweeper(room: S
     assert abs(end - datetime.fromisoformat(claim.at)) < timedelta(milliseconds=1)
 
 
+def test_the_sweeper_tells_of_waits_only_once_all_that_can_move_has_moved(room: SpanRoom) -> None:
+    room.push(A)
+    room.build(A)
+    room.go_on(60)
+    room.push(B, before=A)
+    room.build(B)
+    room.go_on(60)
+    room.edit(B, legal=LEGAL)
+    room.go_on(60)
+    left = iter([100.0])
+    room.way.clock.go_on(60)
+    found = room.way.sweeper().sweep(lambda: next(left, 10.0))
+    assert (found["settled"], found["faults"], found["repositories_left"]) == (2, 0, 0)
+    assert "legal" not in {what for what, _, _, who, _ in waits(room) if who == "gatestream"}
+
+
 def test_a_wait_that_other_pipelines_have_ended_is_told_by_the_claim(room: SpanRoom) -> None:
     room.push(A)
     room.build(A)
