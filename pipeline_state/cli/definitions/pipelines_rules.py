@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
@@ -39,10 +39,11 @@ LARGEST = 150_000
 
 
 _ROLE = re.compile(r"arn:[^:]+:iam::(?P<account>\d+):")
-# The suffix is Secrets Manager's own: https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html
-_SECRET = re.compile(
-    r"arn:[^:]+:secretsmanager:(?P<region>[^:]+):(?P<account>\d+):secret:(?P<name>.+?)(?:-[A-Za-z0-9]{6})?"
-)
+_SECRET = re.compile(r"arn:[^:]+:secretsmanager:(?P<region>[^:]+):(?P<account>\d+):secret:(?P<name>.+)")
+# Secrets Manager's own: https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html
+_SUFFIX = re.compile(r"(?<=.)-[A-Za-z0-9]{6}$")
+
+_Install = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,41 +224,69 @@ def _earlier_names(pipeline: Raw, place: Loc) -> list[object]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Installs:
+    """Who installs what: an environment's place and name, by the cluster as it is spelled, and as that can be read.
+
+    Of two spellings one must be the other's as it stands: two ARNs that end differently are never one secret's.
+    """
+
+    spelled: dict[_Install, tuple[Loc, str]] = field(default_factory=dict)
+    readable: dict[_Install, tuple[Loc, str]] = field(default_factory=dict)
+
+    def others(self, keys: Sequence[_Install], place: Loc) -> list[str]:
+        """The names of other environments that install this already."""
+        found = [self.readable.get(keys[0]), *(self.spelled.get(key) for key in keys)]
+        return [each[1] for each in found if each and each[0] != place]
+
+    def add(self, keys: Sequence[_Install], place: Loc, name: str) -> None:
+        """An environment that installs this; the first one counts."""
+        self.spelled.setdefault(keys[0], (place, name))
+        for key in keys:
+            self.readable.setdefault(key, (place, name))
+
+
 def _install_problems(pipelines: Sequence[Placed], applied: Sequence[Raw], home: Home) -> Problems:
     """Two environments that install one release would undo each other's commits, with a lease each."""
     known = [(None, pipeline) for pipeline in applied]
-    seen: dict[tuple[str, ...], tuple[Loc | None, str]] = {}
+    seen = _Installs()
     for loc, pipeline in [*known, *pipelines]:
         for place, environment in entries(pipeline, "environments", loc or ()):
-            mine = f"{environment.get('name')} of {pipeline_name(pipeline)}"
             for where, release in entries(environment, "releases", place):
-                key = _install_of(environment.get("cluster"), release, home)
-                if key is None:
+                keys = _installs_of(environment.get("cluster"), release, home)
+                if not keys:
                     continue
-                _, other = seen.setdefault(key, (place, mine))
-                if loc is not None and seen[key][0] != place:
-                    text = f"{key[-1]} in namespace {key[-2]} of the same cluster is installed by {other} already"
-                    yield (*where, "name"), f"{text}; choose another name or namespace"
+                others = seen.others(keys, place)
+                if loc is not None and others:
+                    text = f"{keys[0][-1]} in namespace {keys[0][-2]} of the same cluster is installed by {others[0]}"
+                    yield (*where, "name"), f"{text} already; choose another name or namespace"
+                seen.add(keys, place, f"{environment.get('name')} of {pipeline_name(pipeline)}")
 
 
-def _install_of(cluster: object, release: Raw, home: Home) -> tuple[str, ...] | None:
+def _installs_of(cluster: object, release: Raw, home: Home) -> list[_Install]:
+    """What tells a release apart: as its cluster is spelled, then as that can be read, too. Empty if that is wrong."""
     namespace, name = release.get("namespace"), release.get("name")
     if not (isinstance(cluster, Mapping) and isinstance(namespace, str) and isinstance(name, str)):
-        return None
-    return (*_cluster_of(cluster, home), namespace, name)
+        return []
+    return [(*found, namespace, name) for found in _clusters_of(cluster, home)]
 
 
-def _cluster_of(cluster: Raw, home: Home) -> tuple[str, ...]:
-    """What tells a cluster apart, however it is spelled; a secret's ARN is the same as its name, where the stack is."""
+def _clusters_of(cluster: Raw, home: Home) -> list[_Install]:
+    """What tells a cluster apart, however it is spelled; a secret's ARN is the same as its name, where the stack is.
+
+    Whether an ARN is whole, with Secrets Manager's suffix, or a name follows that ends like one, it does not say.
+    """
     eks, region, role, secret, context = (
         str(cluster.get(key) or "") for key in ("eks", "region", "role", "kubeconfig_secret", "context")
     )
     if eks:
         assumed = _ROLE.match(role)
-        return "eks", eks, region or home.region, assumed["account"] if assumed else home.account
+        return [("eks", eks, region or home.region, assumed["account"] if assumed else home.account)]
     arn = _SECRET.fullmatch(secret)
-    found = (arn["name"], arn["region"], arn["account"]) if arn else (secret, home.region, home.account)
-    return "secret", *found, context
+    if not arn:
+        return [("secret", secret, home.region, home.account, context)]
+    names = dict.fromkeys((arn["name"], _SUFFIX.sub("", arn["name"])))
+    return [("secret", name, arn["region"], arn["account"], context) for name in names]
 
 
 def _twice(entries: Sequence[Placed], kind: str) -> Problems:

@@ -34,6 +34,11 @@ def with_clusters(one: str, other: str, *, namespace: str = "shop") -> str:
         ("kubeconfig_secret: clusters/prod", f'kubeconfig_secret: "{ARN}clusters/prod"'),
         (f'kubeconfig_secret: "{ARN}prod"', f'kubeconfig_secret: "{ARN}prod-a1B2c3"'),
         ("kubeconfig_secret: prod, context: a", f'kubeconfig_secret: "{ARN}prod-a1B2c3", context: a'),
+        ("kubeconfig_secret: kube-config", f'kubeconfig_secret: "{ARN}kube-config"'),
+        (f'kubeconfig_secret: "{ARN}kube-config"', "kubeconfig_secret: kube-config"),
+        ("kubeconfig_secret: kube-config", f'kubeconfig_secret: "{ARN}kube-config-a1B2c3"'),
+        (f'kubeconfig_secret: "{ARN}kube-config"', f'kubeconfig_secret: "{ARN}kube-config-a1B2c3"'),
+        (f'kubeconfig_secret: "{ARN}kube-config-a1B2c3"', f'kubeconfig_secret: "{ARN}kube-config"'),
     ],
 )
 def test_a_cluster_that_is_spelled_in_two_ways_is_still_one(one: str, other: str) -> None:
@@ -53,6 +58,8 @@ def test_a_cluster_that_is_spelled_in_two_ways_is_still_one(one: str, other: str
         ("kubeconfig_secret: prod", f'kubeconfig_secret: "{ARN.replace("1111", "4444")}prod-a1B2c3"'),
         ("kubeconfig_secret: prod", f'kubeconfig_secret: "{ARN}prod-secret-a1B2c3"'),
         ("kubeconfig_secret: prod, context: a", "kubeconfig_secret: prod, context: b"),
+        (f'kubeconfig_secret: "{ARN}kube-config"', f'kubeconfig_secret: "{ARN}kube-secret"'),
+        ("kubeconfig_secret: kube", "kubeconfig_secret: kube-config"),
     ],
 )
 def test_clusters_of_one_name_in_other_regions_and_accounts_are_others(one: str, other: str) -> None:
