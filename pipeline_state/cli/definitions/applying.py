@@ -128,7 +128,8 @@ def apply(change: Change, by: str, now: datetime) -> Definitions:
 def check_leases(change: Change, now: datetime) -> None:
     """A lease is its environment's: under another one's, a second Helm would work on the release.
 
-    Raises CommandError for a release that goes while it is being deployed, and TemporaryFault.
+    It is a look: who takes a lease after it is not seen, be it for what was promoted long before. Raises CommandError
+    for a release that goes while it is being deployed, and TemporaryFault.
     """
     states = read_environments(list(change.gone))
     for (pipeline, environment), releases in change.gone.items():
