@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pipeline_state import tracing
 from pipeline_state.cli.asking import happening
 from pipeline_state.cli.console import USAGE, CommandError
-from pipeline_state.cli.happenings import GATE_SET
+from pipeline_state.model.entries import GATE_SET
 from pipeline_state.model.gates import name_problem
 from pipeline_state.model.pipelines import DEPLOYED_TO
 from pipeline_state.model.times import format_time

@@ -10,10 +10,7 @@ from typing import Any
 from pipeline_state.cli.console import said
 from pipeline_state.cli.spans import seconds_in, took
 from pipeline_state.model.decision import TAKEN_BACK
-from pipeline_state.model.entries import EMPTY_REMOVED
-
-GATE_SET = "gate set"
-"""Kind of the entry of `gatestream gate set`."""
+from pipeline_state.model.entries import CLAIMED, EMPTY_REMOVED, GATE_SET
 
 REDRIVEN = "dead letter sent back"
 """Kind of the entry of `gatestream dlq redrive`."""
@@ -147,7 +144,7 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, str]], str]] = {
     "com.github.push": lambda what: (
         f"pushed to {what.get('branch')}{' by force' if what.get('forced') == 'true' else ''}"
     ),
-    "claimed": _claimed,
+    CLAIMED: _claimed,
     "frozen": lambda what: _why(f"{what.get('environment')} frozen{_until(what)}", what),
     "unfrozen": lambda what: _why(f"{what.get('environment')} unfrozen", what),
     "held": lambda what: _why(f"{what.get('environment')} held", what),

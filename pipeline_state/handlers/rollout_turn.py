@@ -44,7 +44,7 @@ _RETRY_SECONDS = 30.0
 class RolloutTurn:
     """One look at one rollout, and what follows from it.
 
-    found: as it was when the turn began; rollout: as it is now. ends: when the invocation's time is up, epoch seconds.
+    found: as it was when the turn began; rollout: as it is now. until: when the invocation's time is up, epoch seconds.
     """
 
     observer: HelmWorker
@@ -52,7 +52,7 @@ class RolloutTurn:
     found: Watching
     rollout: Rollout
     owner: str
-    ends: float
+    until: float
 
     def run(self, *, is_last_attempt: bool) -> None:
         """Look; where there is something to do, take the lease and do it, up to a verdict or to the next wait.
@@ -64,7 +64,7 @@ class RolloutTurn:
         if isinstance(step, LookAgain):
             look_later(self.observer.rollouts, self.promotion, step.seconds)
             return
-        if not rollouts.take_over(self.promotion, self.found, self.owner, self._time(), self.ends + RESERVE):
+        if not rollouts.take_over(self.promotion, self.found, self.owner, self._time(), self.until + RESERVE):
             return
         try:
             self._go_on(step or self._next())
@@ -90,7 +90,7 @@ class RolloutTurn:
             case Verified():
                 self._end({"kind": "deployed"}, verified=self.rollout.revision)
             case GoBack(reason) if self._settle_on(reason):
-                if self._time() > self.ends - _ROLLBACK_SECONDS and not self.found.rollout.failed:
+                if self._time() > self.until - _ROLLBACK_SECONDS and not self.found.rollout.failed:
                     self._leave_to_next(seconds=1)
                 else:
                     self._end_badly(added(reason, self._roll_back()))
@@ -163,7 +163,7 @@ class RolloutTurn:
         return ended is not None
 
     def _means(self) -> dict[str, Any]:
-        return {"workspace": self.observer.workspace, "budget_seconds": self.ends - self._time()}
+        return {"workspace": self.observer.workspace, "budget_seconds": self.until - self._time()}
 
     def _time(self) -> float:
         return self.observer.now().timestamp()

@@ -13,6 +13,7 @@ from pynamodb.expressions.operand import Path
 
 from pipeline_state.faults import PermanentFault
 from pipeline_state.model.decision import TAKEN_BACK, Promote
+from pipeline_state.model.entries import CLAIMED
 from pipeline_state.model.environments import EnvironmentState
 from pipeline_state.model.pipelines import Environment, Pipeline, Policy
 from pipeline_state.model.promotion import AUTOMATIC, Action, Promotion, promotion_id
@@ -294,7 +295,7 @@ def _happening(it: _Claim, version: int) -> Happening:
         time=it.moment,
         id=f"{it.environment.name}-{it.generation}",
         source=f"/gatestream/pipelines/{it.pipeline.name}",
-        kind="claimed",
+        kind=CLAIMED,
         by=it.order.by,
         verified=True,
         written_at=it.moment,

@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from pipeline_state.cli.happenings import GATE_SET
-from pipeline_state.model.entries import EDITED, EMPTY_REMOVED
+from pipeline_state.model.entries import CLAIMED, EDITED, EMPTY_REMOVED, GATE_SET, PUSHED
 from pipeline_state.model.environments import Freeze
 from pipeline_state.model.history import Claimed, Edited, Ended, Fact, Froze, Pinned, Pushed, Reported
 from pipeline_state.model.order import NO_COMMIT, Push
@@ -171,11 +170,11 @@ def _closing(told: _Told) -> Froze | Pinned | None:
 
 
 _KINDS: Mapping[str, Callable[[_Told], Fact]] = {
-    "com.github.push": _push,
+    PUSHED: _push,
     GATE_SET: _gate_set,
     EDITED: _edits,
     EMPTY_REMOVED: _edits,
-    "claimed": _claim,
+    CLAIMED: _claim,
 }
 
 

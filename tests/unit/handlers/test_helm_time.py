@@ -113,6 +113,6 @@ def test_a_lease_ends_with_the_invocation_however_late_it_is_asked_for(slow: Slo
 
 def test_a_look_has_what_finding_the_rollout_has_left(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
     ends = []
-    monkeypatch.setattr(RolloutTurn, "run", lambda turn, **_: ends.append(turn.ends - AT.timestamp()))
+    monkeypatch.setattr(RolloutTurn, "run", lambda turn, **_: ends.append(turn.until - AT.timestamp()))
     slow.receive(RolloutObserver, promoted(PROMOTION, at=AT))
     assert ends == [SECONDS - RESERVE]
