@@ -136,9 +136,9 @@ def test_where_the_time_went_stays_when_other_pipelines_are_applied(
     save_definitions(past.repo, [changed], after=1, by="zoe", at_time=format_time(MORNING + 9 * HOUR))
     read, calls = PipelinesItem.batch_get, list[int]()
 
-    def counted(keys: list[str]) -> Any:
+    def counted(keys: list[str], **how: Any) -> Any:
         calls.append(len(keys))
-        return read(keys)
+        return read(keys, **how)
 
     monkeypatch.setattr(PipelinesItem, "batch_get", counted)
     after = told(past)

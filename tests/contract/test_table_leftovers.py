@@ -104,9 +104,9 @@ def test_versions_are_read_only_as_far_as_gates_are_looked_for(
     definitions, calls = load_definitions(room.repo), list[int]()
     read = PipelinesItem.batch_get
 
-    def counted(keys: list[str]) -> Any:
+    def counted(keys: list[str], **how: Any) -> Any:
         calls.append(len(keys))
-        return read(keys)
+        return read(keys, **how)
 
     monkeypatch.setattr(PipelinesItem, "batch_get", counted)
     assert once_declared(definitions, {"build"}) == {"build"}
