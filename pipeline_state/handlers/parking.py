@@ -9,6 +9,7 @@ from datetime import datetime
 from pipeline_state.events.codec import decode
 from pipeline_state.events.deployment import read_promotion
 from pipeline_state.events.publish import Publisher
+from pipeline_state.handlers.announced import mark_and_count
 from pipeline_state.model.pipelines import Environment, Pipeline
 from pipeline_state.table import leases
 from pipeline_state.table.claims import mark_repeated
@@ -50,5 +51,6 @@ class Parking:
             return False
         self.publisher.publish_again(event, self.topic_arn, group=promotion.lock)
         leases.unpark(promotion, text)
-        mark_repeated(promotion, self.now())
+        if not mark_and_count(promotion, self.now()):  # as its promoter may have died before that
+            mark_repeated(promotion, self.now())
         return True

@@ -13,12 +13,13 @@ from pipeline_state.events.deployment import promoted
 from pipeline_state.events.publish import Publisher
 from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.handlers import hops
+from pipeline_state.handlers.announced import mark_and_count
 from pipeline_state.handlers.parking import Parking
 from pipeline_state.model.decision import Decision, Promote, Promoted
 from pipeline_state.model.pipelines import Pipeline, Policy
 from pipeline_state.model.promotion import Promotion
 from pipeline_state.table import waiting
-from pipeline_state.table.claims import claim, claimed_promotions, mark_published, mark_repeated
+from pipeline_state.table.claims import claim, claimed_promotions, mark_repeated
 from pipeline_state.table.openings import free_at
 from pipeline_state.table.retry import ATTEMPTS, step_aside
 from pipeline_state.table.snapshot import Reader, Snapshot
@@ -208,12 +209,11 @@ class Promotions:
         self._mark(promotions[0], repeats)
 
     def _mark(self, first: Promotion, repeats: int) -> None:
-        """Whoever is the first to note that it is announced counts it, whoever has claimed it, and when."""
+        """What is announced once more was counted before."""
         if repeats:
             mark_repeated(first, self.now(), repeats)
-        elif mark_published(first, self.now()):
-            commit = f"{first.repo}@{first.commit}"
-            metrics.count(metrics.PROMOTIONS, commits=commit, environments=first.environment)
+        else:
+            mark_and_count(first, self.now())
 
 
 def _report_problems(snapshot: Snapshot, now: datetime) -> None:

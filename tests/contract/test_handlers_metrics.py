@@ -16,14 +16,17 @@ from pipeline_state.cli.asking import happening
 from pipeline_state.cli.steering import moving
 from pipeline_state.cli.steering.places import find_place
 from pipeline_state.cli.steering.wishes import Wish
+from pipeline_state.events.codec import encode
+from pipeline_state.events.deployment import promoted
 from pipeline_state.events.publish import Publisher
+from pipeline_state.handlers.parking import Parking
 from pipeline_state.handlers.promotion import Promotions
 from pipeline_state.model.environments import Freeze
 from pipeline_state.model.pipelines import Cluster, Environment, Pipeline
 from pipeline_state.model.promotion import Action
 from pipeline_state.model.times import format_time
 from pipeline_state.startup import utc_now
-from pipeline_state.table import holds
+from pipeline_state.table import holds, leases
 from pipeline_state.table.journal import Happening
 from pipeline_state.table.snapshot import Reader
 from tests.contract.function_room import FunctionRoom
@@ -128,6 +131,16 @@ def test_a_gate_that_opens_and_what_follows_are_counted(functions: FunctionRoom,
     assert totals([line]) == {"GateChanges": 1, "Promotions": 1}
     assert 7 <= line["PromotionLag"][0] < 120
     assert (line["commits"], line["environments"]) == ([f"{functions.repo}@{A}"], ["staging"])
+
+
+def test_a_gate_whose_clock_is_ahead_leaves_no_time_to_be_late_by(functions: FunctionRoom, written: Written) -> None:
+    functions.tables.define(pipeline(STAGING))
+    pushed_and_built(functions, A, completed_at=format_time(utc_now() + timedelta(seconds=100)))
+    written()
+    with metrics.invocation():
+        functions.promote()
+    (line,) = written()
+    assert line["PromotionLag"] == [0.0]
 
 
 def test_columns_that_are_added_empty_are_no_changes_and_a_hand_edit_is(
@@ -269,6 +282,26 @@ def test_a_promotion_whose_announcement_the_sweeper_makes_good_is_counted_then(
     assert totals(written()).get("Promotions", 0) == 0
     for _ in range(2):
         with metrics.invocation():
+            sweeper(functions).promote_waiting(functions.repo)
+    assert totals(written()) == {"Promotions": 1}
+
+
+def test_a_promotion_that_is_announced_out_of_parking_first_is_counted_then(
+    functions: FunctionRoom, written: Written
+) -> None:
+    """Its promoter had died between the two, and the installer had put it aside."""
+    functions.tables.define(pipeline(STAGING))
+    pushed_and_built(functions, A)
+    with functions.before_publishing(unreachable):
+        functions.promoter(functions.changes())
+    (promotion,) = functions.tables.claimed("staging", 1)
+    parking = Parking(Publisher(functions.sns), functions.promotions, utc_now)
+    written()
+    for resumed in (1, 1, 0):
+        if resumed:
+            leases.park(promotion, encode(promoted(promotion, at=utc_now())).body)
+        with metrics.invocation():
+            assert parking.resume(functions.tables.snapshot(A)) == resumed
             sweeper(functions).promote_waiting(functions.repo)
     assert totals(written()) == {"Promotions": 1}
 
