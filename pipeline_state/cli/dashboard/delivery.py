@@ -41,6 +41,9 @@ _FRESH = 50
 _LATEST = 3
 """Promotions of an environment whose end is looked for."""
 
+_INSTEAD = {"HX-Retarget": "#figures", "HX-Reselect": "#figures"}
+"""For htmx: this stands in place of all figures, whatever part of them was asked for."""
+
 _DAYS = 30
 _USUALLY = {"environment": "", "days": _DAYS, "order": USUAL, "page": 1}
 _MOST_KEPT, _MOST_COMMITS, _MOST_AWAITED = 32, 20, 10
@@ -61,7 +64,9 @@ def routes(board: Board, reports: Reports | None = None) -> list[Route]:
         try:
             found = reports.get(asked.wanted)
         except CommandError as error:
-            return board.page(request, "delivery_none.html", asked=asked, why=str(error))
+            answer = board.page(request, "delivery_none.html", asked=asked, why=str(error))
+            answer.headers.update(_INSTEAD)
+            return answer
         return board.page(request, "delivery_figures.html", **_context(asked, found))
 
     return [

@@ -87,6 +87,7 @@ def test_what_does_not_exist_is_told_in_place_of_the_figures(visitor: Visitor, c
     answer = visitor.get("/delivery/o/x/figures")
     assert 'id="figures"' in answer.body
     assert "There are no pipelines of o/x" in answer.text
+    assert answer.headers["hx-retarget"] == answer.headers["hx-reselect"] == "#figures", "though a part was asked for"
 
 
 def test_what_people_have_named_is_shown_as_text(visitor: Visitor) -> None:
