@@ -1,8 +1,9 @@
 """Pages that stay open in a browser: they follow tables and clock, and leave alone what a reader is about to do."""
 
+import re
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -168,6 +169,21 @@ def test_what_a_reader_has_opened_scrolled_and_walked_to_stays_so(reader: Reader
     assert before[0] == "Zoom in"
 
 
+def test_what_is_read_stays_where_it_is_below_a_span_that_is_open(reader: Reader) -> None:
+    reader.room.ready(A)
+    page = reader.commit()
+    page.set_viewport_size({"width": 1000, "height": 700})
+    assert page.locator(".waterfall").evaluate("trace => trace.scrollHeight < innerHeight * 0.6"), "it can grow"
+    page.locator("#trace summary").first.click()
+    page.locator("#events").evaluate("events => scrollTo(0, events.offsetTop - 20)")
+    where = "[document.querySelector('#events').getBoundingClientRect().top, scrollY]"
+    before = page.evaluate(where)
+    for _ in range(3):
+        reader.wait()
+        assert page.evaluate(where) == pytest.approx(before, abs=1)
+    expect(page.locator("#trace details[open]")).to_have_count(1)
+
+
 def test_what_is_read_stays_where_it_is_when_something_above_it_grows(reader: Reader) -> None:
     reader.room.ready(A)
     page = reader.commit()
@@ -224,6 +240,16 @@ def test_delivery_counts_again_once_something_was_deployed_and_lets_a_choice_be_
     reader.wait(5)
     expect(page.locator("#period")).to_contain_text("13:05 UTC")
     expect(page.get_by_label("Environment")).to_have_value("production")
+
+
+def test_delivery_tells_that_an_environment_is_there_no_more_until_it_is_again(reader: Reader) -> None:
+    page = reader.open(f"/delivery/{reader.room.repo}?environment=staging")
+    expect(page.locator("#counted")).to_be_visible()
+    reader.room.define(pipeline(replace(STAGING, name="stage")))
+    expect(page.locator("#figures")).to_have_text(re.compile("There is no environment 'staging'"))
+    expect(page.get_by_role("link", name="All environments")).to_be_visible()
+    reader.room.define(pipeline(STAGING))
+    expect(page.locator("#counted")).to_be_visible()
 
 
 def test_delivery_of_all_repositories_goes_by_the_minute(reader: Reader) -> None:

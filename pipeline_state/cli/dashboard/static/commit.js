@@ -26,11 +26,12 @@ body.addEventListener("submit", (event) => {
 });
 addEventListener("pageshow", () => body.querySelector(".confirm")?.removeAttribute("disabled"));
 
+// Captured, so that it is open again before board.js, which captures nothing, puts back what is read below it.
 addEventListener("htmx:beforeSwap", () => {
   const selector = (each) => (each.id ? `#${CSS.escape(each.id)}` : `#${CSS.escape(each.closest("[id]").id)} details`);
   const open = [...document.querySelectorAll("main details[open]")].map(selector);
   const again = () => open.forEach((each) => document.querySelector(each)?.setAttribute("open", ""));
   addEventListener("htmx:afterSettle", again, { once: true });
-});
+}, true);
 // What was done is told once, and not again when the page is loaded anew.
 if (document.getElementById("done")) history.replaceState(null, "", location.pathname);
