@@ -97,21 +97,23 @@ def deployments_from(pipeline: str, environment: str, generation: int, **how: An
 
     Raises TemporaryFault.
     """
-    keys = (deployment_item(pipeline, environment, each).environment for each in (generation, _LAST))
+    first = min(generation, _LAST)
+    keys = (deployment_item(pipeline, environment, each).environment for each in (first, _LAST))
     return _found(pipeline, EnvironmentItem.environment.between(*keys), **{"page_size": _PAGE, **how})
 
 
 def first_since(pipeline: str, environment: str, newest: int, since: datetime) -> int:
     """The number of the first promotion that is not before a time; one more than the newest one's where there is none.
 
-    It is looked for by halves: 10 reads for 1,000 promotions. The oldest leave by age. Raises TemporaryFault.
+    It is looked for by halves: 10 reads for 1,000 promotions. The oldest leave by age. newest: whatever somebody has made
+    of the environment's number. Raises TemporaryFault.
     """
 
     def is_since(generation: int) -> bool:
         found = _deployment(pipeline, environment, generation)
         return found is not None and (parse_time(found.at) or since) >= since
 
-    return bisect_left(range(1, newest + 1), 1, key=is_since) + 1
+    return bisect_left(range(1, min(newest, _LAST) + 1), 1, key=is_since) + 1
 
 
 def note_end(transaction: Transaction, pipeline: str, environment: str, result: ReleaseResult) -> None:

@@ -180,3 +180,15 @@ def test_of_an_overtaking_that_has_left_by_age_only_the_latest_time_is_known(roo
     promote(room, B, 400)
     leave(room, 1)
     assert overtakings(room.snapshot(A), at(600)) == {"staging": Overtaking(at(400), Doer("", "unknown"))}
+
+
+def test_numbers_that_somebody_has_made_absurd_keep_nobody_from_looking(room: TableRoom) -> None:
+    room.define(pipeline(STAGING))
+    room.push("", A, 0)
+    room.ready(B, 200, A)
+    promote(room, B, 400)
+    room.edit_environment(generation=10**37)
+    seen = {"staging": Overtaking(at(400), Doer("", "unknown"))}
+    assert overtakings(room.snapshot(A), at(600)) == seen
+    room.edit(A, _claim_staging={"generation": 10**37 - 1, "at": seconds(300), "promotions": {}})
+    assert overtakings(room.snapshot(A), at(600)) == seen
