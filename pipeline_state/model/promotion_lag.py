@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pipeline_state.model.decision import Promote
 from pipeline_state.model.pipelines import Environment, Pipeline
-from pipeline_state.model.record import Record
+from pipeline_state.model.record import Record, note_of
 from pipeline_state.model.times import later, parse_time
 
 
@@ -24,10 +24,8 @@ def ready_at(record: Record, pipeline: Pipeline, environment: Environment, promo
 
 def opened_at(record: Record, gate: str) -> datetime | None:
     """By the note beside the value, which nobody but our own functions writes, or else by the value's own words."""
-    value, note = record.gates.get(gate), record.written.get(gate, {})
-    if note.get("value") == value and (noted := parse_time(note.get("at"))):
-        return noted
-    return _told_at(value)
+    value = record.gates.get(gate)
+    return parse_time(note_of(value, record.written.get(gate)).get("at")) or _told_at(value)
 
 
 def _soaked_at(record: Record, pipeline: Pipeline, environment: Environment) -> datetime | None:

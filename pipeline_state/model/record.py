@@ -103,6 +103,11 @@ def read_claim(name: str, value: object) -> Claim | None:
     )
 
 
+def note_of(value: object, written: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """What was last written to a gate's column, where the column still holds it; empty otherwise."""
+    return written if written and written.get("value") == value else {}
+
+
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 

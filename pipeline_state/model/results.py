@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline_state.model.pipelines import Pipeline, SourceKind
 from pipeline_state.model.promotion import Promotion, with_digest
+from pipeline_state.model.record import note_of
 from pipeline_state.model.times import parse_time
 
 _PASSES = frozenset({"success", "neutral", "skipped"})
@@ -90,12 +91,13 @@ def counts(result: Result, value: Any, written: Mapping[str, Any] | None) -> boo
     """
     if value is None or (value == "" and written is None):
         return True
-    if written is None or written.get("value") != value:
+    note = note_of(value, written)
+    if not note:
         return None
-    set_at, completed = parse_time(written.get("at")), parse_time(result.completed_at)
+    set_at, completed = parse_time(note.get("at")), parse_time(result.completed_at)
     if set_at is None or completed is None:
         return set_at is None
-    if completed == set_at and written.get("result"):
+    if completed == set_at and note.get("result"):
         return _RANKS[result.gate_status] > _RANKS.get(_status(value), 0)
     return completed > set_at
 

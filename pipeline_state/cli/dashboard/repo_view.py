@@ -12,7 +12,7 @@ from pipeline_state.cli.dashboard.marks import Mark, decision_mark, gate_mark
 from pipeline_state.cli.facts import Row
 from pipeline_state.cli.matrix import Key, gates_of, key_of, places_of
 from pipeline_state.model.pipelines import Pipeline
-from pipeline_state.model.record import Record
+from pipeline_state.model.record import Record, note_of
 from pipeline_state.table.listing import Cursor, Listed
 
 PAGE = 50
@@ -117,8 +117,7 @@ def _gate_cell(gate: Mapping[str, Any], there_since: str) -> GateCell:
 
 def _set_at(record: Record, gate: str) -> str:
     """When its column got the value that it has, by the note beside it; empty for what is there since the push."""
-    note = record.written.get(gate, {})
-    at = note.get("at") if gate in record.gates and note.get("value") == record.gates[gate] else ""
+    at = note_of(record.gates.get(gate), record.written.get(gate)).get("at")
     return at if isinstance(at, str) else ""
 
 
