@@ -105,8 +105,8 @@ def deployments_from(pipeline: str, environment: str, generation: int, **how: An
 def first_since(pipeline: str, environment: str, newest: int, since: datetime) -> int:
     """The number of the first promotion that is not before a time; one more than the newest one's where there is none.
 
-    It is looked for by halves: 10 reads for 1,000 promotions. The oldest leave by age. newest: whatever somebody has made
-    of the environment's number. Raises TemporaryFault.
+    newest: the environment's number, whatever somebody has made of it. It is looked for by halves: 10 reads for 1,000
+    promotions. The oldest leave by age. Raises TemporaryFault.
     """
 
     def is_since(generation: int) -> bool:

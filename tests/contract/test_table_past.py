@@ -190,5 +190,5 @@ def test_numbers_that_somebody_has_made_absurd_keep_nobody_from_looking(room: Ta
     room.edit_environment(generation=10**37)
     seen = {"staging": Overtaking(at(400), Doer("", "unknown"))}
     assert overtakings(room.snapshot(A), at(600)) == seen
-    room.edit(A, _claim_staging={"generation": 10**37 - 1, "at": seconds(300), "promotions": {}})
+    room.edit(A, _claim_staging={"generation": 10**37 - 2, "at": seconds(300), "promotions": {}})
     assert overtakings(room.snapshot(A), at(600)) == seen
