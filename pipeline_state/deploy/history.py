@@ -18,6 +18,11 @@ _OURS = re.compile(
 _ROLLED_BACK = re.compile(r"Rollback to (\d+)")
 """What Helm itself writes about a rollback: https://github.com/helm/helm/blob/v4.0.0/pkg/action/rollback.go"""
 
+_NOT_CARRIED_OUT = re.compile(
+    r'(?:Release|Upgrade|Rollback) "[^"]*" failed: .*|Initial install underway|Preparing upgrade', re.DOTALL
+)
+"""What Helm writes, instead of a description that it was given, until it is done, and for good where it fails."""
+
 
 @dataclass(frozen=True, slots=True)
 class Marks:
@@ -67,8 +72,12 @@ class Revision:
 
     @property
     def has_succeeded(self) -> bool:
-        """Whether Helm has carried it out."""
-        return self.status in _SUCCEEDED
+        """Whether Helm has carried it out.
+
+        Where a rollback fails, Helm calls the revision that it was to lead away from superseded, even if that had
+        failed itself.
+        """
+        return self.status in _SUCCEEDED and not _NOT_CARRIED_OUT.fullmatch(self.description)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +156,12 @@ def good(revisions: Sequence[Revision], verified: int = 0) -> Revision | None:
 def way_back(revisions: Sequence[Revision], verified: int = 0, *, left: int = 0) -> WayBack:
     """Where to go back to; left: the revision that failed. verified: as of `good`.
 
-    One that nobody knows to have been ready, for want of records, is still better than nothing at all.
+    One that nobody knows to have been ready, for want of records, is still better than nothing at all. So is one that
+    Helm did not carry out, where all others have left the history: it may be a way back that failed, again and again.
     """
     others = [each for each in revisions if each.number != left]
-    carried_out = (each for each in reversed(others) if each.has_succeeded)
-    target = good(others, verified) or next(carried_out, None)
+    known = [each for each in others if each.has_succeeded] or [each for each in others if each.status in _SUCCEEDED]
+    target = good(others, verified) or (known[-1] if known else None)
     return RollBack(target.number) if target else Uninstall()
 
 
@@ -168,8 +178,11 @@ def remedy(revisions: Sequence[Revision], verified: int = 0) -> WayBack | None:
 
 
 def helm_goes_back_well(revisions: Sequence[Revision], verified: int = 0) -> bool:
-    """Whether Helm's own rollback on failure leads to where `way_back` does: it takes the latest it calls deployed."""
-    latest = next((each for each in reversed(revisions) if each.has_succeeded), None)
+    """Whether Helm's own rollback on failure leads to where `way_back` does.
+
+    It takes the latest that it calls deployed or superseded, be it one that it never carried out.
+    """
+    latest = next((each for each in reversed(revisions) if each.status in _SUCCEEDED), None)
     return latest is None or _is_good(latest, revisions, verified)
 
 

@@ -220,6 +220,33 @@ def test_a_number_of_another_history_vouches_for_nothing_that_somebody_installed
     assert way_back(told("Install complete", "Upgrade complete", UNVERIFIED), 1, left=3) == RollBack(2)
 
 
+UPGRADE_FAILED = 'Upgrade "web" failed: cannot patch "web": failed calling webhook:\nconnection refused'
+ROLLBACK_FAILED = 'Rollback "web" failed: cannot patch "web": failed calling webhook:\nconnection refused'
+
+
+@pytest.mark.parametrize("instead", [UPGRADE_FAILED, ROLLBACK_FAILED, 'Release "web" failed: x', "Preparing upgrade"])
+def test_what_a_rollback_failed_to_lead_away_from_was_not_carried_out_although_helm_calls_it_superseded(
+    instead: str,
+) -> None:
+    revisions = told(WATCHED, instead, ROLLBACK_FAILED, last="failed")
+    assert [each.status for each in revisions] == ["superseded", "superseded", "failed"]
+    assert [each.has_succeeded for each in revisions] == [True, False, False]
+    assert good(revisions) == revisions[0]
+    assert way_back(revisions) == RollBack(1)
+    assert not helm_goes_back_well(revisions), "it takes what it calls superseded"
+    assert not ever_ready(revisions[1:])
+
+
+def test_what_was_ready_stays_so_where_somebodys_rollback_from_it_failed() -> None:
+    revisions = told("gatestream p0", WATCHED, ROLLBACK_FAILED, last="failed")
+    assert finished(revisions, "p1") == revisions[1]
+
+
+def test_where_ways_back_that_failed_are_all_that_the_history_still_has_one_of_them_is_gone_again() -> None:
+    revisions = told(UNVERIFIED, *[ROLLBACK_FAILED] * 9, last="failed")
+    assert way_back(revisions, 9, left=1) == RollBack(9)
+
+
 def test_a_stuck_release_goes_back_past_what_never_got_ready() -> None:
     assert remedy(told(WATCHED, UNVERIFIED, "Preparing upgrade", last="pending-upgrade")) == RollBack(1)
 

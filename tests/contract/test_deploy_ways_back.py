@@ -1,0 +1,31 @@
+"""A way back that fails, as Helm notes it: it is gone again, and to nothing that never was ready."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline_state.faults import TemporaryFault
+from tests.contract.clusters import ClusterUnderTest
+from tests.contract.deploy_room import NEVER, behind, opened
+from tests.contract.test_deploy import COMMITS, Shop, reason
+from tests.payloads.helm.faulty_api import Fault, status
+
+AWAY = 'Internal error occurred: failed calling webhook "a.example.com": dial tcp 10.0.0.1:443: connection refused'
+WEBHOOK_AWAY = Fault("PATCH|PUT", "/deployments", status(500, "InternalError", AWAY))
+
+
+@pytest.fixture
+def shop(a_cluster: ClusterUnderTest, tmp_path: Path) -> Shop:
+    return opened(a_cluster, tmp_path)
+
+
+def test_what_failed_with_the_way_back_from_it_is_not_what_the_next_failure_goes_back_to(shop: Shop) -> None:
+    shop.install("p1", commit=COMMITS[0])
+    with behind(shop, WEBHOOK_AWAY) as (refused, _), pytest.raises(TemporaryFault, match="failed calling webhook"):
+        refused.install("p2", commit=COMMITS[1])
+    assert shop.statuses() == ["deployed", "superseded", "failed"], "that is what Helm makes of an upgrade that failed"
+    assert "rolled back to revision 1" in reason(shop.install("p3", commit=COMMITS[2], values=NEVER, timeout=8))
+    assert shop.image() == f"registry.example.com/web:{COMMITS[0]}"
+    assert shop.statuses()[-2:] == ["failed", "deployed"]
