@@ -109,9 +109,10 @@ def newer(repo: str, than: int, most: int) -> tuple[list[Record], bool]:
     Raises as `newest`.
     """
     later = BySequence.sequence > than
-    how: dict[str, Any] = {"scan_index_forward": False, "page_size": most}
+    how: dict[str, Any] = {"scan_index_forward": False, "page_size": most + 1}
     page = _page(lambda: GateRecord.by_sequence.query(repo, later, **how))
-    return [read_record(item) for item in page.items], page.end is None
+    is_all = page.end is None and len(page.items) <= most
+    return [read_record(item) for item in page.items[:most]], is_all
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,7 @@ def test_what_came_after_a_place_is_known_with_all_places_and_whether_that_is_al
     found, is_all = newer(room.repo, place, 10)
     assert ([each.commit for each in found], is_all) == ([D, C], True)
     assert found[0].branches == room.record(D).branches
+    assert newer(room.repo, -1, 4)[1], "as many as are looked through, and none is left"
     found, is_all = newer(room.repo, -1, 3)
     assert ([each.commit for each in found], is_all) == ([D, C, B], False)
 
