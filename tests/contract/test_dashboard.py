@@ -248,7 +248,7 @@ def test_of_a_repository_with_very_many_commits_as_many_are_behind_at_least_as_w
     for number, (before, after) in enumerate([(A, B), (B, C), (C, D)]):
         room.push(before, after, 600 + 10 * number)
     assert row_of(dashboard.fleet(), "staging").endswith("2+ behind")
-    assert "at least 2 commits came after it" in dashboard.fleet().body
+    assert "at least 2 commits came after it; only the newest were looked through" in dashboard.fleet().body
     assert row_of(dashboard.fleet("show=behind"), "staging").endswith("2+ behind")
 
 
@@ -440,6 +440,13 @@ def test_a_repository_without_a_pipeline_and_one_that_nobody_knows(room: TableRo
     room.push("", A, 0)
     assert "It has no pipeline yet" in dashboard.repo().text
     assert A[:12] in dashboard.repo().text
+
+
+def test_a_repository_of_which_ci_alone_has_told_is_known_whatever_branch_is_asked_for(room: TableRoom) -> None:
+    room.result(A)
+    page = Dashboard(room).repo("branch=fix")
+    assert page.status == 200
+    assert "No commit of fix is recorded" in page.text
 
 
 def test_a_repository_s_page_hears_of_pushes_gates_and_heads(dashboard: Dashboard) -> None:

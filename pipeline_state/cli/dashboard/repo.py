@@ -68,7 +68,8 @@ def _context(board: Board, runs: Runs, request: Request) -> Mapping[str, Any]:
     definitions = load_definitions(_repo(request))
     wanted = Wanted.from_query(definitions.repo, request.query_params)
     found = listing.newest(definitions.repo, PAGE, wanted.after, wanted.branch)
-    if not found.passed and not wanted.after and not definitions.pipelines:
+    is_narrowed = wanted.branch or wanted.after
+    if not found.passed and not is_narrowed and not definitions.pipelines:
         told = f"There is no record of {definitions.repo}: no webhook has told of it, or it is spelled differently."
         raise HTTPException(404, told)
     snapshot = facts.snapshot_of(definitions.repo, found.listed)
