@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from pipeline_state.cli.console import CommandError
 from pipeline_state.cli.dashboard.delivery_rows import USUAL, listed
+from pipeline_state.cli.dashboard.live import stream_url
 from pipeline_state.cli.dashboard.plots import bars, slices
 from pipeline_state.cli.dashboard.query import number
 from pipeline_state.cli.delivery.headlines import headlines
@@ -56,8 +57,9 @@ def routes(board: Board, reports: Reports | None = None) -> list[Route]:
 
     def page(request: Request) -> Response:
         asked = _asked(request)
-        live = board.live.url(TOPIC, asked.wanted.repo) if asked.wanted.repo else ""
-        return board.page(request, "delivery.html", live=live, **_context(asked, reports.known(asked.wanted)))
+        repo, state = asked.wanted.repo, reports.state(asked.wanted)
+        live = stream_url(state, TOPIC, repo) if repo else ""
+        return board.page(request, "delivery.html", live=live, **_context(asked, reports.known(asked.wanted, state)))
 
     def figures(request: Request) -> Response:
         asked = _asked(request)
@@ -101,27 +103,25 @@ class Reports:
     _kept: dict[Wanted, tuple[str, Report]] = field(default_factory=dict)
     _making: Lock = field(default_factory=Lock)
 
-    def known(self, wanted: Wanted) -> Report | None:
-        """One that is there already. Raises what `look` raises."""
-        return self._known(wanted, self._state(wanted))
+    def known(self, wanted: Wanted, state: str) -> Report | None:
+        """One that is there already, of a state that is still so."""
+        seen, found = self._kept.get(wanted, ("", None))
+        return found if found and seen == state and self._is_fresh(found) else None
 
     def get(self, wanted: Wanted) -> Report:
         """Raises what `report` and `look` raise."""
         with self._making:
-            state = self._state(wanted)  # before it is made, so that it is not older
-            found = self._known(wanted, state)
+            state = self.state(wanted)  # before it is made, so that it is not older
+            found = self.known(wanted, state)
             if found is None:
                 kept = [(key, each) for key, each in self._kept.items() if self._is_fresh(each[1])][-_MOST_KEPT:]
                 found = self.make(wanted, self.now())
                 self._kept = {**dict(kept), wanted: (state, found)}
             return found
 
-    def _state(self, wanted: Wanted) -> str:
+    def state(self, wanted: Wanted) -> str:
+        """What a repository's deployments come to; empty for the fleet. Raises what `look` raises."""
         return self.look(wanted.repo) if wanted.repo else ""
-
-    def _known(self, wanted: Wanted, state: str) -> Report | None:
-        seen, found = self._kept.get(wanted, ("", None))
-        return found if found and seen == state and self._is_fresh(found) else None
 
     def _is_fresh(self, found: Report) -> bool:
         return (self.now() - found.period.now).total_seconds() < _FRESH

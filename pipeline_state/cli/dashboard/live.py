@@ -90,8 +90,7 @@ class Live:
 
         Its events bear the kind's name. Raises what the look raises.
         """
-        state = self.looks[kind](*about)
-        return "/live?" + urlencode([("topic", kind), *(("about", each) for each in about), ("seen", state)])
+        return stream_url(self.looks[kind](*about), kind, *about)
 
     async def endpoint(self, request: Request) -> Response:
         """The events of one page. Raises HTTPException for a page that there is not."""
@@ -142,6 +141,11 @@ class Live:
 
     def _of(self, topic: Topic) -> list[_Reader]:
         return [each for each in self._readers if each.topic == topic]
+
+
+def stream_url(seen: str, kind: str, *about: str) -> str:
+    """Where a page hears of changes to a state that was looked at before the page read what it shows."""
+    return "/live?" + urlencode([("topic", kind), *(("about", each) for each in about), ("seen", seen)])
 
 
 def _sentence(topic: Topic, error: Exception) -> str:

@@ -24,12 +24,15 @@ from tests.visitor import Visitor
 
 
 class Counting:
-    """Makes reports, and counts them. error: is raised instead. state: what the repositories' deployments come to."""
+    """Makes reports, and counts them. error: is raised instead. state: what the repositories' deployments come to.
+
+    looks: how often that was looked at.
+    """
 
     def __init__(self) -> None:
         self.made: list[Wanted] = []
         self.error: Exception | None = None
-        self.state = "1"
+        self.state, self.looks = "1", 0
 
     def __call__(self, wanted: Wanted, _: datetime) -> Report:
         self.made.append(wanted)
@@ -39,6 +42,7 @@ class Counting:
         return replace(made, wanted=wanted)
 
     def look(self, _: str) -> str:
+        self.looks += 1
         return self.state
 
     def reports(self, now: Callable[[], datetime] = lambda: NOW) -> Reports:
@@ -82,6 +86,11 @@ def test_only_periods_that_can_be_chosen_are_counted(visitor: Visitor, counting:
     assert counting.made[0].days in {7, 30}
 
 
+def test_a_page_takes_one_look_at_what_was_deployed(visitor: Visitor, counting: Counting) -> None:
+    assert "seen=1" in visitor.get("/delivery/o/r").body
+    assert counting.looks == 1
+
+
 def test_what_does_not_exist_is_told_in_place_of_the_figures(visitor: Visitor, counting: Counting) -> None:
     counting.error = CommandError("there are no pipelines of o/x")
     answer = visitor.get("/delivery/o/x/figures")
@@ -101,12 +110,12 @@ def test_a_report_is_made_once_until_open_pages_ask_again_after_a_minute() -> No
     made = replace(first, period=replace(first.period, now=now[0]))
     assert reports.get(Wanted("o/r")) == made
     now[0] += timedelta(seconds=49)
-    assert reports.known(Wanted("o/r")) == made
+    assert reports.known(Wanted("o/r"), counting.state) == made
     now[0] += timedelta(seconds=1)
-    assert reports.known(Wanted("o/r")) is None
+    assert reports.known(Wanted("o/r"), counting.state) is None
     reports.get(Wanted("o/r"))
     assert len(counting.made) == 2
-    assert reports.known(Wanted("o/other")) is None
+    assert reports.known(Wanted("o/other"), counting.state) is None
 
 
 def test_once_something_was_deployed_a_repository_s_report_is_made_anew_and_the_fleet_s_when_it_is_due() -> None:
@@ -115,7 +124,7 @@ def test_once_something_was_deployed_a_repository_s_report_is_made_anew_and_the_
     for wanted in (Wanted("o/r"), Wanted()):
         reports.get(wanted)
     counting.state = "2"
-    assert reports.known(Wanted("o/r")) is None
+    assert reports.known(Wanted("o/r"), counting.state) is None
     for wanted in (Wanted("o/r"), Wanted(), Wanted("o/r")):
         reports.get(wanted)
     assert counting.made == [Wanted("o/r"), Wanted(), Wanted("o/r")]
@@ -131,10 +140,11 @@ def test_a_report_that_could_not_be_made_is_made_the_next_time() -> None:
 
 
 def test_no_more_reports_are_kept_than_are_of_use() -> None:
-    reports = Counting().reports()
+    counting = Counting()
+    reports = counting.reports()
     for number in range(60):
         reports.get(Wanted(f"o/{number}"))
-    assert len([number for number in range(60) if reports.known(Wanted(f"o/{number}"))]) <= 40
+    assert len([number for number in range(60) if reports.known(Wanted(f"o/{number}"), counting.state)]) <= 40
 
 
 def test_a_repository_s_page_hears_of_deployments_and_the_fleet_s_goes_by_the_clock(visitor: Visitor) -> None:
