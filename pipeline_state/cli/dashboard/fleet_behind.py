@@ -12,7 +12,8 @@ from threading import Lock, RLock
 
 from pipeline_state.cli.dashboard.fleet_memory import Fleet, Pace
 from pipeline_state.cli.dashboard.fleet_rows import Key, Row
-from pipeline_state.cli.dashboard.fleet_running import Runs, several_at_once
+from pipeline_state.cli.dashboard.fleet_running import Runs
+from pipeline_state.cli.delivery.reading import in_parallel
 from pipeline_state.model.decide import candidate_place
 from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.model.record import Record, read_record
@@ -144,7 +145,7 @@ class Behind:
         for row, pipeline in rows:
             base = place_of(records.get((_repo(row), self.runs.commit(row))), pipeline, row)
             by_repo.setdefault(_repo(row), []).append((row.key, pipeline, base))
-        found = several_at_once(_counted_in, [(repo, marks[repo], those) for repo, those in by_repo.items()])
+        found = in_parallel([(repo, marks[repo], those) for repo, those in by_repo.items()], _counted_in)
         return {key: count for counts in found for key, count in counts.items()}
 
     def _is_behind(self, row: Row, pipeline: Pipeline) -> bool:

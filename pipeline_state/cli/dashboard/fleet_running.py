@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import RLock
-from typing import TypeVar
 
 from pipeline_state.cli.dashboard.fleet_rows import Key, Row
+from pipeline_state.cli.delivery.reading import in_parallel
 from pipeline_state.model.times import format_time
 from pipeline_state.table.deployments import deployments
 
 _MOST = 20
 """Promotions of an environment that are looked through: so many are kept for good."""
-
-_AT_ONCE = 8
-
-One = TypeVar("One")
-Found = TypeVar("Found")
-
-
-def several_at_once(work: Callable[[One], Found], about: Sequence[One]) -> list[Found]:
-    """What work finds about each; it waits for DynamoDB most of the time. Raises what it raises."""
-    if not about:
-        return []
-    with ThreadPoolExecutor(min(_AT_ONCE, len(about))) as threads:
-        return list(threads.map(work, about))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +36,7 @@ class Runs:
     def read(self, rows: Iterable[Row]) -> None:
         """Of those rows that are not known: a query each, several at once. Raises TemporaryFault."""
         missing = [row for row in rows if not self.is_known(row)]
-        found = several_at_once(_deployed_last, missing)
+        found = in_parallel(missing, _deployed_last)
         with self._lock:
             self._kept |= {row.key: (_mark(row), each) for row, each in zip(missing, found, strict=True)}
 

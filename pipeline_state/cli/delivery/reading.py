@@ -118,8 +118,13 @@ def read(places: Iterable[Place], since: datetime, tell: Tell, most: int = MOST_
     return Reading(attempts, records, journals, any(len(those) == most for those in listed))
 
 
-def in_parallel(given: Sequence[Given], work: Callable[[Given], Found], tell: Tell, what: str) -> list[Found]:
-    """The work on each, several at a time, in their order."""
+def in_parallel(
+    given: Sequence[Given], work: Callable[[Given], Found], tell: Tell = lambda *_: None, what: str = ""
+) -> list[Found]:
+    """What the work on each comes to, in their order: several at a time, as it waits for DynamoDB most of the time.
+
+    Raises what the work raises.
+    """
     found: list[Found] = []
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         for each in threads.map(work, given):
