@@ -65,6 +65,7 @@ class Tables:
 
     retention_days: how long records and journal are kept that nothing needs any more; 0 keeps them for good.
     endpoint_url and the keys: of a local stack or a person's profile; on AWS the environment and the role give them.
+    is_bounded: whether a call that nobody answers is over in the seconds that a function keeps for its result.
     """
 
     gates: str
@@ -77,6 +78,7 @@ class Tables:
     access_key: str | None = None
     secret_key: str | None = None
     session_token: str | None = None
+    is_bounded: bool = False
 
 
 class _OpenItem(Model):
@@ -175,11 +177,15 @@ def tables_of(settings: Settings) -> Tables:
         pipelines=settings.pipelines_table,
         region=settings.aws_region,
         retention_days=settings.retention_days,
+        is_bounded=True,
     )
 
 
 _BOUNDED: dict[str, Any] = {"connect_timeout_seconds": 1, "read_timeout_seconds": 3, "max_retry_attempts": 1}
-"""Two tries of at most 4 s each: PynamoDB's own bounds are minutes, more than a function keeps for its result."""
+"""Two tries of at most 4 s each: PynamoDB's own bounds are minutes, more than a function keeps for its result.
+
+A command has the time for a slow line, and nobody repeats it where it was throttled.
+"""
 
 _shared: list[Connection] = []
 _retention: list[int] = []
@@ -193,7 +199,7 @@ def connect(tables: Tables) -> None:
         aws_access_key_id=tables.access_key,
         aws_secret_access_key=tables.secret_key,
         aws_session_token=tables.session_token,
-        **_BOUNDED,
+        **(_BOUNDED if tables.is_bounded else {}),
     )
     _shared[:] = [shared]
     _retention[:] = [tables.retention_days]

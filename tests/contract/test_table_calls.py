@@ -4,14 +4,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from pynamodb.settings import get_settings_value
 
 from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.handlers.watching import RESERVE
 from pipeline_state.model.promotion import Promotion
+from pipeline_state.settings import Settings
 from pipeline_state.table import leases, models, retention, waiting
 from pipeline_state.table.claims import claimed_promotions, mark_published
 from pipeline_state.table.deployments import deployments
-from pipeline_state.table.models import connection
+from pipeline_state.table.models import Tables, connect, connection, tables_of
 from pipeline_state.table.retention import let_old_promotions_go
 from pipeline_state.table.waiting import Waiting
 from tests.contract.table_room import A, B, TableRoom, pipeline
@@ -54,11 +56,19 @@ def through(monkeypatch: pytest.MonkeyPatch, promotion: Promotion) -> Callable[[
     return lambda dispatch: monkeypatch.setattr(connection(), "dispatch", dispatch)
 
 
-@pytest.mark.usefixtures("room")
 def test_a_call_that_nobody_answers_is_over_in_what_an_invocation_keeps_for_its_result() -> None:
+    connect(tables_of(Settings(gates_table="gates")))
     bounds: Any = connection().client.meta.config
     attempts, pause = bounds.retries["total_max_attempts"], 1
     assert attempts * (bounds.connect_timeout + bounds.read_timeout) + (attempts - 1) * pause < RESERVE
+
+
+def test_a_command_waits_for_a_slow_line_and_repeats_what_is_throttled_as_pynamodb_does() -> None:
+    connect(Tables("gates"))
+    bounds: Any = connection().client.meta.config
+    known = [get_settings_value(f"{name}_timeout_seconds") for name in ("connect", "read")]
+    assert [bounds.connect_timeout, bounds.read_timeout] == known
+    assert bounds.retries["total_max_attempts"] == 1 + get_settings_value("max_retry_attempts") == 4
 
 
 @pytest.mark.parametrize("call", CALLS)
