@@ -16,6 +16,7 @@ _OURS = re.compile(
     re.DOTALL,
 )
 _ROLLED_BACK = re.compile(r"Rollback to (\d+)")
+_ROLLBACK_FAILED = re.compile(r'Rollback "[^"]*" failed: .*', re.DOTALL)
 """What Helm itself writes about a rollback: https://github.com/helm/helm/blob/v4.0.0/pkg/action/rollback.go"""
 
 _NOT_CARRIED_OUT = re.compile(
@@ -69,6 +70,11 @@ class Revision:
         """The revision that this one is a rollback to; 0 for any other."""
         match = _ROLLED_BACK.fullmatch(self.description)
         return int(match[1]) if match else 0
+
+    @property
+    def is_rollback(self) -> bool:
+        """Whether it is one, or was to be: of one that failed Helm does not say where it led to."""
+        return bool(self.back_to or _ROLLBACK_FAILED.fullmatch(self.description))
 
     @property
     def has_succeeded(self) -> bool:

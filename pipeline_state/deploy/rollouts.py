@@ -101,15 +101,15 @@ async def _status(helm: Helm, release: Release) -> Mapping[str, Any] | None:
 
 
 async def _roll_back(helm: Helm, request: Install, revision: int) -> str:
-    """A rollback of ours that was cut short is done again; whatever else came after the revision has its own lease."""
+    """A rollback of ours that failed or was cut short is done again; whatever else came since has its own lease."""
     release, revisions = request.release, await helm.revisions(request.release)
     if not revisions:
         return "uninstalled already"
     newer = [each for each in revisions if each.number > revision]
-    if not all(each.back_to for each in newer):
+    if not all(each.is_rollback for each in newer):
         return "left as somebody else made it"
     stuck = history.remedy(revisions, request.verified)
-    if newer and not stuck:
+    if newer and newer[-1].has_succeeded:
         return f"rolled back to revision {newer[-1].back_to} already"
     way = history.way_back(revisions, request.verified, left=revision)
     way = stuck if isinstance(stuck, history.Uninstall) else way

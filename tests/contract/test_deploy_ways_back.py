@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_state.deploy import Applied, roll_back
 from pipeline_state.faults import TemporaryFault
 from tests.contract.clusters import ClusterUnderTest
-from tests.contract.deploy_room import NEVER, behind, opened
+from tests.contract.deploy_room import NEVER, asked, behind, carried_out, opened
 from tests.contract.test_deploy import COMMITS, Shop, reason
 from tests.payloads.helm.faulty_api import Fault, status
 
@@ -29,3 +30,18 @@ def test_what_failed_with_the_way_back_from_it_is_not_what_the_next_failure_goes
     assert "rolled back to revision 1" in reason(shop.install("p3", commit=COMMITS[2], values=NEVER, timeout=8))
     assert shop.image() == f"registry.example.com/web:{COMMITS[0]}"
     assert shop.statuses()[-2:] == ["failed", "deployed"]
+
+
+def test_a_way_back_that_the_cluster_refuses_for_a_while_is_gone_when_it_does_so_no_longer(shop: Shop) -> None:
+    shop.install("p1", commit=COMMITS[0])
+    request = asked(shop, "p2", COMMITS[1], timeout=3600)
+    assert isinstance(carried_out(shop, request), Applied)
+    with behind(shop, WEBHOOK_AWAY) as (refused, _):
+        for _ in range(2):
+            with pytest.raises(TemporaryFault, match="failed calling webhook"):
+                roll_back(request, 2, workspace=refused.workspace, budget_seconds=60)
+    assert shop.statuses() == ["superseded", "superseded", "superseded", "failed"]
+    assert roll_back(request, 2, workspace=shop.workspace, budget_seconds=60) == "rolled back to revision 1"
+    assert shop.image() == f"registry.example.com/web:{COMMITS[0]}"
+    done = roll_back(request, 2, workspace=shop.workspace, budget_seconds=60)
+    assert done == "rolled back to revision 1 already"
