@@ -29,8 +29,8 @@ class AgeingTables(LocalTables):
 
     def connect(self) -> None:
         if self._connection is None or connection() is not self._connection:
-            keys = {"access_key": "test", "secret_key": "test"}
-            connect(Tables(**self.names, endpoint_url=self.endpoint_url, retention_days=self.days, **keys))
+            given: dict[str, Any] = {**self.names, "access_key": "test", "secret_key": "test"}
+            connect(Tables(**given, endpoint_url=self.endpoint_url, retention_days=self.days))
             self._connection = connection()
 
 
