@@ -62,7 +62,12 @@ class EnvironmentState:
     @property
     def is_finished(self) -> bool:
         """Whether every release of the head's promotion has been carried out, well or not."""
-        return all(self.done.get(release, 0) >= self.generation for release in self.releases)
+        return not self.under_way
+
+    @property
+    def under_way(self) -> tuple[str, ...]:
+        """The releases of the head's promotion that have not been carried out yet."""
+        return tuple(release for release in self.releases if self.done.get(release, 0) < self.generation)
 
     def freeze(self, now: datetime) -> Freeze | None:
         """What keeps it frozen at a moment: of several, the one that lasts longest."""

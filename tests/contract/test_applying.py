@@ -1,4 +1,4 @@
-"""What is being deployed keeps its environment until there is a verdict, since its lease is that environment's."""
+"""What is promoted keeps its environment until there is a verdict, since its lease is that environment's."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def applied(room: TableRoom) -> Pipeline:
     web, api = room.promote(A)
     leases.take(web, "me", NOW.timestamp, UNTIL.timestamp())
     leases.take(api, "me", NOW.timestamp, UNTIL.timestamp())
-    leases.give_back(api, "me")
+    leases.finish(api, "me", {})
     return load_definitions(room.repo).pipelines[0]
 
 
@@ -50,8 +50,45 @@ def test_a_release_that_is_being_deployed_keeps_its_environment(
         " apply this when that has its verdict: gatestream status tells"
     )
     assert load_definitions(room.repo).version == 1
-    applying.apply(change(room, applied, environment), "ann", UNTIL.replace(minute=1))
+    leases.finish(room.claimed("staging", 1)[0], "me", {})
+    applying.apply(change(room, applied, environment), "ann", NOW)
     assert load_definitions(room.repo).pipelines[0].environments == (environment,)
+
+
+RENAMED = replace(STAGING, name="renamed")
+
+
+@pytest.mark.parametrize("how", ["its message is on the way", "it is tried again", "its holder died"])
+def test_a_release_without_a_verdict_keeps_its_environment_although_nobody_has_its_lease(
+    room: TableRoom, how: str
+) -> None:
+    room.define(pipeline(replace(STAGING, releases=(WEB,))))
+    room.ready(A)
+    (web,) = room.promote(A)
+    if how != "its message is on the way":
+        leases.take(web, "me", NOW.timestamp, NOW.timestamp() - 1)
+    if how == "it is tried again":
+        leases.give_back(web, "me")
+    before = load_definitions(room.repo).pipelines[0]
+    with pytest.raises(CommandError) as refused:
+        applying.apply(change(room, before, RENAMED), "ann", NOW)
+    assert str(refused.value) == (
+        f"promotion 1 to staging of {before.name} has no verdict on web yet;"
+        " apply this when that has its verdict: gatestream status tells"
+    )
+    applying.apply(change(room, before, replace(before.environments[0], gates=())), "ann", NOW)
+
+
+def test_what_is_put_aside_is_in_nobodys_way_and_it_is_told_that_it_goes_no_further(room: TableRoom) -> None:
+    room.define(pipeline(STAGING))
+    room.ready(A)
+    for promotion in room.promote(A):
+        leases.park(promotion, "event")
+    before = load_definitions(room.repo).pipelines[0]
+    (planned,) = applying.plan([replace(before, version=1, environments=(RENAMED,))], NOW)
+    assert f"web, api: put aside in staging of {before.name}, and goes no further there" in planned.sentences
+    applying.apply(planned, "ann", NOW)
+    assert load_definitions(room.repo).pipelines[0].environments == (RENAMED,)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import unified_diff
 from itertools import groupby
@@ -15,6 +15,7 @@ from pipeline_state.cli.definitions import leaving
 from pipeline_state.cli.definitions.pipelines_file import to_file
 from pipeline_state.cli.definitions.pipelines_times import freeze_told, spelled
 from pipeline_state.cli.happenings import APPLIED, PIPELINES
+from pipeline_state.model.environments import EnvironmentState
 from pipeline_state.model.pipelines import Environment, Pipeline, Policy
 from pipeline_state.model.times import format_time, from_epoch
 from pipeline_state.table.definitions import load_definitions, save_definitions
@@ -27,12 +28,14 @@ from pipeline_state.table.transaction import RefusedError
 class Change:
     """A repository's pipelines, as they are and as they are to be.
 
-    left: what commits on their way have of gates that are not to be declared any more.
+    left: what commits on their way have of gates that are not to be declared any more. aside: the releases that go
+    while a promotion of them is put aside, by pipeline and environment.
     """
 
     before: Definitions
     after: tuple[Pipeline, ...]
     left: tuple[Leftover, ...] = ()
+    aside: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
 
     @property
     def repo(self) -> str:
@@ -66,6 +69,10 @@ class Change:
             *(f"pipeline {name} goes: its commits are promoted no more" for name in old if name not in new),
             *(text for name in new if name in old for text in _sentences(old[name], new[name])),
             *leaving.removals(self.left),
+            *(
+                f"{_listed(names)}: put aside in {environment} of {pipeline}, and goes no further there"
+                for (pipeline, environment), names in self.aside.items()
+            ),
         ]
 
     @property
@@ -104,16 +111,17 @@ def plan(pipelines: Iterable[Pipeline], now: datetime) -> list[Change]:
         if before.version and before.repo != repo:
             raise CommandError(f"{repo} is spelled {before.repo} where it was applied before; spell it so in the file")
         after = tuple(group)
-        changes.append(Change(before, after, leaving.left_by(before, after, now)))
+        change = Change(before, after, leaving.left_by(before, after, now))
+        changes.append(replace(change, aside=_put_aside(change)))
     return changes
 
 
 def apply(change: Change, by: str, now: datetime) -> Definitions:
     """Save the change in a person's name.
 
-    Raises CommandError when somebody else was faster, or a release that goes is being deployed, and TemporaryFault.
+    Raises CommandError when somebody else was faster, or a release that goes has no verdict yet, and TemporaryFault.
     """
-    check_leases(change, now)
+    check_under_way(change, now)
     version = change.before.version
     applied = happening((change.repo, PIPELINES), APPLIED, by, now, {"version": version + 1})
     try:
@@ -125,20 +133,36 @@ def apply(change: Change, by: str, now: datetime) -> Definitions:
         raise CommandError(message) from error
 
 
-def check_leases(change: Change, now: datetime) -> None:
+def check_under_way(change: Change, now: datetime) -> None:
     """A lease is its environment's: under another one's, a second Helm would work on the release.
 
-    It is a look: who takes a lease after it is not seen, be it for what was promoted long before. Raises CommandError
-    for a release that goes while it is being deployed, and TemporaryFault.
+    What is promoted and has no verdict may take its lease at any time: its message is on the way, or tried again later.
+    It is a look: who claims the environment after it, or takes a release back beside one that failed, is not seen.
+    Raises CommandError for a release that goes before its verdict, and TemporaryFault.
     """
-    states = read_environments(list(change.gone))
-    for (pipeline, environment), releases in change.gone.items():
-        leased = read_state(pipeline, environment, states.get((pipeline, environment), {})).leased
-        for release in releases:
-            until = leased.get(release, 0)
+    for (pipeline, environment), state in _states(change).items():
+        for release in change.gone[pipeline, environment]:
+            until = state.leased.get(release, 0)
             if until >= int(now.timestamp()):
                 told = f"{environment} of {pipeline} is deploying {release}, until {from_epoch(until)} at the latest"
-                raise CommandError(f"{told}; apply this when that has its verdict: gatestream status tells")
+                raise CommandError(f"{told}; {_LATER}")
+            if release in state.under_way and release not in state.parked:
+                told = f"promotion {state.generation} to {environment} of {pipeline} has no verdict on {release} yet"
+                raise CommandError(f"{told}; {_LATER}")
+
+
+_LATER = "apply this when that has its verdict: gatestream status tells"
+
+
+def _put_aside(change: Change) -> dict[tuple[str, str], list[str]]:
+    """Nobody takes up what is put aside in an environment that no pipeline has."""
+    found = {key: [each for each in change.gone[key] if each in it.parked] for key, it in _states(change).items()}
+    return {key: releases for key, releases in found.items() if releases}
+
+
+def _states(change: Change) -> dict[tuple[str, str], EnvironmentState]:
+    """The environments where releases go, as they are. Raises TemporaryFault."""
+    return {key: read_state(*key, raw) for key, raw in read_environments(list(change.gone)).items()}
 
 
 def _places(pipelines: Iterable[Pipeline]) -> dict[tuple[str, str], list[str]]:

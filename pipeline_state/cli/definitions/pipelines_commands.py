@@ -119,7 +119,7 @@ def _apply(choice: Choice, change: Change, by: str) -> None:
 
     if change.is_same:
         return
-    applying.check_leases(change, utc_now())
+    applying.check_under_way(change, utc_now())
     unset = change.unset
     done = leaving.remove(change.before.repo, unset, by, utc_now, at_once=leaving.AT_ONCE)
     _follow(choice, done, f"removing empty gates from commits of {change.repo}", len(unset))
