@@ -42,6 +42,8 @@ def look(request: Install, revision: int, *, workspace: Workspace, budget_second
         return Broken("it was uninstalled meanwhile, by somebody else")
     if status["version"] != revision:
         return Broken(f"revision {status['version']} was made meanwhile, by somebody else")
+    if (said := status["info"]["status"]) != "deployed":
+        return Broken(f"it is {said} meanwhile, by somebody else")
     resources = status["info"].get("resources") or {}
     seen = readiness(_objects(resources, related=False), _objects(resources, related=True))
     return seen if isinstance(seen, Done) else replace(seen, why=scrub(seen.why, secrets))
@@ -92,18 +94,18 @@ def _answered() -> Iterator[None]:
 
 
 async def _status(helm: Helm, release: Release) -> Mapping[str, Any] | None:
-    """What Helm says of the release; None where there is none."""
+    """What Helm says of the release; None where there is none, or only a history that was kept of it."""
     try:
         status: Mapping[str, Any] = await helm.status(release.name, namespace=release.namespace)
     except errors.ReleaseNotFoundError:
         return None
-    return status
+    return status if status["info"]["status"] != "uninstalled" else None
 
 
 async def _roll_back(helm: Helm, request: Install, revision: int) -> str:
     """A rollback of ours that failed or was cut short is done again; whatever else came since has its own lease."""
     release, revisions = request.release, await helm.revisions(request.release)
-    if not revisions:
+    if not history.is_there(revisions):
         return "uninstalled already"
     newer = [each for each in revisions if each.number > revision]
     if not all(each.is_rollback for each in newer):
