@@ -98,6 +98,7 @@ def stopped(shop: TableRoom) -> Iterator[TableRoom]:
         yield shop
     finally:
         holds.start(happening(EVERYTHING, "started", "zoe", shop.now, {}))
+        shop.forget_stops()
 
 
 # rollback

@@ -110,6 +110,7 @@ def test_a_stop_of_everything_bars_until_it_is_over(room: TableRoom, promotion: 
         assert take(promotion, NOON + 60) == Taken()
     finally:
         holds.start(replace(told, id=f"start {room.unique}"))
+        room.forget_stops()
 
 
 def test_what_is_finished_overtaken_or_busy_says_so_however_closed_it_is(room: TableRoom, promotion: Promotion) -> None:

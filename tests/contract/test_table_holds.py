@@ -122,6 +122,7 @@ def test_a_stop_freezes_every_environment_until_it_is_ended(shop: TableRoom) -> 
         assert frozen[-1] == shop.state().freezes[0]
     finally:
         holds.start(started)
+        shop.forget_stops()
     assert shop.state().freezes == ()
     with pytest.raises(RefusedError):
         holds.start(replace(started, id=f"c {shop.unique}"))
