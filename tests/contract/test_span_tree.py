@@ -296,7 +296,8 @@ def test_what_is_put_aside_goes_on_in_its_own_trace_and_says_what_it_waited_for(
     room.tree(A)
 
 
-def test_what_an_overtaken_commit_waited_for_is_told_once_by_the_sweeper(room: SpanRoom) -> None:
+def overtake(room: SpanRoom) -> None:
+    """A, which waits for legal, by B."""
     room.push(A)
     room.build(A)
     room.go_on(60)
@@ -305,6 +306,10 @@ def test_what_an_overtaken_commit_waited_for_is_told_once_by_the_sweeper(room: S
     room.go_on(60)
     room.edit(B, legal=LEGAL)
     room.go_on(60)
+
+
+def test_what_an_overtaken_commit_waited_for_is_told_once_by_the_sweeper(room: SpanRoom) -> None:
+    overtake(room)
     assert room.way.releases.commits("shop") == "abb"
     room.edit(A, legal=LEGAL)
     room.go_on(60)
@@ -321,14 +326,7 @@ def test_what_an_overtaken_commit_waited_for_is_told_once_by_the_sweeper(room: S
 
 
 def test_the_sweeper_tells_of_waits_only_once_all_that_can_move_has_moved(room: SpanRoom) -> None:
-    room.push(A)
-    room.build(A)
-    room.go_on(60)
-    room.push(B, before=A)
-    room.build(B)
-    room.go_on(60)
-    room.edit(B, legal=LEGAL)
-    room.go_on(60)
+    overtake(room)
     left = iter([100.0])
     room.way.clock.go_on(60)
     found = room.way.sweeper().sweep(lambda: next(left, 10.0))
