@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -81,6 +81,12 @@ class Demo:
         for thread in self._threads:
             thread.join(timeout=10)
         return "".join(self.lines)
+
+    def succeeds(self) -> dict[str, Any]:
+        """Its summary as JSON, once it has ended well."""
+        shown = self.ends()
+        assert self.process.returncode == 0, (self.home / "errors").read_text(encoding="utf-8")
+        return cast("dict[str, Any]", json.loads(shown))
 
     @property
     def alive(self) -> dict[int, str]:
@@ -169,8 +175,7 @@ def test_the_demo_shows_the_whole_way_and_leaves_nothing(demo: Demo) -> None:
 
 
 def test_the_summary_is_one_object(json_demo: Demo) -> None:
-    summary: dict[str, Any] = json.loads(json_demo.ends())
-    assert json_demo.process.returncode == 0
+    summary = json_demo.succeeds()
     gates = {gate["name"]: gate["status"] for gate in summary["status"]["gates"]}
     assert gates == dict.fromkeys(
         ("circle_ci_build_done", "approval_from_legal", "deployed_to_staging", "deployed_to_production"), "passed"
@@ -239,7 +244,7 @@ def test_a_cluster_of_the_users_own_is_used_and_left_as_it_was(own_cluster: Kube
 
     before = namespaces()
     with started(tmp_path, "--json", KUBECONFIG=str(own_cluster.kubeconfig)) as demo:
-        summary = json.loads(demo.ends())
+        summary = demo.succeeds()
     assert [each["namespace"] for each in summary["deployments"]] == [
         "gatestream-demo-staging",
         "gatestream-demo-production",

@@ -29,10 +29,6 @@ HOPS = (WEBHOOK, STREAM, CHECK, FIFO, BEFORE_HELM, HELM, AFTER_HELM, QUEUE, RECO
 """In the order in which an event passes them; no event passes all."""
 
 
-ROUNDING = timedelta(milliseconds=1)
-"""Queues and streams date their messages in whole milliseconds."""
-
-
 @dataclass(frozen=True, slots=True)
 class Leg:
     """One part of the way: its hops in order, and how long it took from end to end."""
@@ -49,12 +45,10 @@ def legs(spans: Sequence[Span], environments: Iterable[str]) -> list[Leg]:
     return [leg for leg in found if leg]
 
 
-def check_after_build(spans: Sequence[Span]) -> Span | None:
-    """The promoter's check for which the build's change of the record woke it."""
-    build = next((span for span in spans if span.name == RECORD and span.fields.get(TYPE) == BUILD), None)
-    woken = [span.end for span in spans if build and span.name == STREAM and span.start > build.start - ROUNDING]
-    checks = [span for span in spans if span.name == "check for promotion"]
-    return next((check for check in checks if woken and check.start > woken[0] - ROUNDING), None)
+def check_of(spans: Sequence[Span], gate: str) -> Span | None:
+    """The promoter's check for which a change of this gate woke it."""
+    checks = (span for span in spans if span.name == "check for promotion")
+    return next((check for check in checks if gate in str(check.fields.get("gates", "")).split(", ")), None)
 
 
 def _webhook_leg(name: str, event_type: str, spans: Sequence[Span]) -> Leg | None:

@@ -13,7 +13,7 @@ from pipeline_state.cli import facts, webhooks
 from pipeline_state.cli.definitions import applying
 from pipeline_state.cli.demo.cluster import deployments
 from pipeline_state.cli.demo.example import GATE, Example
-from pipeline_state.cli.demo.hops import check_after_build
+from pipeline_state.cli.demo.hops import check_of
 from pipeline_state.cli.demo.stage import Stage
 from pipeline_state.cli.demo.waiting import LateError, wait_for
 from pipeline_state.cli.stacks import Stack
@@ -84,7 +84,7 @@ class Story:
         with self.stage.step(f"{gate} opened"):
             wait_for(f"the gate {gate}", lambda: self._passed(gate))
         with self.stage.step("the promoter looked, and the commit waits") as step:
-            decided = wait_for("the promoter's check after the build", self._decided_after_build)
+            decided = wait_for("the promoter's check after the build", lambda: self._decided_after(gate))
             if decided != WAIT:
                 raise LateError(f"the commit should wait for {GATE}, but the promoter decided: {decided}")
             step.text = "the promoter looked; the commit waits"
@@ -142,9 +142,9 @@ class Story:
     def _passed(self, name: str) -> bool | None:
         return any(gate["name"] == name and gate["status"] == "passed" for gate in self.status()["gates"]) or None
 
-    def _decided_after_build(self) -> str | None:
-        """What the promoter decided about the first environment once the build was written."""
-        check = check_after_build(self.spans())
+    def _decided_after(self, gate: str) -> str | None:
+        """What the promoter decided about the first environment when this gate had changed."""
+        check = check_of(self.spans(), gate)
         return str(check.fields[f"decision.{self.example.environments[0]}"]) if check else None
 
     def _environment(self, name: str, moment: str) -> str | None:

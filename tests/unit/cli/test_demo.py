@@ -11,7 +11,7 @@ from rich.console import Console
 
 from pipeline_state.cli.demo.ending import Stopped, stoppable
 from pipeline_state.cli.demo.example import CHARTS, prepare
-from pipeline_state.cli.demo.hops import check_after_build, legs
+from pipeline_state.cli.demo.hops import check_of, legs
 from pipeline_state.cli.demo.stage import Stage
 from pipeline_state.cli.demo.waiting import LateError, wait_for
 from pipeline_state.cli.traces.spans import Span
@@ -92,11 +92,15 @@ def test_a_leg_of_which_a_span_is_missing_is_left_out(missing: str) -> None:
     assert len(legs([each for each in spans if each.name != missing], ["staging"])) < 2
 
 
-def test_the_check_after_the_build_is_the_one_its_change_woke() -> None:
-    earlier = [span("DynamoDB stream", "root", 400, 120, "promoter"), span("check for promotion", "root", 520, 15)]
-    later = [span("DynamoDB stream", "root", 590.9, 30, "promoter"), span("check for promotion", "root", 620.9, 9)]
-    assert check_after_build([*earlier, *webhook(BUILD, 500)]) is None
-    assert check_after_build([*earlier, *webhook(BUILD, 500), *later]) == later[1]
+def test_the_check_of_a_gate_is_the_one_its_change_woke() -> None:
+    others = [
+        span("check for promotion", "root", 520, 15),  # the sweeper's
+        span("check for promotion", "root", 540, 15, gates="approval, build_done_twice"),
+        span("record gates", "root", 560, 15, gates="build_done"),
+    ]
+    woken = span("check for promotion", "root", 620, 9, gates="approval, build_done")
+    assert check_of(others, "build_done") is None
+    assert check_of([*others, woken], "build_done") == woken
 
 
 def test_a_file_gets_plain_lines_that_can_be_copied() -> None:
