@@ -119,6 +119,7 @@ def test_a_commit_walks_across_the_board_and_goes_out_when_it_is_approved_there(
     expect(row.locator("[data-name=legal]")).to_contain_text("pending")
 
     row.get_by_role("link").click()
+    page.wait_for_url(f"**/commit/{sha}")  # and for its scripts: without them the question is a page of its own
     page.get_by_label("Open: legal").click()
     page.locator("dialog input[name=reason]").fill("contract signed")
     page.locator("dialog .confirm").click()
