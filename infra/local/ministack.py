@@ -101,9 +101,11 @@ def _session() -> Any:
     import boto3  # noqa: PLC0415 - a quarter of a second that starting and stopping do without
     import botocore.session  # noqa: PLC0415
 
+    from pipeline_state.aws import quick  # noqa: PLC0415 - the same
+
     unread = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}
     variables = {name: (None, None, value, None) for name, value in unread.items()}
-    session = botocore.session.Session(session_vars=variables)
+    session = quick(botocore.session.Session(session_vars=variables))
     return boto3.session.Session("test", "test", region_name=REGION, botocore_session=session)
 
 

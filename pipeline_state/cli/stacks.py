@@ -9,13 +9,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.exceptions import ClientError
 
+from pipeline_state import aws
 from pipeline_state.cli.console import USAGE, CommandError
 from pipeline_state.table.models import Tables, connect
+
+if TYPE_CHECKING:
+    from boto3 import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ def local_from(info: Any) -> Stack:
 
 def deployed(name: str, region: str | None, profile: str | None) -> Stack:
     """A stack that SAM deployed. Raises CommandError, and botocore's errors where AWS does not answer."""
-    session: Any = boto3.Session(profile_name=profile, region_name=region)
+    session: Any = aws.session(profile_name=profile, region_name=region)
     if not session.region_name:
         raise CommandError("no AWS region is set; add --region", USAGE)
     described = _described(session, name)
@@ -149,7 +152,7 @@ def _ending_in(kind: str, outputs: Mapping[str, str]) -> dict[str, str]:
     return {name.removesuffix(kind): value for name, value in outputs.items() if name.endswith(kind)}
 
 
-def _described(session: boto3.Session, name: str) -> Mapping[str, Any]:
+def _described(session: Session, name: str) -> Mapping[str, Any]:
     try:
         (stack,) = session.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
     except ClientError as error:
@@ -161,7 +164,7 @@ def _described(session: boto3.Session, name: str) -> Mapping[str, Any]:
     return stack
 
 
-def _tables(session: boto3.Session, outputs: Mapping[str, str]) -> Tables:
+def _tables(session: Session, outputs: Mapping[str, str]) -> Tables:
     """The tables with the session's own credentials, which may come from a profile that PynamoDB knows nothing of."""
     credentials = session.get_credentials()
     if credentials is None:

@@ -10,9 +10,8 @@ import base64
 import json
 import time
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from boto3 import Session
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
@@ -20,8 +19,12 @@ from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from pipeline_state import aws
 from pipeline_state.deploy.aws_errors import passes
 from pipeline_state.faults import PermanentFault, TemporaryFault
+
+if TYPE_CHECKING:
+    from boto3 import Session
 
 _KEEP_SECONDS = 600.0
 _RETRY_SECONDS = 30.0
@@ -86,13 +89,13 @@ def _knock(cluster: str, region: str | None, role: str | None) -> _Door:
 
 
 def _session(region: str | None, role: str | None) -> Session:
-    session = Session(region_name=region)
+    session = aws.session(region_name=region)
     if not role:
         return session
     assumed = session.client("sts", config=_BOUNDED).assume_role(RoleArn=role, RoleSessionName="gatestream")[
         "Credentials"
     ]
-    return Session(
+    return aws.session(
         aws_access_key_id=assumed["AccessKeyId"],
         aws_secret_access_key=assumed["SecretAccessKey"],
         aws_session_token=assumed["SessionToken"],

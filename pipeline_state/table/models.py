@@ -21,9 +21,11 @@ from pynamodb.expressions.operand import Path
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 from pynamodb.models import Model
 
+from pipeline_state.aws import quick
 from pipeline_state.settings import Settings
 
 if TYPE_CHECKING:
+    from botocore.session import Session
     from pynamodb.expressions.condition import Condition
     from pynamodb.expressions.update import Action
 
@@ -191,9 +193,17 @@ _shared: list[Connection] = []
 _retention: list[int] = []
 
 
+class _Connection(Connection):
+    """PynamoDB's, whose client is made in half the time."""
+
+    @property
+    def session(self) -> Session:
+        return quick(super().session)
+
+
 def connect(tables: Tables) -> None:
     """Point the models at their tables. They share one connection, so that one client is made, at the first call."""
-    shared = Connection(
+    shared = _Connection(
         region=tables.region,
         host=tables.endpoint_url,
         aws_access_key_id=tables.access_key,

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
-
+from pipeline_state import aws
 from pipeline_state.cli.console import USAGE, CommandError
 from pipeline_state.cli.options import Choice
 from pipeline_state.cli.stacks import Stack, local_package
@@ -126,7 +125,7 @@ def _workspace(choice: Choice, stack: Stack, access: Access) -> Iterator[Workspa
 def _client(choice: Choice, stack: Stack, service: str, region: str) -> Any:
     if region in {"", stack.region}:
         return stack.client(service)
-    session: Any = boto3.Session(profile_name=choice.profile, region_name=region)
+    session: Any = aws.session(profile_name=choice.profile, region_name=region)
     return session.client(service)
 
 
@@ -159,7 +158,7 @@ def environment_for(choice: Choice, access: Access) -> dict[str, str]:
 
 def _credentials(choice: Choice) -> dict[str, str]:
     """The caller's own AWS credentials, for `aws eks get-token` in a kubeconfig; nothing where there are none."""
-    session = boto3.Session(profile_name=choice.profile, region_name=choice.region)
+    session = aws.session(profile_name=choice.profile, region_name=choice.region)
     found = session.get_credentials()
     if found is None:
         return {}
