@@ -1,5 +1,7 @@
 """Sessions that are made quickly are sessions like any."""
 
+from typing import Any
+
 import botocore.session
 import pytest
 from botocore.exceptions import UnknownServiceError
@@ -9,7 +11,8 @@ from pipeline_state import aws
 
 @pytest.mark.parametrize("service", ["dynamodb", "ecr", "eks", "s3", "secretsmanager", "sns", "sqs", "ssm", "sts"])
 def test_a_client_is_made_of_the_same_model(service: str) -> None:
-    made = aws.session(region_name="eu-west-1").client(service)
+    session: Any = aws.session(region_name="eu-west-1")
+    made = session.client(service)
     usual = botocore.session.Session().create_client(service, region_name="eu-west-1")
     assert made.meta.service_model.api_version == usual.meta.service_model.api_version
     assert made.meta.service_model.operation_names == usual.meta.service_model.operation_names
@@ -21,8 +24,9 @@ def test_all_services_are_known_that_botocore_knows() -> None:
 
 
 def test_what_is_no_service_is_refused() -> None:
+    session: Any = aws.session(region_name="eu-west-1")
     with pytest.raises(UnknownServiceError, match="dynamobd"):
-        aws.session(region_name="eu-west-1").client("dynamobd")
+        session.client("dynamobd")
 
 
 def test_sessions_share_no_credentials() -> None:
