@@ -27,8 +27,9 @@ def show(stack: Stack, port: int = 0) -> None:
     """Serve a connected stack until Ctrl-C or SIGTERM."""
     listening = server.listen(port)
     board, routes = board_of(stack, listening.getsockname()[1])
+    serving = server.server_of(server.application(board, routes))
     print(board.door.new_link(), flush=True)
-    server.serve(server.application(board, routes), listening)
+    serving.run(sockets=[listening])
 
 
 def main(tables: Tables) -> None:

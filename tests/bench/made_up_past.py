@@ -121,8 +121,9 @@ def main() -> None:
     with made_up_past(options.repos, options.days) as stack:
         listening = server.listen(options.port)
         board, routes = board_of(stack, listening.getsockname()[1])
+        serving = server.server_of(server.application(board, routes))
         print(board.door.new_link(), flush=True)
-        server.serve(server.application(board, routes), listening)
+        serving.run(sockets=[listening])
 
 
 if __name__ == "__main__":

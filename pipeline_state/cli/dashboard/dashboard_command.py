@@ -32,10 +32,10 @@ def dashboard(choice: Choice, port: Port = 0, opens: Open = True) -> None:
     stack = choice.open()
     listening = _listen(port)
     board, routes = board_of(stack, listening.getsockname()[1], choice.open)
-    application = server.application(board, routes)
+    serving = server.server_of(server.application(board, routes))
     with TemporaryDirectory(prefix="gatestream-") as folder:
         _tell(choice, board.door.new_link(), Path(folder) if opens else None)
-        server.serve(application, listening)
+        serving.run(sockets=[listening])
 
 
 def _listen(port: int) -> socket.socket:

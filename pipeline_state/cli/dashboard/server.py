@@ -106,8 +106,8 @@ def listen(port: int) -> socket.socket:
     return socket.create_server((HOST, port), reuse_port=False)
 
 
-def serve(application_: ASGIApp, listening: socket.socket) -> None:
-    """Answer until Ctrl-C or SIGTERM; pages that are still open then lose their events."""
+def server_of(application_: ASGIApp) -> uvicorn.Server:
+    """A server that Ctrl-C or SIGTERM ends, from now on, even before it runs; pages that are open lose their events."""
     options = uvicorn.Config(
         application_,
         loop="asyncio",
@@ -119,10 +119,7 @@ def serve(application_: ASGIApp, listening: socket.socket) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=_PATIENCE,
     )
+    server = uvicorn.Server(options)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _done)  # uvicorn raises what ended it once more, for whoever handled it before
-    uvicorn.Server(options).run(sockets=[listening])
-
-
-def _done(*_: object) -> None:
-    """Having ended is all there is to do."""
+        signal.signal(number, server.handle_exit)  # which uvicorn puts back, and calls once more, when it has ended
+    return server
