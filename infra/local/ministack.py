@@ -6,22 +6,19 @@ package would go unnoticed, so the functions get another one that has boto3 only
 
 import http.client
 import os
-import random
 import runpy
-import socket
 import sys
 import venv
-from contextlib import suppress
 from functools import cache
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
 from infra.local import process
+from infra.local.ports import HOST
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
-HOST = "127.0.0.1"
 
 # What Lambda's own runtime brings: boto3 and what it imports.
 RUNTIME_PACKAGES = ("boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3")
@@ -54,22 +51,6 @@ def environment(state_dir: Path, *, port: int, tools: Path, auth: bool) -> dict[
         "AUTH": "true" if auth else "false",
         "LOG_LEVEL": "WARNING",
     }
-
-
-def free_port() -> int:
-    """A port nobody listens on, below those that Linux gives to outgoing connections, which might take it first."""
-    while True:
-        port = random.randrange(20_000, 32_768)  # noqa: S311 - no secret
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind((HOST, port))
-            return port
-
-
-def try_port(port: int) -> None:
-    """Raises OSError when a server could not listen on that port; one that has just ended does not count."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((HOST, port))
 
 
 def is_ready(port: int) -> bool:

@@ -104,7 +104,7 @@ def _digest() -> str:
 
 def _files(folder: Path, *, compiled: bool = False) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and (compiled or path.suffix != ".pyc"):
+        if (compiled or "__pycache__" not in path.parts) and path.is_file():
             yield path
 
 

@@ -50,13 +50,15 @@ def is_running(pid: int, mark: str) -> bool:
 
 
 def stop(pid: int, mark: str) -> None:
-    """Ends the process and all its descendants, politely and then not; returns when they are gone."""
-    if not is_running(pid, mark):
-        return
-    family = [pid, *_descendants(pid)]
+    """Ends the process and all its descendants, politely and then not; returns when they are gone.
+
+    Of one that has died already, those of its session that bear the mark themselves: its id may be another's by now.
+    """
+    heads = [pid] if is_running(pid, mark) else [each for each in _descendants(pid) if is_running(each, mark)]
+    family = [*heads, *_descendants(*heads)]
     _signal(family, signal.SIGTERM)
     _wait_until_gone(family, _STOP_SECONDS)
-    left = [*filter(_alive, family), *_descendants(pid)]  # some were born meanwhile
+    left = [*filter(_alive, family), *_descendants(*heads)]  # some were born meanwhile
     _signal(left, signal.SIGKILL)
     _wait_until_gone(left, _STOP_SECONDS)
 
@@ -116,13 +118,13 @@ def _signal(pids: list[int], number: signal.Signals) -> None:
             continue
 
 
-def _descendants(pid: int) -> Iterator[int]:
-    """All processes below this one, and those of its session that lost their parent."""
+def _descendants(*pids: int) -> Iterator[int]:
+    """All processes below these, and those of their sessions that lost their parent."""
     stats = {int(path.name): stat for path in Path("/proc").glob("[0-9]*") if (stat := _stat(int(path.name)))}
-    found = {pid}
+    found = {*pids}
     while grown := {other for other, (_, parent, session) in stats.items() if {parent, session} & found} - found:
         found |= grown
-    yield from found - {pid}
+    yield from found - {*pids}
 
 
 def _stat(pid: int) -> tuple[str, int, int] | None:

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from infra.local import ministack, process, tools
+from infra.local import ministack, ports, process, tools
 from infra.local.deployment import STACK_NAME, DeploymentError, deploy
 from infra.local.package import PackageError, packages
 from infra.local.stack_info import StackInfo, StackOptions, where_outputs_say
@@ -42,7 +42,7 @@ DEFAULT_STATE_DIR = process.ROOT / ".gatestream" / "local"
 TEMPLATE = process.ROOT / "template.yaml"
 PACKAGES_DIR = process.ROOT / ".gatestream" / "packages"
 EMBEDDED_CONTEXT = "gatestream-embedded"  # in the kubeconfig that the embedded cluster writes
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 POLL_SECONDS = 0.02
 LOG_TAIL = 2000
 
@@ -179,9 +179,9 @@ class _Start:
 
     def run(self) -> StackInfo:
         """Starts both servers and packages meanwhile, then deploys into them."""
-        port = _free(self.options.port) if self.options.port else ministack.free_port()
+        port = _free(self.options.port) if self.options.port else ports.free_port()
         helm = tools.helm_and_kubectl() / "helm"
-        endpoint_url = f"http://{ministack.HOST}:{port}"
+        endpoint_url = f"http://{ports.HOST}:{port}"
         self.progress(f"MiniStack on {endpoint_url}")
         environment = ministack.environment(self.files.folder, port=port, tools=helm.parent, auth=self.options.auth)
         self._launch("ministack", "infra.local.ministack", str(self.files.folder), environment=environment)
@@ -236,8 +236,8 @@ class _Start:
 
     def _wait(self, name: str, is_ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while not is_ready():
-            if name not in self.files.running() or time.monotonic() > deadline:
+        while not (is_alive := name in self.files.running()) or not is_ready():
+            if not is_alive or time.monotonic() > deadline:
                 said = self.files.log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:].strip()
                 raise StackError(f"{name} did not start; the end of {self.files.log}:\n{said}")
             time.sleep(POLL_SECONDS)
@@ -277,12 +277,10 @@ def _end(files: _Files) -> bool:
 def _free(port: int) -> int:
     """The port that was asked for. Raises StackError when it cannot be listened on."""
     try:
-        ministack.try_port(port)
+        ports.try_port(port)
     except OSError as error:
         why = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
-        raise StackError(
-            f"port {port} of {ministack.HOST} {why}: choose another one, or 0 for any that is free"
-        ) from error
+        raise StackError(f"port {port} of {ports.HOST} {why}: choose another one, or 0 for any that is free") from error
     return port
 
 

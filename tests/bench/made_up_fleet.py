@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from infra.local import ministack, process
+from infra.local.ports import HOST, free_port
 from pipeline_state import tracing
 from pipeline_state.cli.stacks import Stack
 from pipeline_state.model.pipelines import Cluster, Environment, GateDefinition, Pipeline, Release
@@ -211,13 +212,13 @@ def fill(endpoint_url: str, tables: Tables, repos: int, commits: int, now: datet
 def made_up_stack(repos: int, commits: int) -> Iterator[Stack]:
     """A MiniStack with a fleet in its tables, as the local stack would have it."""
     with TemporaryDirectory() as folder:
-        port, log = ministack.free_port(), Path(folder) / "log"
+        port, log = free_port(), Path(folder) / "log"
         environment = ministack.environment(Path(folder), port=port, tools=Path(folder), auth=False)
         arguments = (folder, "--with-parent", str(os.getpid()))
         pid = process.start("infra.local.ministack", *arguments, log=log, environment=environment)
         try:
             wait(lambda: ministack.is_ready(port), log.read_text)
-            url = f"http://{ministack.HOST}:{port}"
+            url = f"http://{HOST}:{port}"
             names: dict[str, Any] = {kind: f"made-up-{kind}" for kind in KEYS}
             tables = Tables(**names, endpoint_url=url, access_key="test", secret_key="test")
             fill(url, tables, repos, commits, datetime.now(UTC))

@@ -12,6 +12,7 @@ from functions.helm_installer import app as installer_app
 from functions.rollout_observer import app as observer_app
 from infra.local import cluster, control_plane, process, tools
 from infra.local import ministack as local
+from infra.local.ports import HOST, free_port
 from pipeline_state import tracing
 from pipeline_state.handlers import rollout_observer
 from tests.contract import clusters
@@ -57,15 +58,17 @@ def pytest_report_header() -> str:
 def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Its endpoint URL. It is shared: give what you make in it names of its own."""
     state_dir = tmp_path_factory.mktemp("ministack")
-    port = local.free_port()
+    port = free_port()
     environment = local.environment(state_dir, port=port, tools=tools.helm_and_kubectl(), auth=False)
     log = state_dir / "log"
     pid = process.start(
         "infra.local.ministack", str(state_dir), "--with-parent", str(os.getpid()), log=log, environment=environment
     )
     try:
-        dynamodb_local_process.wait(lambda: local.is_ready(port), log.read_text)
-        yield f"http://{local.HOST}:{port}"
+        dynamodb_local_process.wait(
+            lambda: process.is_running(pid, "infra.local.ministack") and local.is_ready(port), log.read_text
+        )
+        yield f"http://{HOST}:{port}"
     finally:
         process.stop(pid, "infra.local.ministack")
 

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from infra.local import ministack, tools
+from infra.local import tools
+from infra.local.ports import HOST, free_port
 
 START_SECONDS = 30.0
 
@@ -27,15 +28,15 @@ def running(here: Path, *java: str) -> Iterator[str]:
 
     java: options of the virtual machine.
     """
-    folder, port = tools.dynamodb_local(), ministack.free_port()
+    folder, port = tools.dynamodb_local(), free_port()
     libraries = f"-Djava.library.path={folder}/DynamoDBLocal_lib"
     options = ["-inMemory", "-disableTelemetry", "-port", str(port)]
     command = ["java", *java, libraries, "-jar", f"{folder}/DynamoDBLocal.jar", *options]
     silent: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, cwd=here, **silent) as it:
         try:
-            wait(lambda: _listens(port), lambda: f"{' '.join(command)}: exit code {it.poll()}")
-            yield f"http://{ministack.HOST}:{port}"
+            wait(lambda: it.poll() is None and _listens(port), lambda: f"{' '.join(command)}: exit code {it.poll()}")
+            yield f"http://{HOST}:{port}"
         finally:
             it.kill()
 
@@ -50,4 +51,4 @@ def wait(is_ready: Callable[[], bool], said: Callable[[], str]) -> None:
 
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex((ministack.HOST, port)) == 0
+        return probe.connect_ex((HOST, port)) == 0

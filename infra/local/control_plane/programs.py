@@ -4,7 +4,6 @@ References: kubernetes.io/docs/reference/command-line-tools-reference, etcd.io/d
 """
 
 import secrets
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,8 @@ from pathlib import Path
 from infra.local.control_plane.access import with_certificate, write_kubeconfig
 from infra.local.control_plane.assets import Assets
 from infra.local.control_plane.keys import Authority, Pair, key_pair
+from infra.local.ports import HOST, free_ports
 
-HOST = "127.0.0.1"
 STAGES = Path(__file__).with_name("stages.yaml")
 INSTALLERS = "gatestream-installers"
 _SERVICE_ADDRESSES = "10.96.0.0/16"
@@ -65,7 +64,7 @@ def lay_out(directory: Path) -> Layout:
     keys = directory / "keys"
     keys.mkdir(mode=0o700)
     authority = Authority.create(keys)
-    api, store, peer = _free_ports(3)
+    api, store, peer = free_ports(3)
     token = secrets.token_urlsafe(32)
     layout = Layout(
         directory=directory,
@@ -170,15 +169,3 @@ def _kwok(layout: Layout) -> dict[str, str]:
         "node-lease-duration-seconds": "0",  # nobody looks after leases
         "v": "WARN",
     }
-
-
-def _free_ports(number: int) -> list[int]:
-    """Ports that are free now; another process may still be quicker."""
-    holders = [socket.socket() for _ in range(number)]
-    try:
-        for holder in holders:
-            holder.bind((HOST, 0))
-        return [holder.getsockname()[1] for holder in holders]
-    finally:
-        for holder in holders:
-            holder.close()
