@@ -143,10 +143,12 @@ def black_hole() -> Iterator[str]:
         yield _url_of(hole)
 
 
-def closed_port() -> str:
-    """A URL where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return _url_of(server)
+@contextmanager
+def closed_port() -> Iterator[str]:
+    """A URL where nobody listens, nor can begin to during the block."""
+    with socket.socket() as kept:
+        kept.bind(("127.0.0.1", 0))
+        yield _url_of(kept)
 
 
 def _url_of(server: socket.socket) -> str:

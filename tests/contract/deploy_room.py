@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +24,12 @@ FAILS = {"annotations": {READY: "fail"}, "progressDeadlineSeconds": 1}
 NEVER = {"annotations": {READY: "never"}, "progressDeadlineSeconds": 1}
 TEST_CHARTS = Path(__file__).parents[1] / "charts"
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"
+_RIGHTS = {
+    "gatestream-installer": {"verb": "list", "resource": "secrets"},
+    "gatestream-namespaces": {"verb": "create", "resource": "namespaces"},
+}
+"""One thing that each of the shipped roles allows: the API server takes note of its binding when it gets to it."""
+
 
 Verdict = Deployed | Applied | Failed
 
@@ -103,7 +109,8 @@ def account(cluster: ClusterUnderTest, directory: Path, *roles: str) -> Path:
     token = cluster.request("POST", f"{place}/{name}/token", {"spec": {"expirationSeconds": 3600}})["status"]["token"]
     config = json.loads(cluster.kubeconfig.read_text())
     write_config(path, config["clusters"][0]["cluster"], {"token": token})
-    until(lambda: _may_list(Client.of(path)), "the role bindings' effect", lambda: None)
+    rights = [_RIGHTS[role] for role in roles]
+    until(lambda: all(_may(Client.of(path), right) for right in rights), "the role bindings' effect", lambda: None)
     return path
 
 
@@ -112,10 +119,9 @@ def _own(cluster: ClusterUnderTest, role: str) -> str:
     return f"{cluster.role.removesuffix('gatestream-installer')}{role}"
 
 
-def _may_list(client: Client) -> bool:
+def _may(client: Client, right: Mapping[str, str]) -> bool:
     path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-    attributes = {"verb": "list", "resource": "secrets"}
-    return bool(client.request("POST", path, {"spec": {"resourceAttributes": attributes}})["status"]["allowed"])
+    return bool(client.request("POST", path, {"spec": {"resourceAttributes": right}})["status"]["allowed"])
 
 
 @contextmanager

@@ -191,8 +191,8 @@ def test_the_last_application_of_a_repositorys_pipelines_is_known(room: TableRoo
 
 
 def test_the_latest_entries_of_all_records_are_told_oldest_first(room: TableRoom) -> None:
-    room.push("", A, 10_000_000)
-    room.push(A, B, 10_000_000.5)
+    room.push("", A, 1_000_000_000)  # in the year 2058: after everything that other tests write
+    room.push(A, B, 1_000_000_000.5)
     times = [datetime.fromisoformat(entry["entry"].partition("#")[0]) for entry in latest_entries(1000)]
     assert times == sorted(times)
     assert [entry["record"] for entry in latest_entries(2)] == [f"{room.repo}#{A}", f"{room.repo}#{B}"]

@@ -93,7 +93,7 @@ class Shop:
 
 def wrapper(log: Path, script: str) -> Path:
     path = log.with_name(f"helm-{uuid.uuid4()}")
-    record = f"printf '%s\\0' \"$@\" >> '{log}'; printf '\\0' >> '{log}'"
+    record = f"printf '%s\\0' \"$@\" '' >> '{log}'"  # at once, since Helms may run side by side
     path.write_text(f"#!/bin/sh\nHELM='{shutil.which('helm')}'\n{record}\n{script}\n")
     path.chmod(0o755)
     return path
@@ -151,7 +151,7 @@ def test_a_late_second_delivery_does_not_undo_a_newer_promotion(shop: Shop) -> N
 
 def test_an_upgrade_that_never_gets_ready_is_rolled_back_and_names_the_resource(shop: Shop) -> None:
     shop.install("p1", commit=COMMITS[0])
-    said = reason(shop.install("p2", commit=COMMITS[1], values=NEVER, timeout=1))
+    said = reason(shop.install("p2", commit=COMMITS[1], values=NEVER, timeout=5))  # as long as the rollback may take
     assert "has been rolled back" in said
     assert f"Deployment/{shop.namespace}/web not ready" in said
     assert shop.image() == f"registry.example.com/web:{COMMITS[0]}"
@@ -313,7 +313,7 @@ def test_nothing_is_written_outside_the_workspace(shop: Shop) -> None:
 def test_when_the_budget_ends_helm_is_asked_to_stop_and_rolls_back(shop: Shop) -> None:
     shop.install("p1", commit=COMMITS[0])
     patient = shop.with_helm('case $1 in upgrade) set -- "$@" --timeout 300s; esac; exec "$HELM" "$@"')
-    said = reason(patient.install("p2", commit=COMMITS[1], values=NEVER, budget=9.0, timeout=5))
+    said = reason(patient.install("p2", commit=COMMITS[1], values=NEVER, budget=9.0, timeout=1))
     assert "Helm was stopped when its time was up" in said
     assert shop.statuses() == ["superseded", "failed", "deployed"]
     assert shop.image() == f"registry.example.com/web:{COMMITS[0]}"

@@ -152,7 +152,7 @@ def test_a_hook_that_never_ends_is_named(shop: Shop, tmp_path: Path) -> None:
     shop = with_charts(shop, tmp_path / "charts", "hooked")
     hooked: dict[str, Any] = {"name": "app", "chart": "charts/hooked"}
     shop.install("p1", **hooked)
-    said = reason(shop.install("p2", values={"migration": "never"}, timeout=2, **hooked))
+    said = reason(shop.install("p2", values={"migration": "never"}, timeout=6, **hooked))
     assert f"Job/{shop.namespace}/app-migration not ready" in said
     assert shop.statuses("app")[-1] == "deployed"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from functions.helm_installer import app as installer_app
+from infra.local.control_plane.furnish import until
 from pipeline_state import tracing
 from pipeline_state.model.pipelines import Cluster, Environment, Pipeline
 from tests.contract import shop as shops
@@ -44,9 +46,13 @@ def turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     log.touch()
     folder.mkdir()
     script = folder / "helm"
-    told = f"""case $1 in {"|".join(CHANGES)}) echo "begins $1" >> '{log}'; '{shutil.which("helm")}' "$@"; code=$?"""
+    helm, held = shutil.which("helm"), held_of(log)
+    told = f"""echo "begins $1" >> '{log}'; '{helm}' "$@"; code=$?; while [ -e '{held}' ]; do sleep 0.02; done"""
     script.write_text(
-        f"""#!/bin/sh\n{told}; echo "ends $1" >> '{log}'; exit $code;; esac\nexec '{shutil.which("helm")}' "$@"\n"""
+        f"""#!/bin/sh
+        case $1 in {"|".join(CHANGES)}) {told}; echo "ends $1" >> '{log}'; exit $code;; esac
+        exec '{helm}' "$@"
+        """
     )
     script.chmod(0o755)
     monkeypatch.setenv("PATH", str(folder), prepend=":")
@@ -74,6 +80,11 @@ def shop(
     tracing.shutdown()
 
 
+def held_of(log: Path) -> Path:
+    """As long as there is this file, no Helm ends that has changed something."""
+    return log.with_name("held")
+
+
 def in_turn(log: Path) -> int:
     """How many Helms changed something, each after the end of the one before."""
     lines = log.read_text().splitlines()
@@ -84,16 +95,18 @@ def in_turn(log: Path) -> int:
 
 def test_a_promotion_that_comes_amid_an_install_waits_for_its_end(shop: Shop, turns: Path) -> None:
     shop.promote(A)
-    first = shop.receive_and_acknowledge()
-    with ThreadPoolExecutor() as pool:
+    first, held = shop.receive_and_acknowledge(), held_of(turns)
+    held.touch()
+    with ThreadPoolExecutor() as pool, ExitStack() as in_the_end:
+        in_the_end.callback(held.unlink, missing_ok=True)
         installing = pool.submit(shop.invoke, [first])
-        secrets = f"/api/v1/namespaces/{shop.namespace}/secrets"
-        shop.cluster.first(f"{secrets}?labelSelector=status=pending-install")
+        until(lambda: "begins" in turns.read_text(), "Helm, that it begins", lambda: None)
         shop.promote(B, A, 100)
         second = shop.receive_and_acknowledge()
         assert shop.invoke([second]) == {"batchItemFailures": []}
         assert not installing.done()
         assert [name for name in shop.functions.tables.environment() if name.startswith("parked:")]
+        held.unlink()
         assert installing.result() == {"batchItemFailures": []}
     shop.install()
     assert (shop.gate(A)["status"], shop.gate(B)["status"]) == ("TRUE", "TRUE")

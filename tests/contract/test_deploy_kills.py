@@ -11,7 +11,7 @@ import select
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -61,7 +61,8 @@ class Scene:
             outcome = pool.submit(carried_out, self.mortal, request)
             with self._process() as handle:
                 if not select.select([handle], [], [], moment)[0]:
-                    signal.pidfd_send_signal(handle, signal.SIGKILL)
+                    with suppress(ProcessLookupError):
+                        signal.pidfd_send_signal(handle, signal.SIGKILL)
             self._check(outcome.exception())
 
     def killed_before_its_end(self, request: Install) -> None:

@@ -38,7 +38,7 @@ def test_it_tells_what_helm_tells(shop: Shop) -> None:
     shop.install("p1", commit=COMMITS[0], values={"text": "\U0001f680"})
     shop.install("p2", commit=COMMITS[1], values=FAILS)
     shop.install("p3 ü", commit=COMMITS[2])
-    shop.install("p4", commit=COMMITS[3], values=NEVER, timeout=1)
+    shop.install("p4", commit=COMMITS[3], values=NEVER, timeout=8)
     found = stored_in(shop)
     assert found
     assert found.revisions == read_history(json.loads(shop.run("helm", "history", "web", "--output", "json")))

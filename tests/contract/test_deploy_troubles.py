@@ -23,7 +23,7 @@ from tests.contract.deploy_room import Verdict, behind, opened
 from tests.contract.test_deploy import COMMITS, READY, Shop, deployed
 from tests.payloads.helm.faulty_api import Fault, FaultyApi, Handler, close, status
 
-SLOW = {"annotations": {f"{READY}-after": "1s"}, "replicaCount": 1}
+SLOW = {"annotations": {f"{READY}-after": "3s"}, "replicaCount": 1}
 REFUSED = status(401, "Unauthorized", "Unauthorized")
 
 

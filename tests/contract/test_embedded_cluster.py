@@ -99,7 +99,7 @@ def test_an_upgrade_replaces_the_pods_and_keeps_the_history(tools: Tools) -> Non
 
 def test_a_release_that_never_gets_ready_times_out_and_goes_back(tools: Tools) -> None:
     tools.install("web", "--set", "image.tag=good")
-    never = ("--set", "image.tag=bad", "--set", f"{_READY}=never", "--timeout", "2s", "--rollback-on-failure")
+    never = ("--set", "image.tag=bad", "--set", f"{_READY}=never", "--timeout", "5s", "--rollback-on-failure")
     assert "has been rolled back" in tools.install("web", *never, ok=False)
     assert tools.image("web") == "registry.example.com/web:good"
     assert tools.statuses("web") == ["superseded", "failed", "deployed"]

@@ -6,7 +6,7 @@ from tests.contract import faults
 from tests.contract.faults import CHAPTERS, Case, Told
 from tests.contract.way_room import new_room
 
-PARTS = 24
+PARTS = 72
 """The runs are spread over so many tests, and these over the machine's cores."""
 
 

@@ -1,7 +1,6 @@
 """Every answer of the webhook functions, with the real Chalice apps and everything behind them on the local AWS."""
 
 import json
-import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from pipeline_state.tracing.store import read_all
 from tests.contract.webhook_stack import (
     CIRCLECI_SECRET,
     GITHUB_SECRET,
+    PATIENT,
     WebhookStack,
     body_of,
     circleci_headers,
@@ -27,6 +27,7 @@ from tests.contract.webhook_stack import (
     request,
     texts,
 )
+from tests.receivers import closed_port
 
 PUSH, BUILD = body_of("github_push/one_commit"), body_of("circleci/workflow_github_app")
 FORM = "application/x-www-form-urlencoded"
@@ -48,6 +49,7 @@ def post_circleci(body: bytes, headers: Mapping[str, str] | None = None) -> tupl
 @pytest.fixture
 def stack(ministack: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebhookStack]:
     stack = WebhookStack(ministack)
+    monkeypatch.setattr("pipeline_state.startup._BOUNDED", PATIENT)
     for name, value in stack.settings.items():
         monkeypatch.setenv(name, value)
     yield stack
@@ -57,10 +59,10 @@ def stack(ministack: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebhookSt
 
 
 @pytest.fixture
-def unreachable() -> str:
+def unreachable() -> Iterator[str]:
     """An address on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+    with closed_port() as url:
+        yield url
 
 
 def test_a_signed_push_is_published_as_an_event(stack: WebhookStack) -> None:

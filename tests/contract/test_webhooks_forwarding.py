@@ -1,7 +1,6 @@
 """The fallback queue and the FIFO topic, with the real forwarder and the local AWS."""
 
 import json
-import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +14,8 @@ from pipeline_state.events.github import translate
 from pipeline_state.events.publish import Publisher, Queue
 from pipeline_state.faults import TemporaryFault
 from pipeline_state.tracing.store import read_all
-from tests.contract.webhook_stack import WebhookStack, body_of, texts
+from tests.contract.webhook_stack import PATIENT, WebhookStack, body_of, texts
+from tests.receivers import closed_port
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -29,6 +29,7 @@ def event(delivery_id: str = "delivery-1") -> Any:
 @pytest.fixture
 def stack(ministack: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebhookStack]:
     stack = WebhookStack(ministack)
+    monkeypatch.setattr("pipeline_state.startup._BOUNDED", PATIENT)
     for name, value in stack.settings.items():
         monkeypatch.setenv(name, value)
     yield stack
@@ -37,10 +38,10 @@ def stack(ministack: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebhookSt
 
 
 @pytest.fixture
-def unreachable() -> str:
+def unreachable() -> Iterator[str]:
     """An address on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+    with closed_port() as url:
+        yield url
 
 
 def fallback(stack: WebhookStack) -> Queue:

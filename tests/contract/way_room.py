@@ -225,6 +225,7 @@ class WayRoom(FunctionRoom):
         for client in (self.our_sns, self.our_sqs, connection().client):
             self.calls.watch(client)
         self.our_sqs.meta.events.register("provide-client-params.sqs.SendMessage", _at_once)
+        self.our_sqs.meta.events.register("provide-client-params.sqs.ChangeMessageVisibility", _until_shown)
         self.given_up: list[Record] = []
         self._hidden: list[tuple[QueueMapping, Record]] = []
         self._invocations = self._commands = 0
@@ -510,6 +511,11 @@ def new_room(endpoint: str, patch: pytest.MonkeyPatch) -> WayRoom:
 def _at_once(params: dict[str, Any], **_: Any) -> dict[str, Any]:
     """What is to be sent later is sent now: SQS has a clock of its own."""
     return {name: value for name, value in params.items() if name != "DelaySeconds"}
+
+
+def _until_shown(params: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """What is to be seen later is seen when the room shows it."""
+    return {**params, "VisibilityTimeout": 3600}
 
 
 def _nobody(_: Sequence[Record]) -> Any:

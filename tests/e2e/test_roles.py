@@ -19,7 +19,7 @@ from pipeline_state.table.definitions import load_definitions
 from pipeline_state.table.journal import Happening
 from pipeline_state.tracing import trace_of
 from tests.e2e.watch import eventually
-from tests.e2e.way import Way, commit
+from tests.e2e.way import Way, commit, unswept
 
 pytestmark = pytest.mark.e2e
 
@@ -42,10 +42,10 @@ DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "Author
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackInfo]:
-    """A stack that enforces roles."""
+    """A stack that enforces roles, and whose sweeper comes when it is called."""
     charts = ROOT / "infra" / "local" / "example" / "charts"
     options = StackOptions(auth=True, charts_dir=charts, span_summaries=True)
-    with local_stack.running(tmp_path_factory.mktemp("guarded"), options=options) as info:
+    with local_stack.running(tmp_path_factory.mktemp("guarded"), options=options) as info, unswept(info):
         yield info
 
 
@@ -101,7 +101,6 @@ def services(way: Way, sha: str) -> set[str]:
 
 def test_the_roles_suffice_for_a_freeze_that_ends_and_for_the_sweep(guarded: StackInfo) -> None:
     way, sha = Way(guarded), commit()
-    without_schedule(guarded)
     way.define(way.environment("production"))
     [pipeline] = load_definitions(way.repo).pipelines
     by = Happening(
@@ -116,15 +115,6 @@ def test_the_roles_suffice_for_a_freeze_that_ends_and_for_the_sweep(guarded: Sta
     way.deployed(sha, "production")
     assert swept(guarded)["settled"] >= 1
     assert waiting.of_repo(way.repo) == []
-
-
-def without_schedule(stack: StackInfo) -> None:
-    """From now on only streams wake anybody."""
-    scheduler = stack.client("scheduler")
-    for schedule in scheduler.list_schedules()["Schedules"]:
-        told = scheduler.get_schedule(Name=schedule["Name"])
-        given = {name: told[name] for name in ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")}
-        scheduler.update_schedule(**given, State="DISABLED")
 
 
 def swept(stack: StackInfo) -> dict[str, Any]:

@@ -11,7 +11,7 @@ PAUSE_SECONDS = 0.05
 T = TypeVar("T")
 
 
-def eventually(stack: StackInfo, look: Callable[[], T], seconds: float = 60) -> T:
+def eventually(stack: StackInfo, look: Callable[[], T], seconds: float = 120) -> T:
     """What `look` finds, as soon as it is true; otherwise the test fails with the functions' last words."""
     deadline = time.monotonic() + seconds
     while not (found := look()):

@@ -6,7 +6,8 @@ import json
 import subprocess
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +20,7 @@ from infra.local.stack import StackInfo
 from pipeline_state.model.pipelines import Cluster, Environment, GateDefinition, Pipeline, Release
 from pipeline_state.table.definitions import load_definitions, save_definitions
 from pipeline_state.table.models import Tables, connect
+from pipeline_state.tracing import trace_of
 from pipeline_state.tracing.store import read, read_all
 
 CHART = "charts/web"
@@ -26,7 +28,8 @@ CHART = "charts/web"
 PLANTED, ADDRESS = "planted in a payload", "planted@mail.example.com"
 """What webhooks carry, and no span ever."""
 
-PATIENCE = 60.0
+PATIENCE = 120.0
+"""Seconds: long enough for the sweeper to mend what nobody was woken for."""
 
 Found = TypeVar("Found")
 
@@ -163,8 +166,33 @@ class Way:
         command = [self.stack.helm, *arguments, "--kubeconfig", self.stack.kubeconfig, "--namespace", self.namespace]
         return json.loads(subprocess.run([*command, "--output", "json"], check=True, capture_output=True).stdout)
 
+    def looked_at(self, sha: str, times: int = 1) -> None:
+        """Returns once somebody has looked so often whether the commit can go on."""
+        trace, check = trace_of(self.repo, sha).trace_id, "check for promotion"
+        what = f"{check} of {sha[:12]}, {times} times"
+        eventually(lambda: [span["name"] for span in self.spans(trace)].count(check) >= times, what)
+
     def spans(self, trace_id: str) -> list[dict[str, Any]]:
         return [item["data"] for item in read(Path(self.stack.traces), trace_id)]
+
+
+@contextmanager
+def unswept(stack: StackInfo) -> Iterator[None]:
+    """A block in which only streams and queues wake anybody; it may last longer than a minute."""
+    scheduler = stack.client("scheduler")
+    names = [schedule["Name"] for schedule in scheduler.list_schedules()["Schedules"]]
+
+    def turn(state: str) -> None:
+        for name in names:
+            told = scheduler.get_schedule(Name=name)
+            given = {key: told[key] for key in ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")}
+            scheduler.update_schedule(**given, State=state)
+
+    turn("DISABLED")
+    try:
+        yield
+    finally:
+        turn("ENABLED")
 
 
 def leaked(stack: StackInfo) -> list[str]:

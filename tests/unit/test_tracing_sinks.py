@@ -23,6 +23,12 @@ ROOT = trace_of("myOrg/myApp", "a" * 40)
 LONG = 60.0
 
 
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is slow does not look like an endpoint that is silent."""
+    monkeypatch.setattr("pipeline_state.tracing.endpoint.SOCKET_SECONDS", 60.0)
+
+
 @pytest.fixture
 def honeycomb() -> Iterator[HoneycombReceiver]:
     with listening(HoneycombReceiver()) as receiver:
@@ -131,8 +137,8 @@ def test_what_is_refused_is_lost_and_the_status_is_told(
 
 
 def test_a_closed_port_loses_its_batch(kind: str, make: Make, caplog: pytest.LogCaptureFixture) -> None:
-    url = closed_port()
-    assert flushed(make(kind, url), "first").lost == 1
+    with closed_port() as url:
+        assert flushed(make(kind, url), "first").lost == 1
     assert caplog.messages[0].endswith("answered ConnectionRefusedError")
     assert url.rpartition(":")[2] not in caplog.text
 
@@ -223,9 +229,10 @@ def test_tracing_never_fails_an_invocation(caplog: pytest.LogCaptureFixture, tmp
             return "202"
 
     absent = tmp_path / "absent" / "spans.db"
-    tracing.configure("github-webhook", tracing.HoneycombSink("key", closed_port()), tracing.StoreSink(absent))
-    assert handle() == "202"
-    tracing.shutdown()
+    with closed_port() as url:
+        tracing.configure("github-webhook", tracing.HoneycombSink("key", url), tracing.StoreSink(absent))
+        assert handle() == "202"
+        tracing.shutdown()
     assert "No such file or directory" in caplog.text
 
 

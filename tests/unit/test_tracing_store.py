@@ -129,7 +129,9 @@ WRITER = """
 import sys
 from pathlib import Path
 from pipeline_state import tracing
+from pipeline_state.tracing import store
 
+store._LOCKED_SECONDS = 60  # whoever holds the file may stand still; how long is too long is another test's question
 tracing.configure(sys.argv[2], tracing.StoreSink(Path(sys.argv[1])))
 parent = tracing.trace_of("myOrg/myApp", "a" * 40)
 for number in range(50):
