@@ -43,6 +43,17 @@ while True:
     signal.pause()
 """
 
+MOTHER = """
+import signal, subprocess, sys
+from pathlib import Path
+sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+children = [subprocess.Popen([*sleep, sys.argv[1]]), subprocess.Popen(sleep)]
+Path(sys.argv[1], "children").write_text(" ".join(str(child.pid) for child in children))
+Path(sys.argv[1], "ready").touch()
+while True:
+    signal.pause()
+"""
+
 
 def processes_of(state_dir: Path) -> list[int]:
     """Every process that got its environment from a stack, the functions' among them."""
@@ -215,14 +226,36 @@ def test_a_function_sees_boto3_and_what_is_packaged(stack: StackInfo, name: str,
 
 
 def test_what_a_process_starts_while_it_ends_ends_with_it(tmp_path: Path) -> None:
-    (tmp_path / "late_mother.py").write_text(LATE, encoding="utf-8")
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
-    pid = process.start("late_mother", str(tmp_path), log=tmp_path / "log", environment=environment)
-    assert becomes_true((tmp_path / "ready").exists)
+    pid = mother_of(LATE, tmp_path)
     process.stop(pid, str(tmp_path))
-    child = Path("/proc", (tmp_path / "child").read_text(encoding="ascii"), "stat")
+    assert state_of(int((tmp_path / "child").read_text(encoding="ascii"))) in {"gone", "Z"}
+
+
+def test_what_a_process_that_was_killed_left_is_ended_if_it_bears_its_mark(tmp_path: Path) -> None:
+    pid = mother_of(MOTHER, tmp_path)
+    ours, other = (int(number) for number in (tmp_path / "children").read_text(encoding="ascii").split())
     try:
-        state = child.read_text(encoding="ascii").rpartition(")")[2].split()[0]
+        os.kill(pid, signal.SIGKILL)
+        assert becomes_true(lambda: not process.is_running(pid, str(tmp_path)))
+        process.stop(pid, str(tmp_path))
+        assert state_of(ours) in {"gone", "Z"}
+        assert state_of(other) not in {"gone", "Z"}
+    finally:
+        os.kill(other, signal.SIGKILL)
+
+
+def mother_of(program: str, folder: Path) -> int:
+    """The id of a process that runs it, once it is ready."""
+    (folder / "mother.py").write_text(program, encoding="utf-8")
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    pid = process.start("mother", str(folder), log=folder / "log", environment=environment)
+    assert becomes_true((folder / "ready").exists)
+    return pid
+
+
+def state_of(pid: int) -> str:
+    """As in /proc, "Z" for a zombie; "gone"."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
-        state = "gone"
-    assert state in {"gone", "Z"}
+        return "gone"

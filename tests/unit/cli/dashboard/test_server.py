@@ -1,0 +1,28 @@
+"""How the server ends."""
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from pipeline_state.cli.dashboard import server
+from tests.unit.cli.dashboard.test_board import board
+
+ENDS = (signal.SIGINT, signal.SIGTERM)
+
+
+@pytest.fixture(autouse=True)
+def handlers_as_before() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in ENDS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", ENDS)
+def test_a_signal_that_comes_before_it_serves_ends_it(number: signal.Signals) -> None:
+    it = board()
+    serving = server.server_of(server.application(it, []))
+    signal.raise_signal(number)
+    serving.run(sockets=[server.listen(0)])
+    assert serving.should_exit
