@@ -28,6 +28,6 @@ def session(**given: Any) -> boto3.Session:
 
 
 def quick(made: botocore.session.Session) -> botocore.session.Session:
-    """The same session of botocore, which has not made a client yet."""
+    """A session of botocore, which has made no client yet; the same, knowing what the others of this process read."""
     made.register_component("data_loader", _models)
     return made
