@@ -220,6 +220,21 @@ def test_that_something_could_not_be_had_is_told_until_it_is(reader: Reader) -> 
     expect(trouble).to_have_text("")
 
 
+def test_what_is_told_of_the_tables_is_not_forgotten_with_what_is_told_of_a_fragment(reader: Reader) -> None:
+    reader.room.ready(A)
+    page, events = reader.page, "retry: 3600000\nevent: trouble\ndata: the tables do not answer\n\n"
+    page.route("**/live?*", lambda route: route.fulfill(content_type="text/event-stream", body=events))
+    page.goto(f"{reader.home}/repo/{reader.room.repo}/commit/{A}")
+    trouble = page.locator("#trouble")
+    expect(trouble).to_have_text("the tables do not answer")
+    page.route("**/commit/*", lambda route: route.fulfill(status=502, body="<p>throttled; try again</p>"))
+    reader.wait()
+    expect(trouble).to_have_text("throttled; try again")
+    page.unroute("**/commit/*")
+    reader.wait()
+    expect(trouble).to_have_text("the tables do not answer")
+
+
 def test_delivery_counts_again_once_something_was_deployed_and_lets_a_choice_be_made(reader: Reader) -> None:
     past = Delivered(reader.pipeline)
     past.push("", A, START)

@@ -26,8 +26,11 @@ const tell = (state, word) => {
   live.dataset.state = state;
   live.querySelector(".word").textContent = word;
 };
-const trouble = (sentence) => {
-  document.getElementById("trouble").textContent = sentence;
+// Of a fragment that could not be had, else of the stream, where what has changed cannot be told.
+const troubles = { fragment: "", stream: "" };
+const trouble = (whose, sentence) => {
+  troubles[whose] = sentence;
+  document.getElementById("trouble").textContent = troubles.fragment || troubles.stream;
 };
 
 // The stream of a page that is seen: of all tabs together, browsers keep six connections to a server. With every event
@@ -39,11 +42,12 @@ const listen = (url) => {
   const renew = () => htmx.trigger(document.body, "news");
   stream.onopen = () => {
     tell("on", "live");
+    trouble("stream", "");
     if (heard) renew();
     heard = true;
   };
   stream.onerror = () => tell("off", "not connected");
-  stream.addEventListener("trouble", (event) => trouble(event.data));
+  stream.addEventListener("trouble", (event) => trouble("stream", event.data));
   stream.addEventListener(new URL(url, location).searchParams.get("topic"), renew);
   return stream;
 };
@@ -102,7 +106,7 @@ addEventListener("htmx:beforeSwap", (event) => {
 let missing;
 const fail = (event, sentence) => {
   missing = event.detail.pathInfo.requestPath;
-  trouble(sentence);
+  trouble("fragment", sentence);
 };
 addEventListener("htmx:responseError", (event) => {
   const page = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
@@ -112,5 +116,5 @@ addEventListener("htmx:sendError", (event) => fail(event, "The dashboard does no
 addEventListener("htmx:afterRequest", (event) => {
   if (!event.detail.successful || event.detail.pathInfo.requestPath !== missing) return;
   missing = undefined;
-  trouble("");
+  trouble("fragment", "");
 });
