@@ -32,7 +32,7 @@ def aws_client(service: str, settings: Settings) -> Any:
 
 
 class Clients:
-    """A client per service, made when first asked for: making the first costs some 25 ms."""
+    """A client per service, made when first asked for: making the first costs some 30 ms."""
 
     def __init__(self, settings: Settings) -> None:
         self._make = cache(lambda service: aws_client(service, settings))

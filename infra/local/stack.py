@@ -236,8 +236,8 @@ class _Start:
 
     def _wait(self, name: str, is_ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while not (is_alive := name in self.files.running()) or not is_ready():
-            if not is_alive or time.monotonic() > deadline:
+        while not is_ready():
+            if name not in self.files.running() or time.monotonic() > deadline:
                 said = self.files.log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:].strip()
                 raise StackError(f"{name} did not start; the end of {self.files.log}:\n{said}")
             time.sleep(POLL_SECONDS)

@@ -65,9 +65,7 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "infra.local.ministack", str(state_dir), "--with-parent", str(os.getpid()), log=log, environment=environment
     )
     try:
-        dynamodb_local_process.wait(
-            lambda: process.is_running(pid, "infra.local.ministack") and local.is_ready(port), log.read_text
-        )
+        dynamodb_local_process.wait(lambda: local.is_ready(port), log.read_text)
         yield f"http://{HOST}:{port}"
     finally:
         process.stop(pid, "infra.local.ministack")

@@ -35,7 +35,7 @@ def running(here: Path, *java: str) -> Iterator[str]:
     silent: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, cwd=here, **silent) as it:
         try:
-            wait(lambda: it.poll() is None and _listens(port), lambda: f"{' '.join(command)}: exit code {it.poll()}")
+            wait(lambda: _listens(port), lambda: f"{' '.join(command)}: exit code {it.poll()}")
             yield f"http://{HOST}:{port}"
         finally:
             it.kill()

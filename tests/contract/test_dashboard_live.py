@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -75,6 +76,15 @@ class Reader:
         with self.page.expect_response(lambda answer: answer.request.headers.get("hx-request") == "true"):
             self.page.clock.fast_forward(minutes * MINUTE)
         expect(self.page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
+
+    @contextmanager
+    def without_fragments(self, why: str) -> Iterator[None]:
+        """A block in which those of a commit cannot be had; they are asked for at its beginning and after its end."""
+        self.page.route("**/commit/*", lambda route: route.fulfill(status=502, body=f"<p>{why}</p>"))
+        self.wait()
+        yield
+        self.page.unroute("**/commit/*")
+        self.wait()
 
     def see(self, *, hidden: bool) -> None:
         """As if the tab was left, or come back to."""
@@ -212,11 +222,8 @@ def test_that_something_could_not_be_had_is_told_until_it_is(reader: Reader) -> 
     reader.room.ready(A)
     page = reader.commit()
     trouble = page.locator("#trouble")
-    page.route("**/commit/*", lambda route: route.fulfill(status=502, body="<p>throttled; try again</p>"))
-    reader.wait()
-    expect(trouble).to_have_text("throttled; try again")
-    page.unroute("**/commit/*")
-    reader.wait()
+    with reader.without_fragments("throttled; try again"):
+        expect(trouble).to_have_text("throttled; try again")
     expect(trouble).to_have_text("")
 
 
@@ -227,11 +234,8 @@ def test_what_is_told_of_the_tables_is_not_forgotten_with_what_is_told_of_a_frag
     page.goto(f"{reader.home}/repo/{reader.room.repo}/commit/{A}")
     trouble = page.locator("#trouble")
     expect(trouble).to_have_text("the tables do not answer")
-    page.route("**/commit/*", lambda route: route.fulfill(status=502, body="<p>throttled; try again</p>"))
-    reader.wait()
-    expect(trouble).to_have_text("throttled; try again")
-    page.unroute("**/commit/*")
-    reader.wait()
+    with reader.without_fragments("throttled; try again"):
+        expect(trouble).to_have_text("throttled; try again")
     expect(trouble).to_have_text("the tables do not answer")
 
 

@@ -21,8 +21,7 @@ def handlers_as_before() -> Iterator[None]:
 
 @pytest.mark.parametrize("number", ENDS)
 def test_a_signal_that_comes_before_it_serves_ends_it(number: signal.Signals) -> None:
-    it = board()
-    serving = server.server_of(server.application(it, []))
+    serving = server.server_of(server.application(board(), []))
     signal.raise_signal(number)
     serving.run(sockets=[server.listen(0)])
     assert serving.should_exit
