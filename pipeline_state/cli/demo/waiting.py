@@ -27,7 +27,8 @@ LOG_LINES = 4
 LONGEST = 600
 """Characters of a log line or a reason."""
 
-_FRAME = ("START RequestId", "END RequestId", "REPORT RequestId")
+_NO_WORDS = ("START RequestId", "END RequestId", "REPORT RequestId", '{"_aws"')
+"""How the lines begin that say nothing of a failure: Lambda's own, and metrics."""
 
 
 class LateError(Exception):
@@ -87,5 +88,5 @@ class Trouble:
             name = group["logGroupName"]
             events = logs.filter_log_events(logGroupName=name)["events"]
             said = [line for event in events for line in event["message"].splitlines() if line.strip()]
-            for line in [line for line in said if not line.startswith(_FRAME)][-LOG_LINES:]:
+            for line in [line for line in said if not line.startswith(_NO_WORDS)][-LOG_LINES:]:
                 yield f"{name.rpartition('/')[2]}: {line}"[:LONGEST]
