@@ -57,7 +57,8 @@ async def run(
             await _finished(output, grace)
     finally:
         # Also when we are cancelled. A child's child may hold the pipes open: first the group goes, then the output.
-        _signal(process.pid, signal.SIGKILL)
+        if process.returncode is None or not _is_running(process.pid):
+            _signal(process.pid, signal.SIGKILL)
         stdout, stderr = await output
     return Ended(process.returncode or 0, stdout, stderr, stopped)
 
@@ -91,6 +92,20 @@ async def _heard(stream: StreamReader, hear: Hear) -> bytes:
 async def _finished(task: asyncio.Future[tuple[bytes, bytes]], seconds: float) -> bool:
     done, _ = await asyncio.wait({task}, timeout=max(seconds, 0))
     return bool(done)
+
+
+def _is_running(pid: int) -> bool:
+    """Once our process has been waited for: one that runs by its number is another's, and so is the group.
+
+    Linux gives nobody the number of a group that still has members.
+    """
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _signal(group: int, number: signal.Signals) -> None:

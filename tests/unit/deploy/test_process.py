@@ -6,8 +6,10 @@ import asyncio
 import os
 import select
 import signal
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,9 +25,28 @@ def python(script: str, *, stdin: bytes | None = None) -> process.Ended:
 
 
 def shell(script: str, *, seconds: float = LONG, grace: float = LONG) -> process.Ended:
-    """Like `python`, but on its feet in no time, so that a signal does not come before its trap."""
     command = ["/bin/sh", "-c", script]
     return asyncio.run(process.run(command, stdin=None, environment={}, seconds=seconds, grace=grace))
+
+
+class Ahead(asyncio.SelectorEventLoop):
+    """A loop whose clock can be put forward."""
+
+    ahead = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead
+
+
+def late(command: list[str], *, grace: float = LONG) -> process.Ended:
+    """The command's time is up once it says on standard error that it is ready for a signal."""
+    loop = Ahead()
+
+    def hear(_: bytes) -> None:
+        loop.ahead = LONG
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        return runner.run(process.run(command, stdin=None, environment={}, seconds=LONG, grace=grace, hear=hear))
 
 
 def gone(pid: int) -> bool:
@@ -35,7 +56,7 @@ def gone(pid: int) -> bool:
     except ProcessLookupError:
         return True
     with os.fdopen(handle):
-        return bool(select.select([handle], [], [], 10.0)[0])
+        return bool(select.select([handle], [], [], LONG)[0])
 
 
 def test_output_and_code_come_back_and_input_goes_in() -> None:
@@ -86,12 +107,14 @@ def test_a_command_that_is_not_there_is_an_error_of_its_own() -> None:
 
 
 def test_one_whose_time_is_up_may_tidy_up_first() -> None:
-    ended = shell("trap 'echo tidied up; exit 3' TERM; sleep 600 & wait", seconds=0.5)
-    assert ended == process.Ended(3, b"tidied up\n", b"", stopped=True)
+    wait = "import signal, sys; to_wait_for = {signal.SIGTERM}; signal.pthread_sigmask(signal.SIG_BLOCK, to_wait_for)"
+    end = "signal.sigwait(to_wait_for); print('tidied up'); sys.exit(3)"
+    ended = late([sys.executable, "-c", f"{wait}; print('ready', file=sys.stderr, flush=True); {end}"])
+    assert ended == process.Ended(3, b"tidied up\n", b"ready\n", stopped=True)
 
 
 def test_one_that_does_not_listen_is_killed() -> None:
-    ended = shell("trap '' TERM; sleep 600; true", seconds=0.5, grace=0.1)
+    ended = late(["/bin/sh", "-c", "trap '' TERM; echo ready >&2; sleep 600; true"], grace=0.1)
     assert (ended.stopped, ended.code) == (True, -signal.SIGKILL)
 
 
@@ -106,6 +129,21 @@ def test_a_child_left_behind_by_one_that_ended_well_goes_too() -> None:
     ended = shell("sleep 600 >/dev/null 2>&1 & echo $!")
     assert (ended.code, ended.stopped) == (0, False)
     assert gone(int(ended.stdout))
+
+
+def test_another_process_that_has_the_number_by_now_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    create = asyncio.create_subprocess_exec
+
+    async def renumbered(*command: str, **given: Any) -> asyncio.subprocess.Process:
+        child = await create(*command, **given)
+        child.pid = other.pid
+        return child
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", renumbered)
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as other:
+        assert python("print('ended')").stdout == b"ended\n"
+        other.terminate()
+    assert other.returncode == -signal.SIGTERM
 
 
 def test_cancelling_leaves_nobody_behind(tmp_path: Path) -> None:
