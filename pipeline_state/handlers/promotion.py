@@ -79,20 +79,20 @@ class Promotions:
         for _ in range(ATTEMPTS):
             try:
                 snapshot = self.reader.read(repo, commit)
-                is_old = [
-                    self._act(snapshot, pipeline, decision, found)
-                    for pipeline in snapshot.definitions.pipelines
-                    for decision in self._decide(snapshot, pipeline)
-                ]
+                decided = self._decide(snapshot)
+                finished = [each for each in decided if self._finish(*each, found)]
+                if finished:
+                    continue  # it took time, in which a gate may have expired, or a freeze begun
+                for each in decided:
+                    self._claim(snapshot, *each, found)
             except RefusedError:
                 continue
             except ConflictError:
                 step_aside()
                 continue
-            if not any(is_old):
-                _report_problems(snapshot, self.now())
-                found.seen = snapshot
-                return found
+            _report_problems(snapshot, self.now())
+            found.seen = snapshot
+            return found
         raise TemporaryFault(f"others keep changing what {repo}@{commit[:12]} depends on", delay_seconds=1)
 
     def promote_waiting(self, repo: str) -> Outcome:
@@ -122,7 +122,7 @@ class Promotions:
         the oldest where each has its turn; the next one only if that one's record cannot be written.
         """
         found = Outcome(Counter(waiting=len(snapshots)))
-        decided = [(each, pipeline, self._decisions(each, pipeline)) for each, pipeline in _cases(snapshots)]
+        decided = [(each, pipeline, each.decisions(pipeline, self.now())) for each, pipeline in _cases(snapshots)]
         unfinished = {
             snapshot.commit: snapshot
             for snapshot, _, decisions in decided
@@ -153,26 +153,24 @@ class Promotions:
         """Whether a claim is still to be announced, or to be announced once more."""
         return isinstance(decision, Promoted) and (not decision.published or decision.is_overdue(self.now()))
 
-    def _decisions(self, snapshot: Snapshot, pipeline: Pipeline) -> list[Decision]:
-        return snapshot.decisions(pipeline, self.now())
-
-    def _decide(self, snapshot: Snapshot, pipeline: Pipeline) -> list[Decision]:
-        decisions = self._decisions(snapshot, pipeline)
-        for decision in decisions:
+    def _decide(self, snapshot: Snapshot) -> list[tuple[Pipeline, Decision]]:
+        """For every environment of every pipeline, all by one time."""
+        now = self.now()
+        pipelines = snapshot.definitions.pipelines
+        decided = [(pipeline, decision) for pipeline in pipelines for decision in snapshot.decisions(pipeline, now)]
+        for pipeline, decision in decided:
             tracing.add_field(f"decision.{pipeline.key_of(decision.environment)}", decision.kind)
-        return decisions
+        return decided
 
-    def _act(self, snapshot: Snapshot, pipeline: Pipeline, decision: Decision, found: Outcome) -> bool:
-        """Whether an earlier claim had to be seen to first, so that there may be more to decide."""
-        if isinstance(decision, Promote):
-            now = self.now()
-            with tracing.span("claim", {**hops.DATABASE, hops.ENVIRONMENT: decision.environment}):
-                promotions = claim(snapshot, pipeline, decision, now)
-            self._publish(promotions)
-            self._measure_lag(snapshot, pipeline, decision, now)
-            found.counts["promoted"] += 1
-            return False
-        return isinstance(decision, Promoted) and self._finish(pipeline, decision, found)
+    def _claim(self, snapshot: Snapshot, pipeline: Pipeline, decision: Decision, found: Outcome) -> None:
+        if not isinstance(decision, Promote):
+            return
+        now = self.now()
+        with tracing.span("claim", {**hops.DATABASE, hops.ENVIRONMENT: decision.environment}):
+            promotions = claim(snapshot, pipeline, decision, now)
+        self._publish(promotions)
+        self._measure_lag(snapshot, pipeline, decision, now)
+        found.counts["promoted"] += 1
 
     def _measure_lag(self, snapshot: Snapshot, pipeline: Pipeline, decision: Promote, now: datetime) -> None:
         """How late a claim was, made just now. Clocks that disagree give 0."""
@@ -180,11 +178,14 @@ class Promotions:
             lag = now - max(free, self.since or free)
             metrics.measure(metrics.PROMOTION_LAG, max(lag.total_seconds(), 0.0))
 
-    def _finish(self, pipeline: Pipeline, decision: Promoted, found: Outcome) -> bool:
+    def _finish(self, pipeline: Pipeline, decision: Decision, found: Outcome) -> bool:
         """Announce a claim that nobody marked: its promoter may have died before that. The ids are the same.
 
         What came to nothing is announced once more: the installer's lease sees to it that it is installed once.
+        Whether there was something to announce.
         """
+        if not isinstance(decision, Promoted):
+            return False
         is_overdue = decision.is_overdue(self.now())
         if decision.published and not is_overdue:
             return False
@@ -194,7 +195,7 @@ class Promotions:
         promotions = claimed_promotions(pipeline.name, decision.environment, decision.generation)
         self._publish(promotions, decision.repeats + 1 if is_overdue else 0)
         found.counts["repeated" if is_overdue else "published"] += 1
-        return not is_overdue
+        return True
 
     def _publish(self, promotions: list[Promotion], repeats: int = 0) -> None:
         """One message a release, then the mark. A repetition wants another deduplication id than what it repeats.
