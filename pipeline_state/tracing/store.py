@@ -22,8 +22,11 @@ from pipeline_state.tracing.store_dictionary import DICTIONARY
 MOST_TRACES = 100_000
 """Kept at once. A commit's way through two environments takes 6.6 KB, so that a store full of these is 660 MB."""
 
-_LOCKED_SECONDS = 2.0
-"""Nobody waits longer for another process. It writes for less than a millisecond, unless the machine is very busy."""
+_LOCKED_SECONDS = 5.0
+"""Nobody waits longer for another process. It writes for less than a millisecond, unless the machine is very busy.
+
+This is half the time that a webhook's function has. Spans kept for the next flush would wait for its next message.
+"""
 
 _VERSION = 1
 _TABLES = f"""

@@ -73,8 +73,14 @@ class Reader:
     def wait(self, minutes: int = 1) -> None:
         """What comes of that is asked for, and there."""
         self.room.now += timedelta(minutes=minutes)
-        with self.page.expect_response(lambda answer: answer.request.headers.get("hx-request") == "true"):
+        with self.asking():
             self.page.clock.fast_forward(minutes * MINUTE)
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """A block that makes the page ask for fragments; they are there after it."""
+        with self.page.expect_response(lambda answer: answer.request.headers.get("hx-request") == "true"):
+            yield
         expect(self.page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
 
     @contextmanager
@@ -115,6 +121,7 @@ def reader(own_tables: LocalTables, browser: Browser, tmp_path: Path) -> Iterato
     thread = threading.Thread(target=serving.run, kwargs={"sockets": [listening]})
     thread.start()
     context = browser.new_context(reduced_motion="reduce")
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.clock.install()
     page.goto(board.door.new_link())
@@ -177,6 +184,39 @@ def test_what_a_reader_has_opened_scrolled_and_walked_to_stays_so(reader: Reader
     reader.wait()
     assert page.evaluate(WHERE) == before
     assert before[0] == "Zoom in"
+
+
+def test_a_click_is_not_lost_to_news_that_come_while_it_is_made(reader: Reader) -> None:
+    reader.room.ready(A)
+    page = reader.commit()
+    page.get_by_role("link", name="Open: legal").hover()
+    page.mouse.down()
+    with reader.asking():
+        reader.freeze(until=seconds(7200))
+    expect(page.locator("#standing")).not_to_contain_text("frozen by bo")
+    page.mouse.up()
+    expect(page.locator("dialog")).to_contain_text("legal")
+    expect(page.locator("#standing")).to_contain_text("frozen by bo")
+
+
+def test_what_is_opened_and_closed_while_news_come_is_so_when_they_are_shown(reader: Reader) -> None:
+    reader.room.ready(A)
+    page = reader.commit()
+    summary, gate = page.locator("#trace summary").first, page.locator("#gates tr", has_text="legal")
+    opened = page.locator("#trace details[open]")
+    summary.focus()
+    page.keyboard.down("Space")
+    reader.wait()
+    with reader.asking():
+        page.keyboard.up("Space")
+    expect(opened).to_have_count(1)
+    summary.hover()
+    page.mouse.down()
+    with reader.asking():
+        reader.room.edit(A, legal="TRUE")
+    page.mouse.up()
+    expect(gate).to_contain_text("passed")
+    expect(opened).to_have_count(0)
 
 
 def test_what_is_read_stays_where_it_is_below_a_span_that_is_open(reader: Reader) -> None:

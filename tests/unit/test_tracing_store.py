@@ -73,7 +73,10 @@ def test_a_store_may_be_read_while_it_is_written(path: Path) -> None:
         assert len(read(path, TRACE)) == 1
 
 
-def test_a_store_that_another_holds_for_long_costs_the_spans_and_no_more(path: Path) -> None:
+def test_a_store_that_another_holds_for_long_costs_the_spans_and_no_more(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline_state.tracing.store._LOCKED_SECONDS", 0.1)
     store = Store(path)
     store.append([item()])
     blocking = sqlite3.connect(path)

@@ -36,10 +36,10 @@ const trouble = (whose, sentence) => {
 // The stream of a page that is seen: of all tabs together, browsers keep six connections to a server. With every event
 // the page's fragments are had anew: hx-trigger="news from:body". So they are whenever somebody listens again: what has
 // changed and changed back meanwhile is no news to the server.
+const renew = () => htmx.trigger(document.body, "news");
 let heard = false;
 const listen = (url) => {
   const stream = new EventSource(url);
-  const renew = () => htmx.trigger(document.body, "news");
   stream.onopen = () => {
     tell("on", "live");
     trouble("stream", "");
@@ -67,6 +67,27 @@ addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.requestConfig?.triggeringEvent?.type === "news")
     document.getElementById("announce").textContent = `Updated at ${new Date().toLocaleTimeString()}`;
 });
+
+// A click is a button, or the space bar, that goes down and up on one element: while it is down nothing is replaced, and
+// once it is up, what came meanwhile is had anew. What a reader has asked for, by a click or a key, comes at once.
+let pressed = false, missed = false;
+const press = (down) => {
+  pressed = down;
+  if (pressed || !missed) return;
+  missed = false;
+  renew();
+};
+// Where a menu swallows the end, the next move tells of it.
+for (const name of ["pointerdown", "pointermove", "pointerup", "pointercancel"])
+  addEventListener(name, (event) => press(event.buttons > 0), true);
+for (const name of ["keydown", "keyup"])
+  addEventListener(name, (event) => event.key === " " && press(name === "keydown"), true);
+// Captured, so that those who prepare for a swap, here and in commit.js, know that there is none.
+addEventListener("htmx:beforeSwap", (event) => {
+  if (!pressed || !event.detail.shouldSwap || event.detail.requestConfig.triggeringEvent?.isTrusted) return;
+  missed = true;
+  event.detail.shouldSwap = false;
+}, true);
 
 // What somebody has opened or closed stays so when its fragment is replaced.
 const choices = new Map();
