@@ -8,20 +8,17 @@ HOST = "127.0.0.1"
 
 
 def free_port() -> int:
-    """A port nobody listens on, below those that Linux gives to whoever asks for any, who might take it first."""
+    """A port nobody listens on, and which nobody else gets from here while this process lives.
+
+    It is below those that Linux gives to whoever asks for any, who might take it first.
+    """
     while True:
         port = random.randrange(20_000, 32_768)  # noqa: S311 - no secret
-        with socket.socket() as probe, suppress(OSError):
+        with socket.socket(type=socket.SOCK_DGRAM) as ours, socket.socket() as probe, suppress(OSError):
+            ours.bind((HOST, port))  # the same number for UDP: a lock that others see, and that ends with its owner
             probe.bind((HOST, port))
+            ours.detach()  # stays open: the server listens seconds later only, or anew
             return port
-
-
-def free_ports(number: int) -> list[int]:
-    """So many of them, each another."""
-    found: set[int] = set()
-    while len(found) < number:
-        found.add(free_port())
-    return list(found)
 
 
 def try_port(port: int) -> None:

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-_STOP_SECONDS = 2.0
+_POLITE_SECONDS = 10.0  # MiniStack gives 3 to whoever still waits for an answer
+_KILL_SECONDS = 30.0
 _POLL_SECONDS = 0.02
 _PARENT_POLL_SECONDS = 0.5
 
@@ -40,8 +41,8 @@ def start(module: str, *arguments: str, log: Path, environment: Mapping[str, str
 
 def is_running(pid: int, mark: str) -> bool:
     """Whether the process lives and has a word starting with `mark` on its command line: ids are used again."""
-    if pid in _children:  # whose id is not, and which has no command line yet in the moment of its start
-        return _children[pid].poll() is None
+    if _is_living_child(pid):  # whose id is not, and which has no command line yet in the moment of its start
+        return True
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
@@ -57,10 +58,13 @@ def stop(pid: int, mark: str) -> None:
     heads = [pid] if is_running(pid, mark) else [each for each in _descendants(pid) if is_running(each, mark)]
     family = [*heads, *_descendants(*heads)]
     _signal(family, signal.SIGTERM)
-    _wait_until_gone(family, _STOP_SECONDS)
-    left = [*filter(_alive, family), *_descendants(*heads)]  # some were born meanwhile
-    _signal(left, signal.SIGKILL)
-    _wait_until_gone(left, _STOP_SECONDS)
+    deadline = time.monotonic() + _POLITE_SECONDS
+    while any(map(_alive, family)) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    deadline = time.monotonic() + _KILL_SECONDS
+    while (left := [*filter(_alive, [*family, *_descendants(*heads)])]) and time.monotonic() < deadline:
+        _signal(left, signal.SIGKILL)  # each time anew: some were born meanwhile
+        time.sleep(_POLL_SECONDS)
 
 
 @contextmanager
@@ -97,15 +101,18 @@ def end_with_parent(parent: int) -> None:
     threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
 
 
-def _wait_until_gone(pids: list[int], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while any(_alive(pid) for pid in pids) and time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
+def _is_living_child(pid: int) -> bool:
+    """Whether this process started it and it lives. One that has ended is collected and forgotten: its id is free."""
+    child = _children.get(pid)
+    lives = child is not None and child.poll() is None
+    if not lives:
+        _children.pop(pid, None)
+    return lives
 
 
 def _alive(pid: int) -> bool:
-    if pid in _children and _children[pid].poll() is not None:
-        return False
+    if _is_living_child(pid):
+        return True
     stat = _stat(pid)
     return stat is not None and stat[0] not in "ZX"  # zombie or dead
 

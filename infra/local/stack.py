@@ -236,10 +236,13 @@ class _Start:
 
     def _wait(self, name: str, is_ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while not is_ready():
-            if name not in self.files.running() or time.monotonic() > deadline:
+        while True:
+            ready = is_ready()
+            if name not in self.files.running() or (not ready and time.monotonic() > deadline):  # or another answered
                 said = self.files.log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:].strip()
                 raise StackError(f"{name} did not start; the end of {self.files.log}:\n{said}")
+            if ready:
+                return
             time.sleep(POLL_SECONDS)
 
 

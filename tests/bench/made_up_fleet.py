@@ -217,14 +217,14 @@ def made_up_stack(repos: int, commits: int) -> Iterator[Stack]:
         arguments = (folder, "--with-parent", str(os.getpid()))
         pid = process.start("infra.local.ministack", *arguments, log=log, environment=environment)
         try:
-            wait(lambda: ministack.is_ready(port), log.read_text)
+            wait(lambda: ministack.is_ready(port), lambda: process.is_running(pid, folder), log.read_text)
             url = f"http://{HOST}:{port}"
             names: dict[str, Any] = {kind: f"made-up-{kind}" for kind in KEYS}
             tables = Tables(**names, endpoint_url=url, access_key="test", secret_key="test")
             fill(url, tables, repos, commits, datetime.now(UTC))
             yield stack_of(tables, Path(folder) / "traces")
         finally:
-            process.stop(pid, "infra.local.ministack")
+            process.stop(pid, folder)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from infra.local import tools
 from infra.local.ports import HOST, free_port
 
-START_SECONDS = 30.0
+START_SECONDS = 240.0  # two workers, a JVM each, and a control plane start in the same moment
 
 
 def missing() -> str:
@@ -35,18 +35,20 @@ def running(here: Path, *java: str) -> Iterator[str]:
     silent: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, cwd=here, **silent) as it:
         try:
-            wait(lambda: _listens(port), lambda: f"{' '.join(command)}: exit code {it.poll()}")
+            wait(lambda: _listens(port), lambda: it.poll() is None, lambda: f"{' '.join(command)}: code {it.poll()}")
             yield f"http://{HOST}:{port}"
         finally:
             it.kill()
 
 
-def wait(is_ready: Callable[[], bool], said: Callable[[], str]) -> None:
-    """Returns when something is ready. Raises AssertionError with what was said when it takes too long."""
+def wait(is_ready: Callable[[], bool], lives: Callable[[], bool], said: Callable[[], str]) -> None:
+    """Returns when a server is ready. Raises AssertionError with what was said when it ends, or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while not is_ready():
+        assert lives(), said()
         assert time.monotonic() < deadline, said()
         time.sleep(0.05)
+    assert lives(), f"another answered: {said()}"
 
 
 def _listens(port: int) -> bool:

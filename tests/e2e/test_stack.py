@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local import process
+from infra.local import ministack, process
 from infra.local import stack as local_stack
 from infra.local.stack import NoStackError, StackError, StackInfo, StackOptions
 
@@ -49,6 +49,20 @@ from pathlib import Path
 sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
 children = [subprocess.Popen([*sleep, sys.argv[1]]), subprocess.Popen(sleep)]
 Path(sys.argv[1], "children").write_text(" ".join(str(child.pid) for child in children))
+Path(sys.argv[1], "ready").touch()
+while True:
+    signal.pause()
+"""
+
+DEAF = """
+import signal, subprocess, sys
+from pathlib import Path
+def bear(*_):
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    Path(sys.argv[1], "partial").write_text(str(child.pid))
+    Path(sys.argv[1], "partial").rename(Path(sys.argv[1], "child"))
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.signal(signal.SIGUSR1, bear)
 Path(sys.argv[1], "ready").touch()
 while True:
     signal.pause()
@@ -145,6 +159,18 @@ def test_a_stack_that_cannot_start_leaves_nothing(tmp_path: Path) -> None:
     assert processes_of(tmp_path) == []
 
 
+def test_what_another_server_answers_on_its_port_does_not_make_a_stack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tmp").touch()
+    noted = tmp_path / "ministack.pid"
+    ended = lambda: not process.is_running(int(noted.read_text(encoding="ascii")), str(tmp_path))  # noqa: E731
+    monkeypatch.setattr(ministack, "is_ready", lambda _port: becomes_true(ended))
+    with pytest.raises(StackError, match="ministack did not start"):
+        local_stack.up(tmp_path)
+    assert processes_of(tmp_path) == []
+
+
 def test_a_command_about_a_stack_names_its_folder_unless_it_is_the_usual_one(tmp_path: Path) -> None:
     assert local_stack.command("down", local_stack.DEFAULT_STATE_DIR) == "gatestream down"
     assert local_stack.command("down", tmp_path / "a b") == f"gatestream down --state-dir '{tmp_path}/a b'"
@@ -229,6 +255,34 @@ def test_what_a_process_starts_while_it_ends_ends_with_it(tmp_path: Path) -> Non
     pid = mother_of(LATE, tmp_path)
     process.stop(pid, str(tmp_path))
     assert state_of(int((tmp_path / "child").read_text(encoding="ascii"))) in {"gone", "Z"}
+
+
+def test_what_a_process_starts_just_before_it_is_killed_ends_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = mother_of(DEAF, tmp_path)
+    send = process._signal  # noqa: SLF001 - between it and the look before, nothing else is
+
+    def late(pids: list[int], number: signal.Signals) -> None:
+        if number == signal.SIGKILL and not (tmp_path / "child").exists():
+            os.kill(pid, signal.SIGUSR1)
+            assert becomes_true((tmp_path / "child").exists)
+        send(pids, number)
+
+    monkeypatch.setattr(process, "_signal", late)
+    monkeypatch.setattr(process, "_POLITE_SECONDS", 0.1)
+    process.stop(pid, str(tmp_path))
+    assert state_of(int((tmp_path / "child").read_text(encoding="ascii"))) in {"gone", "Z"}
+
+
+def test_a_process_is_not_taken_for_one_that_had_its_id_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pid = mother_of(MOTHER, tmp_path)
+    before = subprocess.Popen([sys.executable, "-c", ""])
+    before.wait()
+    monkeypatch.setitem(process._children, pid, before)  # noqa: SLF001 - the kernel does as it likes
+    assert process.is_running(pid, str(tmp_path))
+    process.stop(pid, str(tmp_path))
+    assert state_of(pid) in {"gone", "Z"}
 
 
 def test_what_a_process_that_was_killed_left_is_ended_if_it_bears_its_mark(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from infra.local.control_plane.access import with_certificate, write_kubeconfig
 from infra.local.control_plane.assets import Assets
 from infra.local.control_plane.keys import Authority, Pair, key_pair
-from infra.local.ports import HOST, free_ports
+from infra.local.ports import HOST, free_port
 
 STAGES = Path(__file__).with_name("stages.yaml")
 INSTALLERS = "gatestream-installers"
@@ -64,7 +64,7 @@ def lay_out(directory: Path) -> Layout:
     keys = directory / "keys"
     keys.mkdir(mode=0o700)
     authority = Authority.create(keys)
-    api, store, peer = free_ports(3)
+    api, store, peer = free_port(), free_port(), free_port()
     token = secrets.token_urlsafe(32)
     layout = Layout(
         directory=directory,
