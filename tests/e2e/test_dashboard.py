@@ -18,8 +18,8 @@ from tests.e2e.way import Way, commit
 
 pytestmark = pytest.mark.e2e
 
-PATIENCE = 60_000
-"""Milliseconds for what comes by itself."""
+PATIENCE = 120_000
+"""Milliseconds for what comes by itself: as long as `way.PATIENCE`, for the same reason."""
 
 LEFT = ("htmx:sendAbort", "htmx:afterRequest")
 """How htmx tells that a page was left while it asked for something."""

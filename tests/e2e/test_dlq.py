@@ -102,7 +102,7 @@ def test_a_change_sent_back_to_the_promoter_promotes(gatestream: Terminal, way: 
     way.push(sha)
     way.recorded(sha)
     way.column(sha, "build", "TRUE")
-    settled(way, sha)
+    way.looked_at(sha, times=2)  # at the push and at the column: nothing is on its way any more
     way.define(way.environment("staging", "build"), gates=(BUILD,))  # which by itself wakes nobody
     time.sleep(0.5)
     assert "_claim_staging" not in way.item(sha)
@@ -120,11 +120,6 @@ def test_a_change_sent_back_to_the_promoter_promotes(gatestream: Terminal, way: 
     (outcome,) = gatestream.json("dlq", "redrive", found[0]["id"])
     assert (outcome["sent"], outcome["to"]) == (True, "Promoter")
     way.deployed(sha, "staging")
-
-
-def settled(way: Way, sha: str) -> None:
-    """Until the promoter has seen every change, which it tells by journalling the hand edit."""
-    eventually(lambda: "_set_build" in way.item(sha), "the promoter's note of the edit")
 
 
 def noticed(gatestream: Terminal, key: str) -> list[dict[str, Any]]:

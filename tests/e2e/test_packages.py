@@ -156,5 +156,6 @@ def test_no_helm_process_starts_outside_pyhelm3(stack: StackInfo, tmp_path: Path
     starts = json.loads(done.stdout)
     ran = log.read_text().split()
     assert {"upgrade", "rollback"} <= set(ran)
-    assert [start["arguments"][0] for start in starts] == ran, "Helm came about in a way that Python does not tell of"
+    told = sorted(start["arguments"][0] for start in starts)  # two may run at once, and write in any order
+    assert told == sorted(ran), "Helm came about in a way that Python does not tell of"
     assert [start["arguments"] for start in starts if not start["through_pyhelm3"]] == [["version"]]

@@ -31,6 +31,9 @@ PLANTED, ADDRESS = "planted in a payload", "planted@mail.example.com"
 PATIENCE = 120.0
 """Seconds: long enough for the sweeper to mend what nobody was woken for."""
 
+RESTS = 30.0
+"""Seconds after one sweep in which the next is not begun: they begin a minute apart, and none takes so long as this."""
+
 Found = TypeVar("Found")
 
 
@@ -180,6 +183,7 @@ class Way:
 def unswept(stack: StackInfo) -> Iterator[None]:
     """A block in which only streams and queues wake anybody; it may last longer than a minute."""
     scheduler = stack.client("scheduler")
+    eventually(lambda: rests(stack), "a while without a sweep")  # one that is under way would go on
     names = [schedule["Name"] for schedule in scheduler.list_schedules()["Schedules"]]
 
     def turn(state: str) -> None:
@@ -193,6 +197,16 @@ def unswept(stack: StackInfo) -> Iterator[None]:
         yield
     finally:
         turn("ENABLED")
+
+
+def rests(stack: StackInfo) -> bool:
+    """Whether the sweeper's schedule is new, or a sweep has ended just now: MiniStack logs what has ended."""
+    sweeper, since = stack.functions["Sweeper"], time.time() - RESTS
+    group = stack.client("lambda").get_function_configuration(FunctionName=sweeper)["LoggingConfig"]["LogGroup"]
+    ended = stack.client("logs").filter_log_events(logGroupName=group, startTime=int(since * 1000))["events"]
+    schedules = stack.client("scheduler").list_schedules()["Schedules"]
+    (made,) = (each["CreationDate"] for each in schedules if each["Target"]["Arn"].endswith(f":{sweeper}"))
+    return bool(ended) or made.timestamp() > since
 
 
 def leaked(stack: StackInfo) -> list[str]:

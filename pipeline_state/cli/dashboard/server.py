@@ -34,8 +34,8 @@ _FOREVER = "private, max-age=31536000, immutable"
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 """By suffix: what the system believes of them may be anything, and browsers take no script under another type."""
 
-_PATIENCE = 5
-"""Seconds that an answer which is under way may take when the dashboard ends."""
+_PATIENCE = 20
+"""Seconds that an answer which is under way may take when the dashboard ends, on a machine that is busy, too."""
 
 _EXPECTED = (CommandError, PermanentFault, TemporaryFault, ClientError, BotoCoreError)
 """Errors that commands tell on one line. Whatever else is raised is a bug, which the terminal tells of."""

@@ -45,10 +45,14 @@ def legs(spans: Sequence[Span], environments: Iterable[str]) -> list[Leg]:
     return [leg for leg in found if leg]
 
 
-def check_of(spans: Sequence[Span], gate: str) -> Span | None:
-    """The promoter's check for which a change of this gate woke it."""
-    checks = (span for span in spans if span.name == "check for promotion")
-    return next((check for check in checks if gate in str(check.fields.get("gates", "")).split(", ")), None)
+def decision_after(spans: Sequence[Span], gate: str, environment: str) -> str | None:
+    """What the promoter decided about an environment when a change of this gate had woken it.
+
+    A check that failed before it came to that is tried again, and so left out.
+    """
+    checks = (span.fields for span in spans if span.name == "check for promotion")
+    woken = (fields for fields in checks if gate in str(fields.get("gates", "")).split(", "))
+    return next((str(fields[name]) for fields in woken if (name := f"decision.{environment}") in fields), None)
 
 
 def _webhook_leg(name: str, event_type: str, spans: Sequence[Span]) -> Leg | None:

@@ -13,7 +13,7 @@ from pipeline_state.cli import facts, webhooks
 from pipeline_state.cli.definitions import applying
 from pipeline_state.cli.demo.cluster import deployments
 from pipeline_state.cli.demo.example import GATE, Example
-from pipeline_state.cli.demo.hops import check_of
+from pipeline_state.cli.demo.hops import decision_after
 from pipeline_state.cli.demo.stage import Stage
 from pipeline_state.cli.demo.waiting import LateError, wait_for
 from pipeline_state.cli.stacks import Stack
@@ -144,8 +144,7 @@ class Story:
 
     def _decided_after(self, gate: str) -> str | None:
         """What the promoter decided about the first environment when this gate had changed."""
-        check = check_of(self.spans(), gate)
-        return str(check.fields[f"decision.{self.example.environments[0]}"]) if check else None
+        return decision_after(self.spans(), gate, self.example.environments[0])
 
     def _environment(self, name: str, moment: str) -> str | None:
         """When the environment's moment was, if it was. Raises LateError when the deployment failed."""

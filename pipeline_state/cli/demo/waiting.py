@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SECONDS = 40.0
+SECONDS = 120.0
+"""Long enough for the sweeper to mend what nobody was woken for, and for what is tried again."""
+
 POLL_SECONDS = 0.1
 LOG_LINES = 4
 LONGEST = 600
