@@ -6,8 +6,11 @@ import hypothesis
 
 from infra.local.tools import cache_dir, helm_and_kubectl
 
-hypothesis.settings.register_profile("dev", deadline=None)  # no deadline: cores are shared, time proves nothing
-hypothesis.settings.register_profile("ci", deadline=None, max_examples=200, print_blob=True)
+TIMELESS = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+"""Cores are shared, time proves nothing."""
+
+hypothesis.settings.register_profile("dev", TIMELESS)
+hypothesis.settings.register_profile("ci", TIMELESS, max_examples=200, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
 

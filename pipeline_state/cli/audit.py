@@ -134,11 +134,13 @@ def _calls(stack: Stack, edits: Collection[Edit]) -> list[Call]:
         return []
 
     places = {commit: (stack.region, stack.name, commit, *each) for commit, each in times.items()}
-    unknown = [commit for commit, place in places.items() if place not in _memory]
+    found = {commit: known for commit, place in places.items() if (known := _memory.calls(place)) is not None}
+    unknown = [commit for commit in places if commit not in found]
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         for commit, calls in zip(unknown, threads.map(read, unknown), strict=True):
             _memory.keep(places[commit], calls)
-    return [call for place in places.values() for call in _memory.calls(place)]
+            found[commit] = calls
+    return [call for calls in found.values() for call in calls]
 
 
 def _times(edits: Iterable[Edit]) -> dict[str, Interval]:
@@ -160,11 +162,9 @@ class _Memory:
     def __init__(self) -> None:
         self._kept: dict[_Place, tuple[float, list[Call]]] = {}
 
-    def __contains__(self, place: _Place) -> bool:
-        return time.monotonic() < self._kept.get(place, (0.0, []))[0]
-
-    def calls(self, place: _Place) -> list[Call]:
-        return self._kept.get(place, (0.0, []))[1]
+    def calls(self, place: _Place) -> list[Call] | None:
+        until, calls = self._kept.get(place, (0.0, None))
+        return calls if time.monotonic() < until else None
 
     def keep(self, place: _Place, calls: list[Call]) -> None:
         now = time.monotonic()

@@ -7,6 +7,7 @@ import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -141,3 +142,23 @@ def test_the_log_is_asked_once_a_minute_however_often_a_page_looks(stack: Stack)
     called(stack, "legal")
     assert with_callers(stack, [edited("legal")])[0]["by"] == "unknown"
     assert with_callers(replace(stack, region="another"), [edited("legal")])[0]["by"] == ANN
+
+
+def test_what_was_known_is_told_even_if_it_gets_too_old_while_the_rest_is_read(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0
+
+    def pass_a_minute(**_: Any) -> None:
+        nonlocal now
+        now += 60
+
+    def slow(service: str) -> Any:
+        client = stack.client(service)
+        client.meta.events.register("before-call", pass_a_minute)
+        return client
+
+    monkeypatch.setattr("pipeline_state.cli.audit.time", SimpleNamespace(monotonic=lambda: now))
+    called(stack, "legal")
+    for edits in ([edited("legal")], [edited("legal"), edited("legal", commit="b" * 40)]):
+        assert with_callers(replace(stack, client=slow), edits)[0]["by"] == ANN

@@ -14,7 +14,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.property.memory_room import MemoryRoom
 from tests.property.promotion_machine import PromotionMachine
 
-CHUNK = 250
+CHUNK = 50
 STEPS = 40
 
 

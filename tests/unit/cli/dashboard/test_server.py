@@ -1,6 +1,7 @@
 """How the server ends."""
 
 import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -12,11 +13,13 @@ ENDS = (signal.SIGINT, signal.SIGTERM)
 
 
 @pytest.fixture(autouse=True)
-def handlers_as_before() -> Iterator[None]:
+def signals_as_before() -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in ENDS}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+    if events := sys.modules.get("sse_starlette.sse"):  # it hears of a server's end, and ends every later stream here
+        events.AppStatus.should_exit = False
 
 
 @pytest.mark.parametrize("number", ENDS)
