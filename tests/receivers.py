@@ -36,6 +36,9 @@ class Receiver(ThreadingHTTPServer):
         self.may_answer.set()
         self.has_request = threading.Event()
 
+    def handle_error(self, *_: object) -> None:
+        """A client that hangs up is nothing to tell of."""
+
     @property
     def names(self) -> list[str]:
         """Of the spans that have come, in their order."""
@@ -135,8 +138,11 @@ def listening(receiver: R) -> Iterator[R]:
 
 @contextmanager
 def black_hole() -> Iterator[str]:
-    """A URL whose packets vanish: its queue of connections is full, so the kernel drops every further request."""
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as hole, socket.socket() as first, socket.socket() as second:
+    """A URL whose packets vanish: its queue of connections is full, so the kernel drops every further request.
+
+    Its address is no other server's: who still knocks when the block has ended gets into none.
+    """
+    with socket.create_server(("127.0.0.2", 0), backlog=0) as hole, socket.socket() as first, socket.socket() as second:
         first.connect(hole.getsockname())
         second.setblocking(False)  # noqa: FBT003 - socket's own signature
         second.connect_ex(hole.getsockname())
@@ -152,4 +158,5 @@ def closed_port() -> Iterator[str]:
 
 
 def _url_of(server: socket.socket) -> str:
-    return f"http://127.0.0.1:{server.getsockname()[1]}"
+    host, port = server.getsockname()
+    return f"http://{host}:{port}"

@@ -26,5 +26,5 @@ class FileExporter(Exporter):
 
     def export(self, items: Sequence[Item]) -> None:
         if items:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write("".join(json.dumps(item) + "\n" for item in items))
+            with self._path.open("ab", buffering=0) as file:
+                file.write("".join(json.dumps(item) + "\n" for item in items).encode())

@@ -55,6 +55,7 @@ class Answer:
 
 
 _USUAL = Bounds()
+_OWN_MACHINE = Bounds(5.0)
 _OURS = {"Accept": "*/*", "User-Agent": "gatestream"}
 _NO_MORE: Mapping[str, str] = {}
 
@@ -103,7 +104,7 @@ def scheme_of(host: str) -> str:
     if not is_loopback(host):
         return "https"
     try:
-        answer = ask(f"http://{host}/v2/", f"registry {host}", Bounds(5.0))
+        answer = ask(f"http://{host}/v2/", f"registry {host}", _OWN_MACHINE)
     except TemporaryFault as fault:
         cause = getattr(fault.__cause__, "reason", fault.__cause__)
         if isinstance(cause, http.client.BadStatusLine | ConnectionResetError | BrokenPipeError):

@@ -20,13 +20,15 @@ from pipeline_state.table.snapshot import CLOSING, DONE, EVERYTHING, IN_TURN
 from pipeline_state.table.waiting import ASKED, PARTITION
 
 _EMPTY = {"S": ""}
+_DIGITS = 40  # of a sequence number, at most; 21 at least
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """One change of one commit's record.
 
-    id: the stream's, unique. at: when it was written; of hand edits only the second is known, and its end is given.
+    id: from the stream, unique, and in the order of the record's changes. at: when it was written; of hand edits only
+        the second is known, and its end is given.
     edits: gates somebody changed with a tool of their own, by name: the raw value, None where the column was removed.
         Nobody edits a record by removing it.
     gates: all whose value changed, by anybody; a column that was added empty is not yet one that changed.
@@ -65,7 +67,7 @@ def read_change(record: Mapping[str, Any]) -> Change:
     return Change(
         repo=keys["repo"],
         commit=keys["commit"],
-        id=str(record["eventID"]),
+        id=f"{told['SequenceNumber']:0>{_DIGITS}}",
         at=at,
         edits=edits,
         gates=tuple(name for name in gates if new and (name in old or new[name] != _EMPTY)),

@@ -164,6 +164,7 @@ def change_of(before: Item, after: Item, number: int) -> Mapping[str, Any]:
         "OldImage": before,
         "NewImage": after,
         "ApproximateCreationDateTime": time.time(),
+        "SequenceNumber": str(number),
     }
     return {"eventID": f"change {number}", "dynamodb": told}
 

@@ -3,10 +3,12 @@
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from botocore.config import Config
 
 from functions.helm_installer import app as installer_app
 from functions.rollout_observer import app as observer_app
@@ -65,10 +67,11 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "infra.local.ministack", str(state_dir), "--with-parent", str(os.getpid()), log=log, environment=environment
     )
     try:
-        dynamodb_local_process.wait(lambda: local.is_ready(port), log.read_text)
+        lives = partial(process.is_running, pid, str(state_dir))
+        dynamodb_local_process.wait(lambda: local.is_ready(port), lives, log.read_text)
         yield f"http://{HOST}:{port}"
     finally:
-        process.stop(pid, "infra.local.ministack")
+        process.stop(pid, str(state_dir))
 
 
 @pytest.fixture(scope="session")
@@ -155,7 +158,25 @@ def own_plane(tmp_path: Path) -> Iterator[control_plane.Plane]:
 
 
 @pytest.fixture
-def installing(functions: FunctionRoom, embedded: cluster.Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def patient_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The functions' clients: a call that the machine was slow to answer is neither given up nor made twice."""
+    monkeypatch.setattr("pipeline_state.startup._BOUNDED", Config(read_timeout=60, retries={"total_max_attempts": 1}))
+    monkeypatch.setattr("pipeline_state.table.models._BOUNDED", {"read_timeout_seconds": 60, "max_retry_attempts": 0})
+
+
+@pytest.fixture(autouse=True)
+def patient_look_ups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Helm is not asked for what the API server was slow to tell us: tests count what Helm is asked for."""
+    monkeypatch.setattr("pipeline_state.deploy.helm._SHORT_SECONDS", 60.0)
+
+
+@pytest.fixture
+def installing(
+    functions: FunctionRoom,
+    embedded: cluster.Cluster,
+    patient_clients: None,  # noqa: ARG001 - set up first
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[None]:
     """What template.yaml gives the installer."""
     more = {
         "DEAD_LETTER_QUEUE_URL": functions.dead_installs,

@@ -121,7 +121,13 @@ def serving(github: FakeGitHub) -> Iterator[FakeGitHub]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        daemon_threads = False  # all have said what they say before the block ends
+
+        def handle_error(self, *_: object) -> None:
+            """A client that hangs up is nothing to tell of."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

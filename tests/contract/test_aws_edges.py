@@ -48,7 +48,12 @@ class Account:
 
 
 @pytest.fixture
-def account(ministack: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
+def account(
+    ministack: str,
+    tmp_path: Path,
+    patient_clients: None,  # noqa: ARG001 - set up first
+    monkeypatch: pytest.MonkeyPatch,
+) -> Account:
     monkeypatch.setenv("AWS_ENDPOINT_URL", ministack)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     settings = Settings(aws_region="us-east-1")

@@ -63,7 +63,11 @@ def totals(lines: list[dict[str, Any]]) -> dict[str, int]:
 
 
 @pytest.fixture
-def webhooks(ministack: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebhookStack]:
+def webhooks(
+    ministack: str,
+    patient_clients: None,  # noqa: ARG001 - set up first
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[WebhookStack]:
     stack = WebhookStack(ministack)
     for name, value in stack.settings.items():
         monkeypatch.setenv(name, value)

@@ -165,6 +165,17 @@ def test_a_hand_edit_is_journalled_once_and_promotes(shop: FunctionRoom) -> None
     assert len(shop.promoted()) == 1
 
 
+def test_hand_edits_within_a_second_stay_in_their_order(shop: FunctionRoom) -> None:
+    shop.tables.edit(A, legal="TRUE")
+    shop.tables.edit(A, legal="FALSE")
+    changes = [
+        {**change, "eventID": name, "dynamodb": {**change["dynamodb"], "ApproximateCreationDateTime": 1_800_000_000}}
+        for name, change in zip("ba", shop.changes(), strict=True)
+    ]
+    StreamMapping(shop.promoter).deliver(changes)
+    assert [entry["what"] for entry in history(shop.repo, A)] == [{"legal": "TRUE"}, {"legal": "FALSE"}]
+
+
 def test_our_own_writes_are_no_hand_edits(shop: FunctionRoom) -> None:
     ready(shop, A)
     shop.send(shop.build(A, "failed", 90), shop.build(A, "success", 95), shop.push(A, B, 100))
@@ -250,6 +261,7 @@ def test_a_removed_record_is_nothing_to_decide_about(shop: FunctionRoom) -> None
     assert shop.tables.item(A) == {}
 
 
+@pytest.mark.usefixtures("patient_clients")
 def test_the_function_answers_with_the_change_to_begin_again_at(
     shop: FunctionRoom, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,6 +114,7 @@ def test_a_commit_of_an_unknown_repository_is_recorded(functions: FunctionRoom) 
     assert functions.promoted() == []
 
 
+@pytest.mark.usefixtures("patient_clients")
 def test_the_function_answers_with_what_failed(functions: FunctionRoom, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {**functions.settings, "DEAD_LETTER_QUEUE_URL": functions.dead_events}.items():
         monkeypatch.setenv(name, value)
@@ -138,7 +139,7 @@ data = st.fixed_dictionaries(
 types = st.sampled_from(["com.github.push", "com.circleci.workflow-completed", "com.github.status.success"])
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(types, data)
 def test_whatever_an_event_says_it_is_recorded_or_given_up_and_never_tried_for_ever(
     functions: FunctionRoom, type_: str, data: dict[str, Any]

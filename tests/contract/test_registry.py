@@ -31,6 +31,13 @@ COMMIT = "1" * 40
 WAYS: list[Way] = ["open", "basic", "token", "token for anybody", "hidden"]
 
 
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is slow does not look like a registry that is silent."""
+    monkeypatch.setattr(registry, "_TEXT", Bounds(60.0, 4 * 1024 * 1024))
+    monkeypatch.setattr(web, "_OWN_MACHINE", Bounds(60.0))
+
+
 @dataclass
 class Shop:
     """A registry with an image and a chart, and a workspace. read: the secrets that were read, in order."""

@@ -346,7 +346,11 @@ def test_the_cost_grows_with_what_waits_and_not_with_what_is_stored(shop: WayRoo
 
 
 @pytest.fixture
-def environment(shop: WayRoom, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def environment(
+    shop: WayRoom,
+    patient_clients: None,  # noqa: ARG001 - set up first
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[None]:
     for name, value in shop.settings.items():
         monkeypatch.setenv(name, value)
     yield

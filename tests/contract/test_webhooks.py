@@ -19,7 +19,6 @@ from pipeline_state.tracing.store import read_all
 from tests.contract.webhook_stack import (
     CIRCLECI_SECRET,
     GITHUB_SECRET,
-    PATIENT,
     WebhookStack,
     body_of,
     circleci_headers,
@@ -47,9 +46,12 @@ def post_circleci(body: bytes, headers: Mapping[str, str] | None = None) -> tupl
 
 
 @pytest.fixture
-def stack(ministack: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebhookStack]:
+def stack(
+    ministack: str,
+    patient_clients: None,  # noqa: ARG001 - set up first
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[WebhookStack]:
     stack = WebhookStack(ministack)
-    monkeypatch.setattr("pipeline_state.startup._BOUNDED", PATIENT)
     for name, value in stack.settings.items():
         monkeypatch.setenv(name, value)
     yield stack

@@ -14,7 +14,7 @@ from pipeline_state.events.github import translate
 from pipeline_state.events.publish import Publisher, Queue
 from pipeline_state.faults import TemporaryFault
 from pipeline_state.tracing.store import read_all
-from tests.contract.webhook_stack import PATIENT, WebhookStack, body_of, texts
+from tests.contract.webhook_stack import WebhookStack, body_of, texts
 from tests.receivers import closed_port
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -27,9 +27,12 @@ def event(delivery_id: str = "delivery-1") -> Any:
 
 
 @pytest.fixture
-def stack(ministack: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebhookStack]:
+def stack(
+    ministack: str,
+    patient_clients: None,  # noqa: ARG001 - set up first
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[WebhookStack]:
     stack = WebhookStack(ministack)
-    monkeypatch.setattr("pipeline_state.startup._BOUNDED", PATIENT)
     for name, value in stack.settings.items():
         monkeypatch.setenv(name, value)
     yield stack

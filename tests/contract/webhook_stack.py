@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from botocore.config import Config
-
 from infra.local import ministack
 from pipeline_state.events.signatures import sign
 
@@ -51,10 +49,6 @@ def request(path: str, body: bytes | str, headers: Mapping[str, str], *, is_base
         "body": body if isinstance(body, str) else base64.b64encode(body).decode() if is_base64 else body.decode(),
         "isBase64Encoded": is_base64,
     }
-
-
-PATIENT = Config(read_timeout=60, retries={"total_max_attempts": 1})
-"""For the functions' clients: a call that the machine was slow to answer is not made twice."""
 
 
 @dataclass

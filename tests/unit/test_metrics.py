@@ -175,7 +175,7 @@ def test_output_that_cannot_be_written_disturbs_nobody(
         count(metrics.RETRIES)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     counted=st.lists(st.tuples(st.sampled_from(COUNTS), st.integers(0, 10**9)), max_size=30),
     measured=st.lists(st.tuples(st.sampled_from(DURATIONS), st.floats(0, 1e6)), max_size=250),

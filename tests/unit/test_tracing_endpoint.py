@@ -23,12 +23,6 @@ from tests.certificates import write_certificate
 from tests.receivers import HoneycombReceiver, listening
 
 
-@pytest.fixture(autouse=True)
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that is slow does not look like an endpoint that is silent."""
-    monkeypatch.setattr("pipeline_state.tracing.endpoint.SOCKET_SECONDS", 60.0)
-
-
 def read(text: bytes) -> tuple[Response, bool]:
     return read_response(io.BufferedReader(io.BytesIO(text)))
 

@@ -79,7 +79,7 @@ def exporter(api: Markers) -> Iterator[MarkerExporter]:
     exporter.close()
 
 
-def flush(exporter: MarkerExporter, *items: tracing.Item, seconds: float = 10) -> None:
+def flush(exporter: MarkerExporter, *items: tracing.Item, seconds: float = 60) -> None:
     exporter.export(items)
     exporter.wait(time.monotonic() + seconds)
 

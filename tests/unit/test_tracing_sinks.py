@@ -13,6 +13,7 @@ import pytest
 from pipeline_state import tracing
 from pipeline_state.table.summaries import SummarySink
 from pipeline_state.tracing import Exporter, trace_of
+from pipeline_state.tracing.exporter import BackgroundExporter
 from pipeline_state.tracing.honeycomb import HoneycombExporter
 from pipeline_state.tracing.otlp import OtlpExporter
 from pipeline_state.tracing.outbox import FLUSH_SECONDS
@@ -21,12 +22,6 @@ from tests.span_file import FileSink
 
 ROOT = trace_of("myOrg/myApp", "a" * 40)
 LONG = 60.0
-
-
-@pytest.fixture(autouse=True)
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that is slow does not look like an endpoint that is silent."""
-    monkeypatch.setattr("pipeline_state.tracing.endpoint.SOCKET_SECONDS", 60.0)
 
 
 @pytest.fixture
@@ -69,7 +64,7 @@ def flushed(exporter: Exporter, *names: str, bound: float = LONG) -> Exporter:
     return exporter
 
 
-EXPORTERS: dict[str, Callable[[str], Exporter]] = {
+EXPORTERS: dict[str, Callable[[str], BackgroundExporter]] = {
     "honeycomb": lambda url: HoneycombExporter(url, "key", "set"),
     "otlp": lambda url: OtlpExporter(url, {"x-key": "key"}),
 }
@@ -95,8 +90,10 @@ def make() -> Iterator[Make]:
     exporters: list[Exporter] = []
 
     def make(kind: str, url: str) -> Exporter:
-        exporters.append(EXPORTERS[kind](url))
-        return exporters[-1]
+        exporter = EXPORTERS[kind](url)
+        exporter._retry_seconds = 3600.0  # noqa: SLF001 - a way that is closed stays so
+        exporters.append(exporter)
+        return exporter
 
     yield make
     for exporter in exporters:

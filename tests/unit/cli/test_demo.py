@@ -11,7 +11,7 @@ from rich.console import Console
 
 from pipeline_state.cli.demo.ending import Stopped, stoppable
 from pipeline_state.cli.demo.example import CHARTS, prepare
-from pipeline_state.cli.demo.hops import check_of, legs
+from pipeline_state.cli.demo.hops import decision_after, legs
 from pipeline_state.cli.demo.stage import Stage
 from pipeline_state.cli.demo.waiting import LateError, wait_for
 from pipeline_state.cli.traces.spans import Span
@@ -92,15 +92,16 @@ def test_a_leg_of_which_a_span_is_missing_is_left_out(missing: str) -> None:
     assert len(legs([each for each in spans if each.name != missing], ["staging"])) < 2
 
 
-def test_the_check_of_a_gate_is_the_one_its_change_woke() -> None:
+def test_the_decision_after_a_gate_is_that_of_the_check_its_change_woke() -> None:
     others = [
-        span("check for promotion", "root", 520, 15),  # the sweeper's
-        span("check for promotion", "root", 540, 15, gates="approval, build_done_twice"),
+        span("check for promotion", "root", 520, 15, decision__staging="Promote"),  # the sweeper's
+        span("check for promotion", "root", 540, 15, gates="approval, build_done_twice", decision__staging="Promote"),
         span("record gates", "root", 560, 15, gates="build_done"),
+        span("check for promotion", "root", 580, 15, gates="approval, build_done", error="TemporaryFault"),
     ]
-    woken = span("check for promotion", "root", 620, 9, gates="approval, build_done")
-    assert check_of(others, "build_done") is None
-    assert check_of([*others, woken], "build_done") == woken
+    woken = span("check for promotion", "root", 620, 9, gates="approval, build_done", decision__staging="Wait")
+    assert decision_after(others, "build_done", "staging") is None
+    assert decision_after([*others, woken], "build_done", "staging") == "Wait"
 
 
 def test_a_file_gets_plain_lines_that_can_be_copied() -> None:
@@ -148,7 +149,10 @@ def test_waiting_ends_with_what_did_not_come() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_is_an_exception_once_and_then_leaves_the_clean_up_alone(number: signal.Signals) -> None:
+def test_a_signal_is_an_exception_once_and_then_leaves_the_clean_up_alone(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline_state.cli.demo.ending.CLEAN_UP_SECONDS", 3600.0)
     before = signal.getsignal(number)
     done: list[str] = []
 

@@ -13,6 +13,7 @@ from pipeline_state.cli.console import CommandError
 from pipeline_state.cli.stacks import Stack
 from pipeline_state.events.signatures import circleci_signed, github_signed
 from pipeline_state.table.models import Tables
+from tests.receivers import closed_port
 
 BODY = b'{"type": "workflow-completed",  "spaced": "as is \xc3\xa9"}'
 
@@ -84,9 +85,6 @@ def test_another_secret_may_sign(receiver: Receiver) -> None:
     assert github_signed(BODY, receiver.seen[0][1]["x-hub-signature-256"], ["other"])
 
 
-def test_nobody_answering_is_told(receiver: Receiver) -> None:
-    port = receiver.server_port
-    receiver.shutdown()
-    receiver.server_close()
-    with pytest.raises(CommandError, match="does not answer"):
-        webhooks.send(stack_of(port), "github", BODY)
+def test_nobody_answering_is_told() -> None:
+    with closed_port() as url, pytest.raises(CommandError, match="does not answer"):
+        webhooks.send(stack_of(int(url.rpartition(":")[2])), "github", BODY)

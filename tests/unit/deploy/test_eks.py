@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
+from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
 
 from pipeline_state.deploy import eks
@@ -70,6 +71,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{aws.server_port}")
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        patient = eks._BOUNDED.merge(Config(read_timeout=60))  # noqa: SLF001 - so that no call is made twice
+        monkeypatch.setattr(eks, "_BOUNDED", patient)
         thread = threading.Thread(target=aws.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield aws

@@ -16,12 +16,11 @@ from pipeline_state.table.waiting import ASKED, PARTITION
 KEYS = {"repo": {"S": "myOrg/myApp"}, "commit": {"S": "a" * 40}}
 
 
-def change(old: dict[str, Any], new: dict[str, Any]) -> Change:
+def change(old: dict[str, Any], new: dict[str, Any], number: str = "1") -> Change:
     images = {"OldImage": old, "NewImage": new}
     raw = {name: KEYS | {key: to_raw(value) for key, value in image.items()} for name, image in images.items() if image}
-    return read_change(
-        {"eventID": "1", "dynamodb": {"Keys": KEYS, "ApproximateCreationDateTime": 1_700_000_000, **raw}}
-    )
+    told = {"Keys": KEYS, "ApproximateCreationDateTime": 1_700_000_000, "SequenceNumber": number, **raw}
+    return read_change({"eventID": "1", "dynamodb": told})
 
 
 def places(**place: Any) -> dict[str, Any]:
@@ -152,6 +151,12 @@ def test_an_empty_column_that_comes_or_goes_with_our_mark_is_nobodys_edit(
     old: dict[str, Any], new: dict[str, Any], edits: list[str]
 ) -> None:
     assert [*change({**places(), **old}, {**places(), **new}).edits] == edits
+
+
+def test_of_two_edits_within_a_second_the_ids_tell_which_came_first() -> None:
+    first, second = (change({}, {"scan": "TRUE"}, number) for number in ("9" * 21, "1" + "0" * 21))
+    assert first.at == second.at
+    assert first.id < second.id
 
 
 def test_a_gate_that_somebody_removes_together_with_its_note_is_an_edit() -> None:

@@ -57,7 +57,7 @@ def run(scenario: Callable[[Tables, Live], Awaitable[None]]) -> Tables:
     tables = Tables()
 
     async def timely() -> None:
-        with anyio.fail_after(20):
+        with anyio.fail_after(200):
             await scenario(tables, live_of(tables))
 
     anyio.run(timely)
