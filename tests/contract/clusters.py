@@ -70,10 +70,13 @@ class ClusterUnderTest:
         return Client.of(self.admin_kubeconfig).request(method, path, body, content_type)
 
     def first(self, path: str) -> Any:
-        """Blocks until there is something in this list, or, with a selector, something that it selects; the object."""
+        """Waits for something in this list, or, with a selector, for something that it selects; the object."""
         joint = "&" if "?" in path else "?"
-        with Client.of(self.admin_kubeconfig).open("GET", f"{path}{joint}watch=true") as response:
-            event = json.loads(response.readline())
+        watch = f"{path}{joint}watch=true&timeoutSeconds=60"
+        with Client.of(self.admin_kubeconfig).open("GET", watch) as response:
+            line = response.readline()
+        assert line, f"nothing in {path} within a minute"
+        event = json.loads(line)
         assert event["type"] == "ADDED", event
         return event["object"]
 

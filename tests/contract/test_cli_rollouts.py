@@ -10,11 +10,13 @@ from typing import Any
 
 from rich.console import Console
 
+from infra.local.control_plane.furnish import until
 from pipeline_state.cli import facts, story, views
 from pipeline_state.cli.happenings import tell
 from pipeline_state.cli.steering import history_view, promotions
 from pipeline_state.cli.steering.places import find_place
 from pipeline_state.model.pipelines import Cluster, Environment, Verification
+from pipeline_state.model.promotion import Promotion
 from pipeline_state.model.times import from_epoch
 from tests.contract.shop import Shop
 from tests.contract.table_room import WEB, A, B, pipeline
@@ -51,6 +53,13 @@ def why(shop: Shop, commit: str) -> str:
 def head(shop: Shop) -> dict[str, Any]:
     (found,) = [each for each in facts.heads(now()) if each["repo"] == shop.functions.repo]
     return found
+
+
+def observed(shop: Shop, promotion: Promotion) -> dict[str, Any]:
+    """The rollout after one more look."""
+    shop.observe(promotion)
+    (rollout,) = head(shop)["rollouts"]
+    return dict(rollout)
 
 
 def history(shop: Shop) -> list[dict[str, Any]]:
@@ -91,9 +100,8 @@ def test_once_it_is_ready_why_says_which_gate_it_waits_for(shop: Shop) -> None:
     define(shop, "web", timeout=4 * HOUR, verify=Verification(gate="legal", within=2 * HOUR))
     promotion = shop.promote(A)
     settle(shop)
-    shop.observe(promotion)
+    until(lambda: observed(shop, promotion)["phase"] == "verify", "Pods that are ready", lambda: None)
     (rollout,) = head(shop)["rollouts"]
-    assert rollout["phase"] == "verify"
     assert f"web: applied as revision 1, to be verified by the gate legal until {rollout['until']}" in why(shop, A)
     shop.functions.tables.edit(A, legal="TRUE")
     shop.observe(promotion)

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from infra.local.control_plane.furnish import until
 from pipeline_state.deploy import Applied
 from pipeline_state.deploy.rollouts import look
-from pipeline_state.model.rollout import Broken, Pending
+from pipeline_state.model.rollout import Broken, Pending, Seen
 from tests.contract.clusters import ClusterUnderTest
 from tests.contract.deploy_room import (
     FAILS,
@@ -42,7 +43,7 @@ def image(number: int) -> str:
 @pytest.mark.parametrize("values", [FAILS, NEVER], ids=["crash loop", "no image"])
 def test_what_never_gets_ready_has_failed_is_rolled_back_and_named(shop: Shop, values: dict[str, Any]) -> None:
     shop.install("p1", commit=COMMITS[0])
-    said = reason(shop.install("p2", commit=COMMITS[1], values=values, timeout=8))
+    said = reason(shop.install("p2", commit=COMMITS[1], values=values))
     assert "has been rolled back" in said
     assert f"Deployment/{shop.namespace}/web not ready. status: Failed" in said
     assert (shop.image(), shop.statuses()) == (image(0), ["superseded", "failed", "deployed"])
@@ -71,7 +72,7 @@ def test_what_fails_goes_back_past_what_somebody_installed_by_hand(shop: Shop) -
     chart = str(shop.workspace.charts_dir / "web")
     shop.run("helm", "upgrade", "web", chart, "--set", "image.repository=registry.example.com/web,image.tag=by-hand")
     assert shop.image() == "registry.example.com/web:by-hand"
-    said = reason(carried_out(shop, asked(shop, "p2", COMMITS[1], verified=1, timeout=8, values=FAILS)))
+    said = reason(carried_out(shop, asked(shop, "p2", COMMITS[1], verified=1, values=FAILS)))
     assert "; rolled back to revision 1" in said
     assert (shop.image(), shop.statuses()) == (image(0), ["superseded", "superseded", "failed", "deployed"])
 
@@ -96,12 +97,15 @@ def test_pods_that_exceed_a_quota_are_told_of_by_a_look(shop: Shop) -> None:
     request = asked(shop, timeout=3600)
     applied = carried_out(shop, request)
     assert isinstance(applied, Applied), applied
-    path = f"/apis/apps/v1/namespaces/{shop.namespace}/deployments/web"
-    eventually(shop, path, lambda found: "ReplicaFailure" in str(found))
-    seen = look(request, applied.revision, workspace=shop.workspace, budget_seconds=60)
-    assert isinstance(seen, Pending), seen
-    assert "FailedCreate" in seen.why
-    assert "exceeded quota: small, requested: pods=1, used: pods=1, limited: pods=1" in seen.why
+    seen: list[Seen] = []
+
+    def is_told() -> bool:
+        seen.append(look(request, applied.revision, workspace=shop.workspace, budget_seconds=60))
+        return "FailedCreate" in getattr(seen[-1], "why", "")
+
+    until(is_told, "a look that tells of Pods that cannot be made", lambda: None)
+    assert isinstance(seen[-1], Pending), seen
+    assert "exceeded quota: small, requested: pods=1, used: pods=1, limited: pods=1" in seen[-1].why
 
 
 def scaled(shop: Shop, replicas: int) -> None:
@@ -152,7 +156,7 @@ def test_a_hook_that_never_ends_is_named(shop: Shop, tmp_path: Path) -> None:
     shop = with_charts(shop, tmp_path / "charts", "hooked")
     hooked: dict[str, Any] = {"name": "app", "chart": "charts/hooked"}
     shop.install("p1", **hooked)
-    said = reason(shop.install("p2", values={"migration": "never"}, timeout=6, **hooked))
+    said = reason(shop.install("p2", values={"migration": "never"}, timeout=10, **hooked))
     assert f"Job/{shop.namespace}/app-migration not ready" in said
     assert shop.statuses("app")[-1] == "deployed"
 

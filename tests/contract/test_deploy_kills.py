@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import re
 import secrets
@@ -23,7 +24,7 @@ from pipeline_state.faults import TemporaryFault
 from tests.contract.clusters import ClusterUnderTest
 from tests.contract.deploy_room import asked, behind, carried_out, opened
 from tests.contract.test_deploy import READY, Shop
-from tests.payloads.helm.faulty_api import Fault, hang
+from tests.payloads.helm.faulty_api import Fault, Handler, hang
 
 _log = logging.getLogger(__name__)
 
@@ -34,14 +35,33 @@ SLOW = {"annotations": {f"{READY}-after": "300ms"}, "replicaCount": 1}
 
 
 @dataclass
+class Asked:
+    """Answers as many requests of Helm's as it may; those that come later hang."""
+
+    most: float = math.inf
+    count: int = 0
+
+    def __call__(self, handler: Handler) -> None:
+        if handler.headers["User-Agent"] != "gatestream":
+            if self.count >= self.most:
+                hang(handler)
+                return
+            self.count += 1
+        handler.pass_on()
+
+
+@dataclass
 class Scene:
-    """A shop, and a Helm whose upgrades say in a pipe when they begin. verified: as of `Install`."""
+    """A shop, and a Helm whose upgrades say in a pipe when they begin.
+
+    asks: how many requests an upgrade takes. verified: as of `Install`.
+    """
 
     shop: Shop
     mortal: Shop
     pipe: int
     timeout: int
-    seconds: float = 0.0
+    asks: int = 0
     verified: int = 0
 
     def request(self, number: int) -> Install:
@@ -50,32 +70,34 @@ class Scene:
         return asked(self.shop, *given, verified=self.verified, timeout=self.timeout, values=SLOW)
 
     def upgraded(self, number: int) -> None:
-        """One that nobody disturbs; how long its Helm takes."""
-        verdict = carried_out(self.shop, self.request(number))
+        """One that nobody disturbs."""
+        counted = Asked()
+        with behind(self.shop, Fault(".*", "", counted)) as (watched, _):
+            verdict = carried_out(watched, self.request(number))
         assert isinstance(verdict, Deployed | Applied), verdict
-        self.seconds, self.verified = verdict.helm_seconds, verdict.revision
+        self.asks, self.verified = counted.count, verdict.revision
 
-    def killed(self, request: Install, moment: float) -> None:
-        """Helm's upgrade dies at that moment, unless it has ended by then."""
-        with ThreadPoolExecutor() as pool:
-            outcome = pool.submit(carried_out, self.mortal, request)
-            with self._process() as handle:
-                if not select.select([handle], [], [], moment)[0]:
-                    with suppress(ProcessLookupError):
-                        signal.pidfd_send_signal(handle, signal.SIGKILL)
-            self._check(outcome.exception())
+    def killed(self, request: Install, asks: int) -> None:
+        """Helm's upgrade dies after so many requests, unless it has ended by then.
+
+        All of them are answered: a server may carry out what it was sent after whoever sent it has died.
+        """
+        self._killed(request, Fault(".*", "", Asked(asks)))
 
     def killed_before_its_end(self, request: Install) -> None:
         """Helm's upgrade dies when all is done but for noting that."""
-        with (
-            behind(self.mortal, Fault("PUT", "/secrets/", hang)) as (mortal, api),
-            ThreadPoolExecutor() as pool,
-        ):
+        assert self._killed(request, Fault("PUT", "/secrets/", hang))
+
+    def _killed(self, request: Install, fault: Fault) -> bool:
+        """Helm's upgrade dies once a request of it hangs; whether one did."""
+        with behind(self.mortal, fault) as (mortal, api), ThreadPoolExecutor() as pool:
             outcome = pool.submit(carried_out, mortal, request)
-            with self._process() as handle:
-                assert api.reached.wait(60)
+            with suppress(ProcessLookupError), self._process() as handle:
+                while not (api.reached.is_set() or select.select([handle], [], [], 0.01)[0]):
+                    pass
                 signal.pidfd_send_signal(handle, signal.SIGKILL)
             self._check(outcome.exception())
+            return api.reached.is_set()
 
     def _check(self, fault: BaseException | None) -> None:
         assert fault is None or (isinstance(fault, TemporaryFault) and "signal 9" in fault.reason), fault
@@ -125,9 +147,9 @@ def test_helm_killed_at_any_moment_of_an_upgrade_is_healed_by_the_next_install(s
     scene.upgraded(1)
     good = 1
     for number in range(2, 2 + MOMENTS):
-        moment = scene.seconds * (number - 2 + random.random()) / MOMENTS
-        _log.warning("seed %d: killed after %.3f of %.3f s", seed, moment, scene.seconds)
-        scene.killed(scene.request(number), moment)
+        asks = int(scene.asks * (number - 2 + random.random()) / MOMENTS)
+        _log.warning("seed %d: killed after %d of %d requests", seed, asks, scene.asks)
+        scene.killed(scene.request(number), asks)
         was_stuck = scene.last_status().startswith("pending")
         healing = number + random.choice((0, 100))
         revision = healed(scene, healing, good if was_stuck else None)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,13 +17,12 @@ from pipeline_state.model.pipelines import Cluster
 from pipeline_state.model.rollout import Broken, Done, Pending
 from tests.contract.clusters import ClusterUnderTest
 from tests.contract.deploy_room import asked, behind, carried_out, eventually, opened
-from tests.contract.test_deploy import COMMITS, READY, Shop
+from tests.contract.test_deploy import COMMITS, Shop, time_is_up
 from tests.contract.test_deploy_troubles import pending
-from tests.payloads.helm.faulty_api import Answer, Fault, hang, plain, status
+from tests.payloads.helm.faulty_api import Answer, Fault, Handler, close, hang, plain, status
 
 FORBIDDEN = status(403, "Forbidden", 'secrets is forbidden: User "me" cannot list resource "secrets"')
 NO_ANSWER = "the cluster did not answer Helm in time"
-VERY_SLOW = {"annotations": {f"{READY}-after": "10s"}, "replicaCount": 1}
 
 test.__test__ = False  # type: ignore[attr-defined]  # pytest would take the function for one of its own
 
@@ -79,18 +80,25 @@ def test_a_way_to_the_cluster_that_is_barred_just_now_is_no_verdict_of_the_relea
             seen(workspace=workspace, budget_seconds=60)
 
 
+def hang_for_helm(handler: Handler) -> None:
+    """Our own look-up comes to an end, so that Helm is asked for the same."""
+    (close if handler.headers["User-Agent"] == "gatestream" else hang)(handler)
+
+
 @pytest.mark.parametrize(
-    "fault,timeout,budget",
-    [(Fault("GET", "", hang), 30, 3), (Fault("PATCH|PUT", "/deployments", hang), 3600, 10)],
+    "fault,timeout",
+    [(Fault("GET", "", hang_for_helm), 30), (Fault("PATCH|PUT", "/deployments", hang), 3600)],
     ids=["looked up", "half done, to what is not known to have been ready"],
 )
 def test_a_way_back_that_the_cluster_does_not_answer_is_gone_later(
-    shop: Shop, fault: Fault, timeout: int, budget: int
+    shop: Shop, fault: Fault, timeout: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.install("p0", commit=COMMITS[1], timeout=timeout)
     request, revision = applied(shop)
-    with behind(shop, fault) as (hidden, api), pytest.raises(TemporaryFault, match=NO_ANSWER):
-        roll_back(request, revision, workspace=hidden.workspace, budget_seconds=budget)
+    with behind(shop, fault) as (hidden, api):
+        time_is_up(monkeypatch, api.reached.is_set, grace=2)
+        with pytest.raises(TemporaryFault, match=NO_ANSWER):
+            roll_back(request, revision, workspace=hidden.workspace, budget_seconds=60)
     assert api.reached.is_set()
     assert roll_back(request, revision, workspace=shop.workspace, budget_seconds=60) == "rolled back to revision 1"
     assert shop.image() == f"registry.example.com/web:{COMMITS[1]}"
@@ -102,11 +110,20 @@ def test_a_way_back_that_the_cluster_does_not_answer_is_gone_later(
 def test_a_helm_that_has_gone_on_from_it_is_left_at_its_work(shop: Shop) -> None:
     shop.install("p0", commit=COMMITS[1])
     request, revision = applied(shop)
-    with ThreadPoolExecutor() as pool:
-        upgrade = pool.submit(shop.install, "p2", commit=COMMITS[2], values=VERY_SLOW)
+    go_on = threading.Event()
+
+    def held(handler: Handler) -> None:
+        go_on.wait()
+        handler.pass_on()
+
+    at_its_end = Fault("PUT", "/secrets/", held)
+    with behind(shop, at_its_end) as (slow, _), ThreadPoolExecutor() as pool, ExitStack() as in_the_end:
+        in_the_end.callback(go_on.set)
+        upgrade = pool.submit(slow.install, "p2", commit=COMMITS[2])
         pending(shop)
         done = roll_back(request, revision, workspace=shop.workspace, budget_seconds=60)
         assert shop.statuses()[-1] == "pending-upgrade"
         assert done == "left as somebody else made it"
+        go_on.set()
         assert isinstance(upgrade.result(), Deployed)
     assert shop.image() == f"registry.example.com/web:{COMMITS[2]}"

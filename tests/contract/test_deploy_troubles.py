@@ -24,6 +24,8 @@ from tests.contract.test_deploy import COMMITS, READY, Shop, deployed
 from tests.payloads.helm.faulty_api import Fault, FaultyApi, Handler, close, status
 
 SLOW = {"annotations": {f"{READY}-after": "3s"}, "replicaCount": 1}
+LONG = 120
+"""Those who watch an API server try it again half a minute after a long outage only."""
 REFUSED = status(401, "Unauthorized", "Unauthorized")
 
 
@@ -37,10 +39,10 @@ def pending(shop: Shop) -> None:
     shop.cluster.first(f"/api/v1/namespaces/{shop.namespace}/secrets?labelSelector=status=pending-upgrade")
 
 
-def upgraded_amid(shop: Shop, trouble: Callable[[], None]) -> Verdict | TemporaryFault:
+def upgraded_amid(shop: Shop, trouble: Callable[[], None], timeout: int = 30) -> Verdict | TemporaryFault:
     """What comes of an upgrade amid which there is trouble."""
     with ThreadPoolExecutor() as pool:
-        upgrade = pool.submit(shop.install, "p2", commit=COMMITS[1], values=SLOW)
+        upgrade = pool.submit(shop.install, "p2", commit=COMMITS[1], values=SLOW, timeout=timeout)
         pending(shop)
         trouble()
         try:
@@ -51,7 +53,7 @@ def upgraded_amid(shop: Shop, trouble: Callable[[], None]) -> Verdict | Temporar
 
 def ends_well(shop: Shop) -> None:
     """The next promotion is deployed."""
-    assert deployed(shop.install("p3", commit=COMMITS[2]))[0] == "upgraded"
+    assert deployed(shop.install("p3", commit=COMMITS[2], timeout=LONG))[0] == "upgraded"
     assert shop.image() == f"registry.example.com/web:{COMMITS[2]}"
     assert shop.statuses()[-1] == "deployed"
 
@@ -128,7 +130,7 @@ def test_an_api_server_that_restarts_amid_an_upgrade_leaves_nothing_stuck(
 ) -> None:
     shop, restart = restartable
     shop.install("p1")
-    outcome = upgraded_amid(shop, restart)
+    outcome = upgraded_amid(shop, restart, LONG)
     assert isinstance(outcome, Deployed | TemporaryFault), outcome
     ends_well(shop)
 

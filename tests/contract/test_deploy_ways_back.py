@@ -28,7 +28,7 @@ def test_what_failed_with_the_way_back_from_it_is_not_what_the_next_failure_goes
     with behind(shop, WEBHOOK_AWAY) as (refused, _), pytest.raises(TemporaryFault, match="failed calling webhook"):
         refused.install("p2", commit=COMMITS[1])
     assert shop.statuses() == ["deployed", "superseded", "failed"], "that is what Helm makes of an upgrade that failed"
-    assert "rolled back to revision 1" in reason(shop.install("p3", commit=COMMITS[2], values=NEVER, timeout=8))
+    assert "rolled back to revision 1" in reason(shop.install("p3", commit=COMMITS[2], values=NEVER))
     assert shop.image() == f"registry.example.com/web:{COMMITS[0]}"
     assert shop.statuses()[-2:] == ["failed", "deployed"]
 

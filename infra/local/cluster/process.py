@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 _ROOT = Path(__file__).parents[3]
-_STOP_SECONDS = 5
+_STOP_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import socket
 import ssl
@@ -128,9 +129,11 @@ def close(handler: Handler) -> None:
 def reset(handler: Handler) -> None:
     """No answer: the connection breaks."""
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    handler.connection.detach() if isinstance(handler.connection, ssl.SSLSocket) else None
     handler.rfile.close()
-    handler.connection.close()
+    if isinstance(handler.connection, ssl.SSLSocket):
+        os.close(handler.connection.detach())  # without TLS's own farewell
+    else:
+        handler.connection.close()
 
 
 def cut(handler: Handler) -> None:
