@@ -8,7 +8,7 @@ HOST = "127.0.0.1"
 
 
 def free_port() -> int:
-    """A port nobody listens on, and which nobody else gets from here while this process lives.
+    """A port that nobody listens on. No other call of this gets it while this process lives.
 
     It is below those that Linux gives to whoever asks for any, who might take it first.
     """
@@ -17,7 +17,7 @@ def free_port() -> int:
         with socket.socket(type=socket.SOCK_DGRAM) as ours, socket.socket() as probe, suppress(OSError):
             ours.bind((HOST, port))  # the same number for UDP: a lock that others see, and that ends with its owner
             probe.bind((HOST, port))
-            ours.detach()  # stays open: the server listens seconds later only, or anew
+            ours.detach()  # stays open on purpose: the server begins to listen later, or again
             return port
 
 

@@ -6,15 +6,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple, TypeAlias
 
 ROOT = Path(__file__).parent.parent.parent
 _POLITE_SECONDS = 10.0  # MiniStack gives 3 to whoever still waits for an answer
 _KILL_SECONDS = 30.0
 _POLL_SECONDS = 0.02
 _PARENT_POLL_SECONDS = 0.5
+
+Family: TypeAlias = dict[int, int]
+"""Processes by id, with when they started: of two that have had one id, that tells them apart."""
 
 _children: dict[int, subprocess.Popen[bytes]] = {}
 """Those this process started itself: they stay zombies until it collects them."""
@@ -51,20 +55,21 @@ def is_running(pid: int, mark: str) -> bool:
 
 
 def stop(pid: int, mark: str) -> None:
-    """Ends the process and all its descendants, politely and then not; returns when they are gone.
+    """Ends the process and all its descendants, politely and then not; returns when they are gone, if they can be.
 
     Of one that has died already, those of its session that bear the mark themselves: its id may be another's by now.
     """
     heads = [pid] if is_running(pid, mark) else [each for each in _descendants(pid) if is_running(each, mark)]
-    family = [*heads, *_descendants(*heads)]
+    family = _born([*heads, *_descendants(*heads)])
     _signal(family, signal.SIGTERM)
-    deadline = time.monotonic() + _POLITE_SECONDS
-    while any(map(_alive, family)) and time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
-    deadline = time.monotonic() + _KILL_SECONDS
-    while (left := [*filter(_alive, [*family, *_descendants(*heads)])]) and time.monotonic() < deadline:
-        _signal(left, signal.SIGKILL)  # each time anew: some were born meanwhile
-        time.sleep(_POLL_SECONDS)
+    _wait_until_gone(family, _POLITE_SECONDS)
+    held: Family = {}
+    while new := {each: born for each, born in _left(family).items() if each not in held}:
+        _signal(new, signal.SIGSTOP)  # who stands still starts nobody: the last look finds them all
+        held |= new
+        family |= new
+    _signal(held, signal.SIGKILL)
+    _wait_until_gone(held, _KILL_SECONDS)
 
 
 @contextmanager
@@ -110,34 +115,57 @@ def _is_living_child(pid: int) -> bool:
     return lives
 
 
-def _alive(pid: int) -> bool:
+def _born(pids: Iterable[int]) -> Family:
+    return {pid: stat.started for pid in pids if (stat := _stat(pid))}
+
+
+def _left(family: Family) -> Family:
+    """Who lives of a family, and whoever they have started."""
+    ours = [pid for pid, started in family.items() if (stat := _stat(pid)) is None or stat.started == started]
+    return {pid: born for pid, born in _born([*ours, *_descendants(*ours)]).items() if _alive(pid, born)}
+
+
+def _wait_until_gone(family: Family, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while any(_alive(*each) for each in family.items()) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+
+
+def _alive(pid: int, started: int) -> bool:
     if _is_living_child(pid):
         return True
     stat = _stat(pid)
-    return stat is not None and stat[0] not in "ZX"  # zombie or dead
+    return stat is not None and stat.started == started and stat.state not in "ZX"  # zombie or dead
 
 
-def _signal(pids: list[int], number: signal.Signals) -> None:
+def _signal(pids: Iterable[int], number: signal.Signals) -> None:
     for pid in pids:
-        try:
+        with suppress(ProcessLookupError):
             os.kill(pid, number)
-        except ProcessLookupError:
-            continue
 
 
 def _descendants(*pids: int) -> Iterator[int]:
     """All processes below these, and those of their sessions that lost their parent."""
     stats = {int(path.name): stat for path in Path("/proc").glob("[0-9]*") if (stat := _stat(int(path.name)))}
     found = {*pids}
-    while grown := {other for other, (_, parent, session) in stats.items() if {parent, session} & found} - found:
+    while grown := {other for other, stat in stats.items() if {stat.parent, stat.session} & found} - found:
         found |= grown
     yield from found - {*pids}
 
 
-def _stat(pid: int) -> tuple[str, int, int] | None:
-    """State, parent and session of a process (proc_pid_stat(5)); None when it is gone."""
+class _Stat(NamedTuple):
+    """Of proc_pid_stat(5). started: clock ticks after boot."""
+
+    state: str
+    parent: int
+    session: int
+    started: int
+
+
+def _stat(pid: int) -> _Stat | None:
+    """None when the process is gone."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
         return None
-    return fields[0], int(fields[1]), int(fields[3])
+    return _Stat(fields[0], int(fields[1]), int(fields[3]), int(fields[19]))

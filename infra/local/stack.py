@@ -237,8 +237,8 @@ class _Start:
     def _wait(self, name: str, is_ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + START_SECONDS
         while True:
-            ready = is_ready()
-            if name not in self.files.running() or (not ready and time.monotonic() > deadline):  # or another answered
+            ready = is_ready()  # what answers may be another server, if ours has ended
+            if name not in self.files.running() or (not ready and time.monotonic() > deadline):
                 said = self.files.log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:].strip()
                 raise StackError(f"{name} did not start; the end of {self.files.log}:\n{said}")
             if ready:

@@ -53,12 +53,11 @@ async def run(
     try:
         stopped = not await _finished(output, seconds)
         if stopped:
-            _signal(process.pid, signal.SIGTERM)
+            _signal(process, signal.SIGTERM)
             await _finished(output, grace)
     finally:
         # Also when we are cancelled. A child's child may hold the pipes open: first the group goes, then the output.
-        if process.returncode is None or not _is_running(process.pid):
-            _signal(process.pid, signal.SIGKILL)
+        _signal(process, signal.SIGKILL)
         stdout, stderr = await output
     return Ended(process.returncode or 0, stdout, stderr, stopped)
 
@@ -94,11 +93,18 @@ async def _finished(task: asyncio.Future[tuple[bytes, bytes]], seconds: float) -
     return bool(done)
 
 
-def _is_running(pid: int) -> bool:
-    """Once our process has been waited for: one that runs by its number is another's, and so is the group.
+def _signal(process: Process, number: signal.Signals) -> None:
+    """To the process and its group, unless somebody else has their number by now.
 
-    Linux gives nobody the number of a group that still has members.
+    Linux gives it to nobody while the group has members. So where ours has been collected, one with its number is
+    another's.
     """
+    if process.returncode is None or not _is_running(process.pid):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+
+
+def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -106,8 +112,3 @@ def _is_running(pid: int) -> bool:
     except PermissionError:
         pass
     return True
-
-
-def _signal(group: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(group, number)

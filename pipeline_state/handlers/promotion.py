@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TypeAlias
 
 from pipeline_state import metrics, tracing
 from pipeline_state.events.deployment import promoted
@@ -27,6 +28,9 @@ from pipeline_state.table.transaction import ConflictError, RefusedError
 
 REPEATS = 3
 """How often a promotion without a result is published once more, before it is left to a person."""
+
+_Claim: TypeAlias = tuple[str, str, int]
+"""Pipeline, environment, generation."""
 
 _log = logging.getLogger(__name__)
 
@@ -75,22 +79,21 @@ class Promotions:
         Raises TemporaryFault, and PermanentFault where it cannot be promoted or an environment cannot be read; it goes
         to the others all the same.
         """
-        found = Outcome()
+        found, finished = Outcome(), dict[_Claim, str]()
         for _ in range(ATTEMPTS):
             try:
                 snapshot = self.reader.read(repo, commit)
                 decided = self._decide(snapshot)
-                finished = [each for each in decided if self._finish(*each, found)]
-                if finished:
+                if self._finish_all(decided, finished, found):
                     continue  # it took time, in which a gate may have expired, or a freeze begun
-                for each in decided:
-                    self._claim(snapshot, *each, found)
+                for pipeline, decision in decided:
+                    self._claim(snapshot, pipeline, decision, found)
             except RefusedError:
                 continue
             except ConflictError:
                 step_aside()
                 continue
-            _report_problems(snapshot, self.now())
+            _report([*finished.values(), *_problems(snapshot, self.now())])
             found.seen = snapshot
             return found
         raise TemporaryFault(f"others keep changing what {repo}@{commit[:12]} depends on", delay_seconds=1)
@@ -121,8 +124,8 @@ class Promotions:
         Claims left half done are finished first. Of several that are ready for an environment, one goes: the newest, or
         the oldest where each has its turn; the next one only if that one's record cannot be written.
         """
-        found = Outcome(Counter(waiting=len(snapshots)))
-        decided = [(each, pipeline, each.decisions(pipeline, self.now())) for each, pipeline in _cases(snapshots)]
+        found, now = Outcome(Counter(waiting=len(snapshots))), self.now()
+        decided = [(each, pipeline, each.decisions(pipeline, now)) for each, pipeline in _cases(snapshots)]
         unfinished = {
             snapshot.commit: snapshot
             for snapshot, _, decisions in decided
@@ -166,6 +169,8 @@ class Promotions:
         if not isinstance(decision, Promote):
             return
         now = self.now()
+        if decision not in snapshot.decisions(pipeline, now):
+            raise RefusedError(frozenset({"the clock"}))  # another environment was claimed since the look
         with tracing.span("claim", {**hops.DATABASE, hops.ENVIRONMENT: decision.environment}):
             promotions = claim(snapshot, pipeline, decision, now)
         self._publish(promotions)
@@ -178,17 +183,31 @@ class Promotions:
             lag = now - max(free, self.since or free)
             metrics.measure(metrics.PROMOTION_LAG, max(lag.total_seconds(), 0.0))
 
-    def _finish(self, pipeline: Pipeline, decision: Decision, found: Outcome) -> bool:
+    def _finish_all(
+        self, decided: Iterable[tuple[Pipeline, Decision]], finished: dict[_Claim, str], found: Outcome
+    ) -> bool:
+        """Whether claims were announced: each once, and `finished` has them, with the reason of one that cannot be."""
+        announced = False
+        for pipeline, decision in decided:
+            if not isinstance(decision, Promoted) or not self._is_unfinished(decision):
+                continue
+            it = pipeline.name, decision.environment, decision.generation
+            if it in finished:
+                continue
+            try:
+                announced |= self._finish(pipeline, decision, found)
+                finished[it] = ""
+            except PermanentFault as fault:
+                finished[it] = fault.reason
+        return announced
+
+    def _finish(self, pipeline: Pipeline, decision: Promoted, found: Outcome) -> bool:
         """Announce a claim that nobody marked: its promoter may have died before that. The ids are the same.
 
-        What came to nothing is announced once more: the installer's lease sees to it that it is installed once.
-        Whether there was something to announce.
+        What came to nothing is announced once more: the installer's lease sees to it that it is installed once. False
+        where that was done often enough.
         """
-        if not isinstance(decision, Promoted):
-            return False
         is_overdue = decision.is_overdue(self.now())
-        if decision.published and not is_overdue:
-            return False
         if is_overdue and decision.repeats >= REPEATS:
             found.counts["stuck"] += 1
             return False
@@ -217,10 +236,13 @@ class Promotions:
             mark_and_count(first, self.now())
 
 
-def _report_problems(snapshot: Snapshot, now: datetime) -> None:
-    problems = [each for place in snapshot.places if (each := snapshot.state(*place, now).problem)]
-    if problems:
-        raise PermanentFault("; ".join(problems))
+def _problems(snapshot: Snapshot, now: datetime) -> list[str]:
+    return [snapshot.state(*place, now).problem for place in snapshot.places]
+
+
+def _report(problems: Iterable[str]) -> None:
+    if told := "; ".join(filter(None, problems)):
+        raise PermanentFault(told)
 
 
 def _cases(snapshots: Iterable[Snapshot]) -> Iterator[tuple[Snapshot, Pipeline]]:

@@ -25,7 +25,7 @@ MOST_TRACES = 100_000
 _LOCKED_SECONDS = 5.0
 """Nobody waits longer for another process. It writes for less than a millisecond, unless the machine is very busy.
 
-This is half the time that a webhook's function has. Spans kept for the next flush would wait for its next message.
+Half of a webhook's ten. What cannot be written by then is lost: the next flush of its function may be hours away.
 """
 
 _VERSION = 1

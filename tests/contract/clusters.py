@@ -72,10 +72,10 @@ class ClusterUnderTest:
     def first(self, path: str) -> Any:
         """Waits for something in this list, or, with a selector, for something that it selects; the object."""
         joint = "&" if "?" in path else "?"
-        watch = f"{path}{joint}watch=true&timeoutSeconds=60"
+        watch = f"{path}{joint}watch=true&timeoutSeconds=240"
         with Client.of(self.admin_kubeconfig).open("GET", watch) as response:
             line = response.readline()
-        assert line, f"nothing in {path} within a minute"
+        assert line, f"nothing in {path} within four minutes"
         event = json.loads(line)
         assert event["type"] == "ADDED", event
         return event["object"]

@@ -359,7 +359,7 @@ def running(pid: int) -> bool:
     except ProcessLookupError:
         return False
     with os.fdopen(handle):
-        return not select.select([handle], [], [], 10.0)[0]
+        return not select.select([handle], [], [], 60.0)[0]
 
 
 @pytest.mark.parametrize("before", [[], ["p1"], ["p1", "bad"], ["bad"]])

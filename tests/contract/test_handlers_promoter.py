@@ -1,6 +1,7 @@
 """What the promoter does with the table's stream, pumped as AWS documents its mapping: claims, crashes, hand edits."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from functions.promoter import app as promoter_app
 from pipeline_state import tracing
 from pipeline_state.events.deployment import read_promotion
 from pipeline_state.events.publish import Publisher
+from pipeline_state.faults import PermanentFault
 from pipeline_state.handlers.promotion import Promotions
 from pipeline_state.model.pipelines import Cluster, Environment
+from pipeline_state.model.times import format_time
 from pipeline_state.startup import utc_now
 from pipeline_state.table import waiting
 from pipeline_state.table.journal import history
@@ -22,6 +25,7 @@ from tests.contract.table_room import WEB, A, B, C, pipeline, seconds
 
 LOCAL = Cluster(context="local")
 STAGING = Environment("staging", ("build",), (), (WEB,), LOCAL)
+QA = Environment("qa", ("build", "legal"), (), (replace(WEB, namespace="qa"),), LOCAL)
 PRODUCTION = Environment("production", (), ("staging",), (replace(WEB, namespace="live"),), LOCAL)
 
 
@@ -151,6 +155,32 @@ def test_a_build_and_a_freeze_at_the_same_time_promote_nothing(shop: FunctionRoo
         shop.promote()
     assert frozen
     assert (shop.promoted(), shop.tables.decision(A)) == ([], "Frozen")
+
+
+def test_an_approval_that_expires_while_another_environment_is_promoted_to_counts_no_more(shop: FunctionRoom) -> None:
+    shop.tables.define(pipeline(STAGING, QA))
+    ready(shop, A)
+    now = utc_now()
+    end = now + timedelta(minutes=1)
+    shop.tables.edit(A, legal={"status": "TRUE", "by": "ann", "expires_at": format_time(end)})
+
+    def pass_time(_: object) -> None:
+        nonlocal now
+        now = end
+
+    with shop.before_publishing(pass_time):
+        Promotions(Reader(), Publisher(shop.sns), shop.promotions, lambda: now).promote(shop.repo, A)
+    assert now == end
+    assert [*shop.tables.record(A).claims] == ["staging"]
+
+
+def test_a_claim_that_there_never_was_stops_no_other_environment(shop: FunctionRoom) -> None:
+    shop.tables.define(pipeline(STAGING, QA))
+    ready(shop, A)
+    shop.tables.edit(A, **NONSENSE["a claim nobody made"], legal="TRUE")
+    with pytest.raises(PermanentFault, match="never was"):
+        Promotions(Reader(), Publisher(shop.sns), shop.promotions, utc_now).promote(shop.repo, A)
+    assert shop.tables.record(A).claims["qa"].published
 
 
 def test_a_hand_edit_is_journalled_once_and_promotes(shop: FunctionRoom) -> None:

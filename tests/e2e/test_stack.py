@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -58,7 +58,7 @@ DEAF = """
 import signal, subprocess, sys
 from pathlib import Path
 def bear(*_):
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
     Path(sys.argv[1], "partial").write_text(str(child.pid))
     Path(sys.argv[1], "partial").rename(Path(sys.argv[1], "child"))
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -164,7 +164,10 @@ def test_what_another_server_answers_on_its_port_does_not_make_a_stack(
 ) -> None:
     (tmp_path / "tmp").touch()
     noted = tmp_path / "ministack.pid"
-    ended = lambda: not process.is_running(int(noted.read_text(encoding="ascii")), str(tmp_path))  # noqa: E731
+
+    def ended() -> bool:
+        return not process.is_running(int(noted.read_text(encoding="ascii")), str(tmp_path))
+
     monkeypatch.setattr(ministack, "is_ready", lambda _port: becomes_true(ended))
     with pytest.raises(StackError, match="ministack did not start"):
         local_stack.up(tmp_path)
@@ -263,8 +266,8 @@ def test_what_a_process_starts_just_before_it_is_killed_ends_as_well(
     pid = mother_of(DEAF, tmp_path)
     send = process._signal  # noqa: SLF001 - between it and the look before, nothing else is
 
-    def late(pids: list[int], number: signal.Signals) -> None:
-        if number == signal.SIGKILL and not (tmp_path / "child").exists():
+    def late(pids: Iterable[int], number: signal.Signals) -> None:
+        if number != signal.SIGTERM and not (tmp_path / "child").exists():
             os.kill(pid, signal.SIGUSR1)
             assert becomes_true((tmp_path / "child").exists)
         send(pids, number)

@@ -126,7 +126,7 @@ def test_all_spans_of_a_commit_are_one_tree_under_its_root(unswept_way: Way) -> 
         slow = ("waiting for promotion to", "waiting for staging to be free", "waiting for production to be free")
         spans = [dict(span.fields) for span in spans_of(local_from(way.stack), way.repo, sha)]
         again = [span for span in spans if span["name"] == "record gates" and span.get("repeated")]
-        messages = {span["messaging.message.id"] for span in again}
+        messages = {span["messaging.message.id"] for span in again[:1]}  # more than one are more than bad luck
         beside = {
             span["trace.span_id"]
             for span in spans

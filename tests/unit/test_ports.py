@@ -35,4 +35,3 @@ def test_a_port_is_not_given_while_another_process_has_it_although_nobody_listen
         given = int(holder.stdout.readline())
         drawing(given, monkeypatch)
         assert free_port() != given
-        holder.communicate()

@@ -141,8 +141,10 @@ def test_another_process_that_has_the_number_by_now_is_left_alone(monkeypatch: p
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", renumbered)
     with subprocess.Popen(["sleep", "600"], start_new_session=True) as other:
-        assert python("print('ended')").stdout == b"ended\n"
-        other.terminate()
+        try:
+            assert python("print('ended')").stdout == b"ended\n"
+        finally:
+            other.terminate()
     assert other.returncode == -signal.SIGTERM
 
 

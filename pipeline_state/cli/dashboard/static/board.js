@@ -77,7 +77,8 @@ const press = (down) => {
   missed = false;
   renew();
 };
-// Where a menu swallows the end, the next move tells of it.
+// Where a menu swallows the end, the next move tells of it; where another window does, that this one is left.
+addEventListener("blur", () => press(false));
 for (const name of ["pointerdown", "pointermove", "pointerup", "pointercancel"])
   addEventListener(name, (event) => press(event.buttons > 0), true);
 for (const name of ["keydown", "keyup"])

@@ -26,7 +26,7 @@ body.addEventListener("submit", (event) => {
 });
 addEventListener("pageshow", () => body.querySelector(".confirm")?.removeAttribute("disabled"));
 
-// Captured, so that it is open again before board.js, which captures nothing, puts back what is read below it.
+// Captured, so that it is open again before board.js puts back what is read below it.
 addEventListener("htmx:beforeSwap", (event) => {
   if (!event.detail.shouldSwap) return;
   const selector = (each) => (each.id ? `#${CSS.escape(each.id)}` : `#${CSS.escape(each.closest("[id]").id)} details`);
