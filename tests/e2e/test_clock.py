@@ -35,7 +35,7 @@ def test_a_freeze_that_ends_by_the_clock_promotes_the_newest_of_what_waited(stac
     until = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=20)
     holds.freeze(pipeline, "production", Freeze("ann", format_time(until), "stocktaking"), replace(by, id="until"))
     claims = [claim for sha in (older, newer) if (claim := way.item(sha).get("_claim_production"))]
-    assert all(datetime.fromisoformat(claim["at"]) >= until for claim in claims)  # a machine that stood still meanwhile has some
+    assert all(datetime.fromisoformat(claim["at"]) >= until for claim in claims)  # if the machine stood still
     deadline = time.monotonic() + SECONDS
     while "_claim_production" not in way.item(newer):
         assert time.monotonic() < deadline, "nobody has promoted it"
