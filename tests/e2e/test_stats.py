@@ -9,11 +9,7 @@ import pytest
 from infra.local.stack import StackInfo
 from pipeline_state.model.pipelines import GateDefinition
 from tests.e2e.test_cli import COMMAND, Terminal
-from tests.e2e.test_packages import unsigned
 from tests.e2e.way import Way, commit, eventually
-
-NOTHING = {"Records": [], **unsigned("github"), "requestContext": {"httpMethod": "GET", "resourcePath": "/github"}}
-"""For every function: a batch without a message, and a method without a route."""
 
 
 @pytest.fixture
@@ -32,40 +28,33 @@ def counts(gatestream: Terminal) -> dict[str, int]:
     }
 
 
-def wake(stack: StackInfo) -> None:
-    """Calls that count nothing: MiniStack's log may tell what a call has counted only with the next."""
-    for name in ("GitHubWebhook", "GateRecorder", "Promoter", "HelmInstaller"):
-        stack.client("lambda").invoke(FunctionName=stack.functions[name], Payload=json.dumps(NOTHING))
-
-
 def test_a_commits_way_is_counted_by_every_function_on_it(gatestream: Terminal) -> None:
+    """MiniStack tells a late line with the next call of its worker only: another commit makes up for it."""
     way, before = gatestream.way, counts(gatestream)
     way.define(way.environment("staging", "approval"), gates=(GateDefinition("approval"),))
-    sha = commit()
-    way.push(sha)
-    way.recorded(sha)
-    way.column(sha, "approval", "TRUE")
-    way.deployed(sha, "staging")
+    least = {"EventsReceived": 1, "GateChanges": 2, "Promotions": 1, "Deployments": 1}
+    least |= {"PromotionLag": 1, "HelmDuration": 1}
 
-    def grown() -> bool:
-        wake(way.stack)
+    def missing() -> set[str]:
+        sha = commit()
+        way.push(sha)
+        way.recorded(sha)
+        way.column(sha, "approval", "TRUE")
+        way.deployed(sha, "staging")
         after = counts(gatestream)
-        least = {"EventsReceived": 1, "GateChanges": 2, "Promotions": 1, "Deployments": 1}
-        least |= {"PromotionLag": 1, "HelmDuration": 1}
-        return all(after[name] >= before[name] + number for name, number in least.items())
+        return {name for name, number in least.items() if after[name] < before[name] + number}
 
-    eventually(grown, "everything is counted")
+    eventually(lambda: not missing(), "everything is counted")
 
 
 def test_a_forged_webhook_is_counted_as_rejected(gatestream: Terminal) -> None:
     before = counts(gatestream)["EventsRejectedUnsigned"]
-    gatestream("webhook", "send", "github", "-", "--secret-file", "/dev/null", text="{}", code=1)
 
     def grown() -> bool:
-        wake(gatestream.way.stack)
+        gatestream("webhook", "send", "github", "-", "--secret-file", "/dev/null", text="{}", code=1)
         return counts(gatestream)["EventsRejectedUnsigned"] > before
 
-    eventually(grown, "the forgery is counted")
+    eventually(grown, "a forgery is counted")
 
 
 def test_in_a_terminal_it_is_a_table(gatestream: Terminal) -> None:
