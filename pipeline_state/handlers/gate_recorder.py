@@ -125,7 +125,8 @@ class GateRecorder:
             chart=told.chart,
             digest=told.digest,
         )
-        record_deployment(self.reader, result, happening, _trace_of)
+        place = (promotion.pipeline, promotion.environment)
+        record_deployment(self.reader, result, place, happening, _trace_of)
 
     def _happening(self, event: CloudEvent, repo: str, commit: str, what: Mapping[str, Any]) -> Happening:
         return Happening(

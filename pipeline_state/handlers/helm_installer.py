@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from pipeline_state import metrics, tracing
 from pipeline_state.deploy import Applied, Deployed, Failed, install, roll_back
@@ -24,6 +24,7 @@ from pipeline_state.model.times import format_time, parse_time
 from pipeline_state.startup import utc_now
 from pipeline_state.table import leases, rollouts, withdrawals
 from pipeline_state.table.lease import Barred, Busy, Ended, Finished, Lease, Overtaken, Taken, Watched
+from pipeline_state.table.retry import ATTEMPTS
 
 if TYPE_CHECKING:
     from cloudevents.core.v1.event import CloudEvent
@@ -67,7 +68,6 @@ class HelmInstaller(HelmWorker):
                 self.verdicts.resume(promotion, parked)
             case Barred(why):
                 tracing.add_field("parked", why)
-                leases.park(promotion, encode(event).body)
             case Watched(until):  # whoever handed it over, or watched it, may have died before saying so
                 tracing.add_field("watched_until", until)
                 if found := rollouts.find(promotion, self.now().timestamp()):
@@ -120,18 +120,33 @@ class HelmInstaller(HelmWorker):
         return roll_back(request, revision, workspace=self.workspace, budget_seconds=self.left(ends) - RESERVE)
 
     def _lease(self, promotion: Promotion, event: CloudEvent, owner: str, ends: float) -> Lease:
-        """The lease, or why not. Where an older promotion has it this one is parked, to be published again after it."""
+        """The lease, or why not. What has to wait is parked, to be published again when the way is free."""
         with tracing.span("take lease", generation=promotion.generation):
             until = self._moment() + self.left(ends)
-            lease = leases.take(promotion, owner, self._moment, until)
-            if isinstance(lease, Busy) and not lease.same:
-                parked = encode(event).body
-                leases.park(promotion, parked)
-                # It may have been given back between the refusal and the parking: then nobody would come for it.
+            for _ in range(ATTEMPTS):
                 lease = leases.take(promotion, owner, self._moment, until)
-                if not isinstance(lease, Busy):
-                    leases.unpark(promotion, parked)
-        return lease
+                if not _has_to_wait(lease):
+                    return lease
+                parked = encode(event).body
+                self._tell_replaced(promotion, lease.parked)
+                if not leases.park(promotion, parked, lease.parked):
+                    continue  # somebody else has parked, claimed or carried it out since the look
+                if isinstance(lease, Busy):
+                    # It may have been given back between the refusal and the parking: nobody would come for it soon.
+                    lease = leases.take(promotion, owner, self._moment, until)
+                    if not _has_to_wait(lease):
+                        leases.unpark(promotion, parked)
+                return lease
+        raise TemporaryFault("others keep changing what is put aside for the release", delay_seconds=2)
+
+    def _tell_replaced(self, promotion: Promotion, parked: str) -> None:
+        """What this promotion is about to take the place of comes to nothing; nobody else would say so any more."""
+        try:
+            replaced = deployment.read_promotion(decode(parked)) if parked else promotion
+        except PermanentFault:  # somebody's edit
+            return
+        if replaced.generation < promotion.generation and leases.is_overtaken(replaced, self._moment()):
+            self.verdicts.say(deployment.superseded(replaced, at=self.now(), by=promotion.generation))
 
     def _moment(self) -> float:
         return self.now().timestamp()
@@ -193,6 +208,11 @@ class HelmInstaller(HelmWorker):
 def handler() -> Answer:
     """What answers a batch of the Installs queue, put together from the settings. Raises MissingSettingError."""
     return helm_function("helm_installer", "installs_queue_url", kind=HelmInstaller, now=utc_now)
+
+
+def _has_to_wait(lease: Lease) -> TypeGuard[Barred | Busy]:
+    """Whether it is for others to give the way free; a message behind its own promotion's comes back by itself."""
+    return isinstance(lease, Barred) or (isinstance(lease, Busy) and not lease.same)
 
 
 def _kind(result: Deployed | Failed) -> str:

@@ -114,7 +114,7 @@ def is_settled(decisions: Iterable[Decision]) -> bool:
 
 def _is_final(decision: Decision) -> bool:
     match decision:
-        case Promoted(published=True, deployed=gate):
+        case Promoted(published=True, deployed=gate, parked=False):
             return bool(decision.then) or (gate is not None and gate.status is not GateStatus.PENDING)
         case NotACandidate():
             return not decision.can_be_mended

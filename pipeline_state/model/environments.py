@@ -33,7 +33,8 @@ class EnvironmentState:
     """What the Environments table knows of one environment.
 
     generation: raised by every claim; 0 before the first. head: the commit last claimed.
-    sequence, newest: the latest place ever claimed, and its commit; of the head unless somebody went back since.
+    sequence, newest: the latest place ever claimed, and its commit; of the head unless somebody went back since, or
+        more releases came here from an environment that was further.
     releases: those of the head's promotion. done: by release, the generation that was last carried out to its end.
     leased: by release, until when (epoch seconds) some invocation may be working on it. holders: by release, the
         generation that has its lease. rollouts: by release, what has been applied and has no verdict yet.

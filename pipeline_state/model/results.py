@@ -126,8 +126,9 @@ class ReleaseResult:
 def deployed_value(value: Any, result: ReleaseResult) -> dict[str, Any] | None:
     """The deployed gate's new value, or None where it already tells of a later promotion or a later result.
 
-    It is passed once every release of the promotion is deployed, and failed as soon as one has failed. Of two results
-    of one time, a verdict counts over an attempt that was to be repeated.
+    It is passed once every release of the promotion is deployed, and failed as soon as one has failed. Its time is that
+    of the release that ended last, in whatever order that is told. A verdict counts over an attempt that was to be
+    repeated, also where that has a later time: the two may be of two clocks.
     """
     generation, known = told_releases(value)
     if generation > result.generation:
@@ -142,7 +143,7 @@ def deployed_value(value: Any, result: ReleaseResult) -> dict[str, Any] | None:
     status = "FALSE" if "FALSE" in statuses else "TRUE" if all(status == "TRUE" for status in statuses) else ""
     new = {
         "status": status,
-        "at": result.at,
+        "at": _latest(result.at, *(releases.get(name, {}).get("at") for name in result.releases)),
         "by": "gatestream",
         "generation": result.generation,
         "releases": releases,
@@ -178,10 +179,18 @@ def pinned(promotions: Iterable[Promotion], value: Any) -> tuple[Promotion, ...]
 
 def _is_older(result: ReleaseResult, known: Mapping[str, Any]) -> bool:
     """Whether a release's result is from before the one that its gate tells of."""
+    if result.status and not _status(known):
+        return False
     now, before = parse_time(result.at), parse_time(known.get("at"))
     if now is None or before is None:
         return False
     return now < before or (now == before and not result.status and bool(_status(known)))
+
+
+def _latest(mine: str, *others: Any) -> str:
+    """The latest of these times, as it was told; mine where the others are none."""
+    times = {moment: told for told in (*others, mine) if (moment := parse_time(told))}
+    return str(times[max(times)]) if times else mine
 
 
 def _status(value: Any) -> str:

@@ -13,8 +13,9 @@ from pynamodb.expressions.operand import Path
 
 from pipeline_state.faults import PermanentFault
 from pipeline_state.model.decision import TAKEN_BACK, Promote
-from pipeline_state.model.entries import CLAIMED
+from pipeline_state.model.entries import CLAIMED, GATE_SET
 from pipeline_state.model.environments import EnvironmentState
+from pipeline_state.model.gates import GateStatus, read_gate
 from pipeline_state.model.pipelines import Environment, Pipeline, Policy
 from pipeline_state.model.promotion import AUTOMATIC, Action, Promotion, promotion_id
 from pipeline_state.model.record import BRANCHES, CLAIM
@@ -72,7 +73,11 @@ class _Claim:
     state: EnvironmentState
     decision: Promote
     order: Order
-    moment: str
+    now: datetime
+
+    @property
+    def moment(self) -> str:
+        return format_time(self.now)
 
     @property
     def generation(self) -> int:
@@ -100,7 +105,7 @@ def claim(
     state = snapshot.state(pipeline, environment, now)
     if state.problem:
         raise PermanentFault(state.problem)
-    it = _Claim(snapshot, pipeline, environment, state, decision, order or Order(), format_time(now))
+    it = _Claim(snapshot, pipeline, environment, state, decision, order or Order(), now)
     promotions = _promotions(it)
     transaction = Transaction()
     if not it.order.pinned:
@@ -197,7 +202,8 @@ def _promotions(it: _Claim) -> list[Promotion]:
 def _claim_record(transaction: Transaction, it: _Claim, promotions: Sequence[Promotion]) -> None:
     """The claim on the record, which stands for the gates having been passed at that moment.
 
-    A commit that has been there before is not deployed there again yet.
+    A commit that has been there before is not deployed there again yet; and a gate that verifies it and has failed says
+    so of the deployment before, and is not to fail this one as well. One that has passed goes on to count.
     """
     name, gate = CLAIM + promotions[0].environment_key, it.pipeline.deployed_gate(it.environment.name)
     claimed: dict[str, Any] = {
@@ -208,13 +214,28 @@ def _claim_record(transaction: Transaction, it: _Claim, promotions: Sequence[Pro
         "pushed_at": it.snapshot.record.branches[it.decision.branch].pushed_by,
         **_told(it.order),
     }
-    values = {name: claimed}
+    values, looked_at = {name: claimed}, [name, BRANCHES, *it.decision.required]
     if name in it.snapshot.item:
         pending = {"status": "", "at": it.moment, "by": "gatestream", "generation": it.generation}
         values |= with_note(gate, pending)
-    unchanged = [as_read(it.snapshot.item, column) for column in (name, BRANCHES, *it.decision.required)]
+        verifying = {each.release.verify.gate: None for each in promotions if each.release.verify}
+        for each in filter(None, verifying):
+            values |= _verified_anew(transaction, it, each)
+            looked_at.append(each)
+    unchanged = [as_read(it.snapshot.item, column) for column in looked_at]
     record = GateRecord(it.snapshot.repo, it.snapshot.commit)
     transaction.update("record", record, set_all(values), all_of(unchanged))
+
+
+def _verified_anew(transaction: Transaction, it: _Claim, gate: str) -> dict[str, Any]:
+    """The attributes that make a gate pending if it has failed, which the journal tells, too; none otherwise."""
+    if read_gate(gate, it.snapshot.record.gates.get(gate, ""), it.now).status is not GateStatus.FAILED:
+        return {}
+    value = {"status": "", "at": it.moment, "by": AUTOMATIC, "reason": f"{it.environment.name} is deployed again"}
+    told = _happening(it, it.pipeline.version)
+    what = {"gate": gate, **value}
+    journal.append(transaction, replace(told, id=f"{told.id}-{gate}", kind=GATE_SET, by=AUTOMATIC, what=what))
+    return with_note(gate, value)
 
 
 def _move_head(transaction: Transaction, it: _Claim, promotions: Sequence[Promotion]) -> None:

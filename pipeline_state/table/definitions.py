@@ -13,13 +13,20 @@ from pynamodb.exceptions import DoesNotExist, PynamoDBException
 
 from pipeline_state.faults import PermanentFault
 from pipeline_state.model.pipelines import Pipeline
+from pipeline_state.model.succession import inherited, predecessors
 from pipeline_state.table import journal
 from pipeline_state.table.journal import Happening
-from pipeline_state.table.models import SCHEMA, PipelinesItem, Raw, at, set_all, to_raw
-from pipeline_state.table.snapshot import Definitions, read_definitions
+from pipeline_state.table.models import SCHEMA, EnvironmentItem, PipelinesItem, Raw, as_read, at, set_all, to_raw
+from pipeline_state.table.snapshot import Definitions, read_definitions, read_environments, read_state
 from pipeline_state.table.transaction import Transaction, fault
 
+ENVIRONMENT = "environment"
+"""The label of what a save says of the Environments table."""
+
 _PARTS = 8
+
+_MOST_PLACES = 90
+"""Of 100 writes in one transaction, which is the most that DynamoDB takes, with room for the definitions' own."""
 
 
 def load_definitions(repo: str, version: int | None = None) -> Definitions:
@@ -83,7 +90,9 @@ def save_definitions(
     """Replace a repository's pipelines by their next version; `after` is the version that was read, 0 for none.
 
     by: who does it. at_time: RFC 3339. happening: for the journal. The pipelines' own `version` is set here.
-    Raises RefusedError when somebody else changed them meanwhile, TemporaryFault, PermanentFault.
+    Environments that take over releases of others take over how far those were (I3). Raises RefusedError when somebody
+    else changed the pipelines meanwhile, or something was promoted to one of those environments (ENVIRONMENT is the
+    label), TemporaryFault, PermanentFault.
     """
     version = after + 1
     saved = Definitions(repo, version, tuple(replace(pipeline, version=version) for pipeline in pipelines))
@@ -101,7 +110,26 @@ def save_definitions(
     transaction.update("pipelines", PipelinesItem(key), set_all(values), unchanged)
     copy = set_all({**values, "copy_of": key})
     transaction.update("copy", PipelinesItem(f"{key}@{version}"), copy, at("version").does_not_exist())
+    _take_over(transaction, repo, load_definitions(repo).pipelines if after else (), saved.pipelines)
     if happening:
         journal.append(transaction, happening)
     transaction.commit()
     return saved
+
+
+def _take_over(transaction: Transaction, repo: str, before: Sequence[Pipeline], after: Sequence[Pipeline]) -> None:
+    """Have environments begin where those were whose releases they take over, as long as nothing is claimed there."""
+    followed = predecessors(before, after)
+    places = sorted({*followed, *(each for others in followed.values() for each in others)})
+    if len(places) > _MOST_PLACES:
+        raise PermanentFault(f"releases move between {len(places)} environments; apply it in parts of {_MOST_PLACES}")
+    raws = read_environments(places) if places else {}
+    states = {place: read_state(*place, raws.get(place, {})) for place in places}
+    for place in places:
+        found = inherited(states[place], [states[each] for each in followed.get(place, ())])
+        same = as_read(raws.get(place, {}), "generation")
+        if found:
+            begun = set_all({"_schema": SCHEMA, "repo": repo, "sequence": found[0], "newest": found[1]})
+            transaction.update(ENVIRONMENT, EnvironmentItem(*place), begun, same)
+        else:
+            transaction.check(ENVIRONMENT, EnvironmentItem, place, same)

@@ -13,7 +13,7 @@ from pipeline_state.model.environments import Freeze
 from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.table import journal
 from pipeline_state.table.journal import Happening
-from pipeline_state.table.models import SCHEMA, EnvironmentItem, at, set_all
+from pipeline_state.table.models import SCHEMA, EnvironmentItem, Raw, all_of, as_read, at, set_all
 from pipeline_state.table.snapshot import EVERYTHING, OPENED_AT
 from pipeline_state.table.transaction import Transaction
 
@@ -31,10 +31,13 @@ def freeze(pipeline: Pipeline, environment: str, frozen: Freeze, happening: Happ
     _write(EnvironmentItem(pipeline.name, environment), {"repo": pipeline.repo, **values}, happening)
 
 
-def unfreeze(pipeline: Pipeline, environment: str, happening: Happening) -> None:
-    """End a person's freeze. Raises RefusedError where there is none, TemporaryFault."""
+def unfreeze(pipeline: Pipeline, environment: str, happening: Happening, seen: Raw | None = None) -> None:
+    """End a person's freeze. seen: the environment's item as it was read; None ends whatever freeze there is.
+
+    Raises RefusedError where there is none, or another one than was seen, and TemporaryFault.
+    """
     item = EnvironmentItem(pipeline.name, environment)
-    _end(item, _FREEZE, happening)
+    _end(item, _FREEZE, happening, seen)
 
 
 def hold(pipeline: Pipeline, environment: str, reason: str, happening: Happening) -> None:
@@ -43,10 +46,10 @@ def hold(pipeline: Pipeline, environment: str, reason: str, happening: Happening
     _write(EnvironmentItem(pipeline.name, environment), values, happening)
 
 
-def release(pipeline: Pipeline, environment: str, happening: Happening) -> None:
-    """End a hold. Raises RefusedError where there is none, TemporaryFault."""
+def release(pipeline: Pipeline, environment: str, happening: Happening, seen: Raw | None = None) -> None:
+    """End a hold, as `unfreeze` does."""
     item = EnvironmentItem(pipeline.name, environment)
-    _end(item, _HOLD, happening)
+    _end(item, _HOLD, happening, seen)
 
 
 def stop(frozen: Freeze, happening: Happening) -> None:
@@ -60,9 +63,11 @@ def start(happening: Happening) -> None:
     _end(EnvironmentItem(*EVERYTHING), _FREEZE, happening)
 
 
-def _end(item: EnvironmentItem, names: Sequence[str], happening: Happening) -> None:
-    """Whether it is there is told by the first of the names."""
-    _write(item, dict.fromkeys(names, "") | {OPENED_AT: happening.time}, happening, at(names[0]).exists())
+def _end(item: EnvironmentItem, names: Sequence[str], happening: Happening, seen: Raw | None = None) -> None:
+    """Whether it is there is told by the first of the names; that it is the one that was seen, by all of them."""
+    same = [as_read(seen, name) for name in names] if seen is not None else []
+    ended = dict.fromkeys(names, "") | {OPENED_AT: happening.time}
+    _write(item, ended, happening, all_of([at(names[0]).exists(), *same]))
 
 
 def _write(

@@ -42,11 +42,12 @@ class Busy:
     """Another invocation holds the lease until a time (epoch seconds).
 
     same: for this very promotion. Its message then comes back by itself; it may also be one that died, with nobody left
-    to publish what is parked.
+    to publish what is parked. parked: the event that waits for the lease; "" where none does.
     """
 
     until: int
     same: bool
+    parked: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,13 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Barred:
-    """The environment has been closed since the claim: the promotion waits until it is open again. why: a sentence."""
+    """The environment has been closed since the claim: the promotion waits until it is open again.
+
+    why: a sentence. parked: as of `Busy`.
+    """
 
     why: str
+    parked: str = field(default="", compare=False)
 
 
 Lease = Taken | Overtaken | Finished | Busy | Watched | Barred

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from pynamodb.exceptions import DoesNotExist, PynamoDBException
 
 from pipeline_state.faults import TemporaryFault
 from pipeline_state.model.decision import Frozen, Held
 from pipeline_state.model.promotion import Promotion
+from pipeline_state.table import waiting
 from pipeline_state.table.lease import Barred, Busy, Ended, Finished, Lease, Overtaken, Taken, Watched
 from pipeline_state.table.models import EnvironmentItem, Raw, all_of, as_read, at, set_all, to_plain, to_raw
 from pipeline_state.table.retry import ATTEMPTS, step_aside, until_unopposed
@@ -32,7 +35,7 @@ from pipeline_state.table.snapshot import (
     with_stop,
     with_windows,
 )
-from pipeline_state.table.transaction import ConflictError, fault, is_refusal
+from pipeline_state.table.transaction import ConflictError, RefusedError, Transaction, fault, is_refusal
 
 if TYPE_CHECKING:
     from pynamodb.expressions.condition import Condition
@@ -67,7 +70,9 @@ def _attempt(promotion: Promotion, owner: str, clock: Callable[[], float], until
     if refused:
         return refused
     held = {LEASE + release: owner, HOLDER + release: promotion.generation, LEASED_UNTIL + release: int(until)}
-    unchanged = [as_read(raw, name) for name in ("generation", *CLOSING, DONE + release, LEASE + release)]
+    # Its deadline, too: a watch that was over may have been prolonged since the look, in the same words.
+    looked_at = ("generation", *CLOSING, DONE + release, LEASE + release, LEASED_UNTIL + release)
+    unchanged = [as_read(raw, name) for name in looked_at]
     begun = [*set_all(held), at(ROLLOUT + release).remove()]  # what is left of one whose lease is over
     taken = update(promotion, begun, all_of(unchanged))
     return None if taken is None else Taken(verified_revision(taken, release))
@@ -114,13 +119,35 @@ def give_back(promotion: Promotion, owner: str) -> None:
     update_unopposed(promotion, _freed(release), at(LEASE + release) == to_raw(owner))
 
 
-def park(promotion: Promotion, event: str) -> None:
+def is_overtaken(promotion: Promotion, now: float) -> bool:
+    """Whether a promotion never begins, since a newer one came first. now: epoch seconds. Raises TemporaryFault."""
+    return isinstance(_refusal(promotion, read(promotion), {}, "", now), Overtaken)
+
+
+def park(promotion: Promotion, event: str, instead_of: str = "") -> bool:
     """Keep a promotion's event until the release's lease is free; a newer one replaces it, never an older.
 
-    Raises TemporaryFault.
+    Its commit is noted as waiting, so that somebody comes for it. instead_of: the event that was found parked. False
+    where there is another by now, or the promotion is overtaken, or carried out. Raises TemporaryFault.
     """
-    newest = at("generation") == to_raw(promotion.generation)
-    update_unopposed(promotion, set_all({PARKED + promotion.release.name: event}), newest)
+    name, mine = PARKED + promotion.release.name, to_raw(promotion.generation)
+    as_found = (at(name) == to_raw(instead_of)) | at(name).does_not_exist()  # it may have gone on since
+    is_due = (at("generation") == mine) & (at(DONE + promotion.release.name) != mine) & as_found
+    # Another mark each time: whoever looked before this does not strike the commit off after it.
+    mark = f"{promotion.id}-{uuid4().hex}"
+
+    def attempt() -> bool:
+        transaction = Transaction()
+        item = EnvironmentItem(promotion.pipeline, promotion.environment)
+        transaction.update("environment", item, set_all({name: event}), is_due)
+        waiting.note(transaction, promotion.repo, promotion.commit, mark)
+        try:
+            transaction.commit()
+        except RefusedError:
+            return False
+        return True
+
+    return until_unopposed(attempt)
 
 
 def parked_event(raw: Raw, release: str) -> str:
@@ -171,19 +198,23 @@ def _refusal(promotion: Promotion, raw: Raw, stop: Raw, owner: str, now: float) 
     item, release, mine = to_plain(raw), promotion.release.name, promotion.generation
     until = int(item.get(LEASED_UNTIL + release, 0))
     is_held = LEASE + release in item and until >= int(now)
-    parked = None if is_held else item.get(PARKED + release)
+    is_busy = is_held and item[LEASE + release] != owner
+    is_same = int(item.get(HOLDER + release, 0)) == mine
+    aside = str(item.get(PARKED + release, ""))
+    parked = None if is_held else aside or None
     if int(item.get(DONE + release, 0)) == mine:
         return Finished(json.loads(item[OUTCOME + release]), parked, _outcomes(promotion, item))
     if is_held and item[LEASE + release] == watch(promotion):
         return Watched(until)
-    if int(item.get("generation", 0)) != mine:
-        return Overtaken(int(item.get("generation", 0)), parked)
-    is_same = int(item.get(HOLDER + release, 0)) == mine
-    if is_held and item[LEASE + release] != owner:
-        return Busy(until, same=is_same)
+    last = int(item.get("generation", 0))
+    if is_busy and (is_same or last == mine):  # what is at work may well be deployed, whatever was claimed since
+        return Busy(until, same=is_same, parked=aside)
+    if last != mine:
+        return Overtaken(last, parked)
     if is_same and ROLLOUT + release in item:
         return Watched(until)
-    return bar(promotion, raw, stop, datetime.fromtimestamp(now, UTC))
+    barred = bar(promotion, raw, stop, datetime.fromtimestamp(now, UTC))
+    return replace(barred, parked=aside) if barred else None
 
 
 def bar(promotion: Promotion, raw: Raw, stop: Raw, now: datetime) -> Barred | None:

@@ -44,18 +44,20 @@ def record_result(reader: Reader, result: Result, happening: Happening, trace_of
     return until_unopposed(attempt)
 
 
-def record_deployment(reader: Reader, result: ReleaseResult, happening: Happening, trace_of: TraceOf) -> Snapshot:
+def record_deployment(
+    reader: Reader, result: ReleaseResult, place: tuple[str, str], happening: Happening, trace_of: TraceOf
+) -> Snapshot:
     """Journal how a release ended, and give it to its promotion and the deployed gate; the snapshot before the change.
 
-    Raises as `record_result`.
+    place: pipeline and environment as the promotion has them: one that has got their gate since numbers its promotions
+    anew. Raises as `record_result`.
     """
 
     def attempt() -> Snapshot:
         snapshot = reader.read(happening.repo, happening.commit, environments=False)
         value = deployed_value(to_plain(snapshot.item).get(result.gate), result)
         transaction = Transaction()
-        if place := _place(snapshot, result.gate):
-            note_end(transaction, *place, result)
+        note_end(transaction, *place, result)
         _write(transaction, snapshot, happening, {result.gate: value} if value else {}, trace_of)
         return snapshot
 
@@ -137,12 +139,6 @@ def with_note(gate: str, value: Mapping[str, Any], **more: Any) -> dict[str, Any
     value: `status`, `at`, `by`. more: goes into the note.
     """
     return {gate: value, WRITTEN + gate: {"at": value["at"], "by": value["by"], "value": value, **more}}
-
-
-def _place(snapshot: Snapshot, gate: str) -> tuple[str, str] | None:
-    """Pipeline and environment of a deployed gate; None where the definitions do not have it any more."""
-    places = ((pipeline, each.name) for pipeline, each in snapshot.places)
-    return next(((pipeline.name, name) for pipeline, name in places if pipeline.deployed_gate(name) == gate), None)
 
 
 def _write(

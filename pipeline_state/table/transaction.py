@@ -58,9 +58,10 @@ class Transaction:
         self._checks: list[str] = []
         self._updates: list[str] = []
 
-    def check(self, label: str, model: type[Model], key: str, condition: Condition) -> None:
+    def check(self, label: str, model: type[Model], key: str | tuple[str, str], condition: Condition) -> None:
         """Require a condition of an item that is not written."""
-        self._write.condition_check(model, key, condition=condition)
+        hash_key, range_key = (key, None) if isinstance(key, str) else key
+        self._write.condition_check(model, hash_key, range_key, condition)
         self._checks.append(label)
 
     def update(self, label: str, item: Model, actions: list[Action], condition: Condition | None = None) -> None:

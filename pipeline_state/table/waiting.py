@@ -1,7 +1,8 @@
 """Commits on their way: one item each, so that what waits is a query and nothing has to look through all records.
 
-A push that makes a commit a candidate notes it, and so does every claim; the sweeper forgets it once it can go nowhere
-any more. The items lie in a partition of their own of the Environments table, in order of repository and commit.
+A push that makes a commit a candidate notes it, and so do every claim and whatever is put aside; the sweeper forgets it
+once it can go nowhere any more. The items lie in a partition of their own of the Environments table, in order of
+repository and commit.
 """
 
 from __future__ import annotations

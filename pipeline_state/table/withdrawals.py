@@ -45,7 +45,8 @@ def take_back(promotion: Promotion, owner: str, now: float, until: float) -> Fin
     if LEASE + release in item and item[LEASE + release] != owner and ends >= int(now):
         return Busy(ends, same=True)
     held = {LEASE + release: owner, HOLDER + release: promotion.generation, LEASED_UNTIL + release: int(until)}
-    # The outcome, too: somebody may have taken the lease and given it back since the look.
-    unchanged = [as_read(raw, name) for name in ("generation", DONE + release, OUTCOME + release, LEASE + release)]
+    # The outcome, too: somebody may have taken the lease and given it back since the look, or kept it for longer.
+    looked_at = ("generation", DONE + release, OUTCOME + release, LEASE + release, LEASED_UNTIL + release)
+    unchanged = [as_read(raw, name) for name in looked_at]
     taken = update_unopposed(promotion, set_all(held), all_of(unchanged))
     return Finished(outcome, None) if taken is not None else Busy(int(now) + 1, same=True)

@@ -177,7 +177,8 @@ class TableRoom:
             gate, promotion.release.name, promotion.releases, promotion.generation, status, seconds(second), **more
         )
         told = self.happening(f"{promotion.id} {status}", promotion.commit, second)
-        return record_deployment(self.reader, ended, told, trace)
+        place = (promotion.pipeline, promotion.environment)
+        return record_deployment(self.reader, ended, place, told, trace)
 
     def ready(self, commit: str = A, second: float = 0, before: str = "") -> Snapshot:
         """A pushed and built commit, as the promoter would read it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -10,9 +11,11 @@ import pytest
 from pipeline_state.cli.console import CommandError
 from pipeline_state.cli.definitions import applying
 from pipeline_state.cli.definitions.applying import Change
+from pipeline_state.faults import PermanentFault
 from pipeline_state.model.pipelines import Cluster, Environment, Pipeline
-from pipeline_state.table import leases
+from pipeline_state.table import definitions, leases, snapshot
 from pipeline_state.table.definitions import load_definitions
+from pipeline_state.table.models import Raw
 from tests.contract.table_room import WEB, A, TableRoom, pipeline
 
 NOW, UNTIL = datetime(2026, 7, 1, 12, tzinfo=UTC), datetime(2026, 7, 1, 14, tzinfo=UTC)
@@ -101,3 +104,48 @@ def test_what_is_not_being_deployed_may_change_meanwhile(
 ) -> None:
     applying.apply(change(room, applied, environment), "ann", NOW)
     assert load_definitions(room.repo).version == 2
+
+
+def test_an_environment_by_another_name_begins_where_it_was_and_it_is_told(room: TableRoom, applied: Pipeline) -> None:
+    leases.finish(room.claimed("staging", 1)[0], "me", {})
+    was = room.environment()
+    it = change(room, applied, RENAMED)
+    who = f"renamed of {applied.name} installs what staging of {applied.name} did"
+    assert f"{who}: nothing older than what was promoted there goes to it" in it.sentences
+    applying.apply(it, "ann", NOW)
+    begun = room.environment("renamed")
+    assert (begun["sequence"], begun["newest"], begun["repo"]) == (was["sequence"] - 1, A, room.repo)
+    assert "head" not in begun
+    (again, _) = room.promote(A, "renamed")
+    assert (again.sequence, room.environment() == was) == (was["sequence"], True)
+
+
+def test_more_renames_than_fit_into_a_transaction_are_refused(room: TableRoom) -> None:
+    numbers = range(46)
+    before, after = (
+        tuple(replace(STAGING, name=f"{name}{it}", releases=(replace(WEB, name=f"web{it}"),)) for it in numbers)
+        for name in ("a", "b")
+    )
+    room.define(pipeline(*before))
+    it = load_definitions(room.repo)
+    with pytest.raises(PermanentFault, match="between 92 environments; apply it in parts of 90"):
+        applying.apply(Change(it, (replace(it.pipelines[0], environments=after),)), "ann", NOW)
+    assert load_definitions(room.repo).version == 1
+
+
+@pytest.mark.parametrize("name", ["staging", "renamed"])
+def test_what_is_promoted_to_either_meanwhile_refuses_it(
+    room: TableRoom, applied: Pipeline, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leases.finish(room.claimed("staging", 1)[0], "me", {})
+
+    def then_promoted(keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Raw]:
+        found = snapshot.read_environments(keys)
+        room.edit_environment(name, generation=2)
+        return found
+
+    monkeypatch.setattr(definitions, "read_environments", then_promoted)
+    with pytest.raises(CommandError) as refused:
+        applying.apply(change(room, applied, RENAMED), "ann", NOW)
+    told = "something has just been promoted where releases move from or to; look again, then apply again"
+    assert (str(refused.value), load_definitions(room.repo).version) == (told, 1)

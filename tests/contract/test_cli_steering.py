@@ -64,7 +64,7 @@ def wish(room: TableRoom, action: Action, commit: str = "", environment: str = "
 
 
 def planned(room: TableRoom, action: Action, commit: str = "", **changes: Any) -> Plan:
-    return moving.plan(wish(room, action, commit, **changes), room.now)
+    return moving.plan(wish(room, action, commit, **changes), lambda: room.now)
 
 
 def done(room: TableRoom, action: Action, commit: str = "", **changes: Any) -> Promotion:
@@ -158,6 +158,58 @@ def test_what_failed_and_what_is_newer_is_never_gone_back_to(shop: TableRoom) ->
     assert refused(shop, Action.ROLLBACK).startswith(f"no commit before {A[:12]} has been deployed to staging of shop-")
 
 
+@pytest.fixture
+def journalled(shop: TableRoom) -> TableRoom:
+    """What became of A and of B is in their journals, which tell it when their gates tell of something later."""
+    for generation in (1, 2):
+        told_of(shop, shop.claimed("staging", generation)[0], "deployed", 60.0 + generation)
+    return shop
+
+
+def gone_back(room: TableRoom, commit: str = "", status: str = "TRUE", second: float = 500) -> None:
+    """A rollback that is carried out, and whose hold is released."""
+    reason = {"reason": "no such chart"} if status == "FALSE" else {}
+    room.deployed(done(room, Action.ROLLBACK, commit), status, second, **reason)
+    holds.release(place(room).pipeline, "staging", happening(place(room).key, "released", "ann", room.now, {}))
+
+
+@pytest.mark.parametrize("told_by", ["the journal", "the gate alone, as earlier versions left it"])
+def test_what_somebody_went_back_from_is_gone_to_only_when_it_is_named(journalled: TableRoom, told_by: str) -> None:
+    gone_back(journalled, status="FALSE")
+    deploy(journalled, C, B)
+    if told_by != "the journal":
+        forget(journalled, B, "taken back")
+    assert planned(journalled, Action.ROLLBACK).commit == A
+    assert planned(journalled, Action.ROLLBACK, B).commit == B
+
+
+def test_what_was_taken_back_and_went_well_later_is_gone_back_to(journalled: TableRoom) -> None:
+    gone_back(journalled)
+    gone_back(journalled, B, second=600)
+    deploy(journalled, C, B)
+    assert planned(journalled, Action.ROLLBACK).commit == B
+
+
+def test_what_was_taken_back_and_failed_later_is_not_gone_back_to(journalled: TableRoom) -> None:
+    gone_back(journalled, status="FALSE")
+    gone_back(journalled, B, "FALSE", second=600)
+    deploy(journalled, C, B)
+    assert planned(journalled, Action.ROLLBACK).commit == A
+
+
+def test_what_somebody_went_on_from_to_a_newer_one_is_gone_back_to(journalled: TableRoom) -> None:
+    gone_back(journalled)
+    gone_back(journalled, B, second=600)
+    assert planned(journalled, Action.ROLLBACK).commit == A
+
+
+def forget(room: TableRoom, commit: str, kind: str) -> None:
+    """Entries of a kind leave a commit's journal."""
+    record = f"{room.repo}#{commit}"
+    for entry in [each["entry"] for each in history(room.repo, commit) if each["kind"] == kind]:
+        room.client.delete_item(TableName=room.tables.names["journal"], Key=raw({"record": record, "entry": entry}))
+
+
 def test_a_newer_one_is_gone_to_when_it_is_named(shop: TableRoom) -> None:
     shop.deployed(done(shop, Action.ROLLBACK), second=500)
     assert done(shop, Action.ROLLBACK, B[:8]).commit == B
@@ -177,6 +229,50 @@ def test_todays_definition_is_taken_where_it_is_wanted(shop: TableRoom) -> None:
     shop.define(pipeline(replace(STAGING, releases=(chart,))))
     promotion = done(shop, Action.ROLLBACK, is_current=True)
     assert (promotion.commit, promotion.release, promotion.pipeline_version) == (A, chart, 2)
+
+
+MAIN = Cluster(eks="main", role="arn:aws:iam::111111111111:role/deployer")
+
+
+@pytest.mark.parametrize("action", [Action.ROLLBACK, Action.REDEPLOY])
+@pytest.mark.parametrize(
+    "cluster", [MAIN, replace(MAIN, role="arn:aws:iam::111111111111:role/jobs")], ids=["the same", "by another role"]
+)
+def test_a_release_that_another_environment_has_by_now_is_not_taken_back_there(
+    room: TableRoom, action: Action, cluster: Cluster
+) -> None:
+    api = replace(WEB, name="api")
+    room.define(pipeline(replace(STAGING, releases=(WEB, api), cluster=MAIN)))
+    for commit, before in ((A, ""), (B, A)):
+        room.ready(commit, 100.0 * "abcd".index(commit[0]), before)
+        for promotion in room.promote(commit):
+            room.deployed(promotion, second=160)
+    jobs = Environment("jobs", ("build",), (), (WEB,), cluster)
+    room.define(pipeline(replace(STAGING, releases=(api,), cluster=MAIN), jobs))
+    name = room.pipeline_name
+    assert refused(room, action) == (
+        f"staging of {name} had web then, which jobs of {name} has now; "
+        f"--current-definition leaves it there, and for web see `gatestream history {name} jobs`"
+    )
+    assert done(room, action, is_current=True).release == api
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Environment("jobs", ("build",), (), (WEB,), replace(MAIN, role="arn:aws:iam::222222222222:role/deployer")),
+        Environment("jobs", ("build",), (), (replace(WEB, namespace="jobs"),), MAIN),
+        None,
+    ],
+    ids=["in another account", "in another namespace", "nowhere"],
+)
+def test_a_release_that_nobody_has_any_more_is_gone_back_to(room: TableRoom, other: Environment | None) -> None:
+    room.define(pipeline(replace(STAGING, cluster=MAIN)))
+    deploy(room, A)
+    deploy(room, B, A)
+    api = replace(STAGING, releases=(replace(WEB, name="api"),), cluster=MAIN)
+    room.define(pipeline(api, *([other] if other else [])))
+    assert done(room, Action.ROLLBACK).release == WEB
 
 
 def test_a_gate_that_closed_refuses_it_with_the_way_to_open_it(shop: TableRoom) -> None:

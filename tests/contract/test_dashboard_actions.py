@@ -231,6 +231,27 @@ def test_what_somebody_else_has_just_opened_is_told(page: Page) -> None:
     assert "is not held" in page.send(asked, "release", reason="x").text
 
 
+@pytest.mark.parametrize("action, kind", [("release", "hold"), ("unfreeze", "freeze"), ("hold", "hold")])
+def test_what_somebody_else_has_begun_since_it_was_shown_is_not_ended(page: Page, action: str, kind: str) -> None:
+    place = page.room.snapshot(A).definitions.pipelines[0]
+    told = happening(place_of(page), kind, "ben", page.room.now, {})
+    if action != kind:
+        page.send(page.ask_of(kind), kind, reason="the sale")
+    asked = page.ask_of(action)
+    if kind == "hold":
+        holds.hold(place, "staging", "incident", told)
+    else:
+        holds.freeze(place, "staging", Freeze("ben", "", "incident"), told)
+    refused = page.send(asked, action, reason="done")
+    assert refused.status == 409
+    assert "has changed since you looked, and nothing was done; look once more" in refused.text
+    assert "by ben: incident" in refused.text
+    state = page.room.state()
+    assert "incident" in {state.held_reason, *(each.reason for each in state.freezes)}
+    done = page.done(page.send(refused, action, reason="done"))
+    assert done.endswith(f"before, it was {'held' if kind == 'hold' else 'frozen'} by ben: incident")
+
+
 # promotions by name
 
 

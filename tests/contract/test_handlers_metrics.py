@@ -266,7 +266,7 @@ def test_what_a_person_asks_for_is_a_promotion_too_and_counted_once(
     wish = Wish(
         action, place, "ann", "because", {Action.ROLLBACK: A, Action.OVERRIDE: C}.get(action, ""), override=True
     )
-    moving.carry_out(moving.plan(wish, utc_now()), utc_now)
+    moving.carry_out(moving.plan(wish, utc_now), utc_now)
     changes = functions.changes()
     for _ in range(2):
         with metrics.invocation():

@@ -56,7 +56,7 @@ class Shop:
         return Wish(action, place, "ann", "it is slow", commit, is_current=is_current)
 
     def plan(self, *args: Any, **more: Any) -> Plan:
-        return moving.plan(self.wish(*args, **more), datetime.now(UTC))
+        return moving.plan(self.wish(*args, **more), lambda: datetime.now(UTC))
 
     def go(self, *args: Any, **more: Any) -> list[Promotion]:
         return moving.carry_out(self.plan(*args, **more), lambda: datetime.now(UTC))

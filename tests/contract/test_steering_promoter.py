@@ -48,7 +48,7 @@ def place(shop: FunctionRoom) -> Place:
 
 def asked(shop: FunctionRoom, action: Action, commit: str = "", **changes: Any) -> Promotion:
     wish = Wish(action, place(shop), "ann", "too slow", commit, **changes)
-    (promotion,) = moving.carry_out(moving.plan(wish, utc_now()), utc_now)
+    (promotion,) = moving.carry_out(moving.plan(wish, utc_now), utc_now)
     return promotion
 
 

@@ -6,9 +6,18 @@ from typing import Any
 import pytest
 
 from pipeline_state.faults import PermanentFault, TemporaryFault
-from pipeline_state.model.pipelines import Cluster, Environment
-from pipeline_state.table.claims import claimed_promotions
+from pipeline_state.model.decide import on_request
+from pipeline_state.model.decision import Promote
+from pipeline_state.model.entries import PIPELINE
+from pipeline_state.model.evidence import doers
+from pipeline_state.model.pipelines import Cluster, Environment, GateDefinition, Pipeline, Verification
+from pipeline_state.model.promotion import Action, Promotion
+from pipeline_state.model.record import note_of
+from pipeline_state.model.times import format_time
+from pipeline_state.table.claims import Order, claim, claimed_promotions
 from pipeline_state.table.definitions import all_definitions, load_definitions, save_definitions
+from pipeline_state.table.journal import history
+from pipeline_state.table.snapshot import Snapshot
 from pipeline_state.table.transaction import RefusedError
 from tests.contract.table_room import BUILD, LEGAL, WEB, A, B, C, D, TableRoom, attempted, pipeline, seconds, together
 
@@ -266,3 +275,61 @@ def test_an_environment_edited_into_nonsense_takes_nothing_and_says_so_and_the_o
     [staging, other] = room.decisions(A)
     assert (staging.kind, other.kind) == ("NotACandidate", "Promote")
     assert f"{column} of staging of {room.named('shop')}: not a number; restore it" in staging.sentence
+
+
+def verified_by(*gates: str) -> Pipeline:
+    """One release for each gate."""
+    releases = tuple(replace(WEB, name=f"web-{gate}", verify=Verification(gate=gate)) for gate in gates)
+    declared = tuple(map(GateDefinition, dict.fromkeys(gates)))
+    return pipeline(Environment("staging", ("build",), (), releases, LOCAL), gates=(BUILD, *declared))
+
+
+def again(room: TableRoom, snapshot: Snapshot | None = None) -> list[Promotion]:
+    """Somebody has A deployed once more."""
+    seen = snapshot or room.snapshot(A)
+    (known,) = seen.definitions.pipelines
+    found = on_request(seen.record, known, known.environments[0], seen.definitions.declared, room.now)
+    assert isinstance(found, Promote), found
+    return claim(seen, known, found, room.now, Order("ann", Action.REDEPLOY, "once more"))
+
+
+@pytest.mark.parametrize("said", ["FALSE", False, {"status": "false", "reason": "500"}], ids=repr)
+def test_what_failed_the_deployment_before_does_not_fail_the_next_one(room: TableRoom, said: object) -> None:
+    room.define(verified_by("smoke", "load"))
+    room.ready()
+    room.edit(A, load="TRUE", smoke=said)
+    room.promote(A)
+    assert room.item(A)["smoke"] == said, "it was said before anything was there, by whoever wants no deployment"
+    again(room)
+    record, now = room.record(A), format_time(room.now)
+    value = {"status": "", "at": now, "by": "gatestream", "reason": "staging is deployed again"}
+    assert (record.gates["smoke"], record.gates["load"]) == (value, "TRUE")
+    assert note_of(value, record.written["smoke"]) == {"at": now, "by": "gatestream", "value": value}
+    assert room.told(A)[-2:] == ["staging-2", "staging-2-smoke"]
+    known = doers(record.gates, history(room.repo, A), room.snapshot(A).definitions.pipelines, room.now)
+    assert known["smoke"] == PIPELINE
+
+
+def test_what_fails_one_deployment_while_another_is_claimed_refuses_the_claim(room: TableRoom) -> None:
+    room.define(verified_by("smoke"))
+    room.ready()
+    room.promote(A)
+    seen = room.snapshot(A)
+    room.edit(A, smoke="FALSE")
+    with pytest.raises(RefusedError, match="record"):
+        again(room, seen)
+    assert (room.item(A)["smoke"], room.environment()["generation"]) == ("FALSE", 1)
+    again(room)
+    assert room.item(A)["smoke"]["status"] == ""
+
+
+def test_a_gate_that_verifies_two_releases_is_pending_once_for_both(room: TableRoom) -> None:
+    twice = verified_by("smoke", "load")
+    (staging,) = twice.environments
+    both = tuple(replace(each, verify=Verification(gate="smoke")) for each in staging.releases)
+    room.define(replace(twice, environments=(replace(staging, releases=both),)))
+    room.ready()
+    room.promote(A)
+    room.edit(A, smoke="FALSE")
+    assert len(again(room)) == 2
+    assert room.told(A)[-1] == "staging-2-smoke"

@@ -11,6 +11,7 @@ from pipeline_state.model.pipelines import Pipeline
 from pipeline_state.model.times import format_time
 from pipeline_state.table import holds
 from pipeline_state.table.journal import LABEL, Happening, history
+from pipeline_state.table.models import Raw
 from pipeline_state.table.snapshot import EVERYTHING, read_environments, with_stop
 from pipeline_state.table.transaction import RefusedError
 from tests.contract.table_room import A, TableRoom, pipeline
@@ -36,6 +37,11 @@ def told(room: TableRoom, environment: str = "staging") -> list[str]:
 
 def freeze(room: TableRoom, frozen: Freeze = SALE, id_: str = "freeze") -> None:
     holds.freeze(room.snapshot(A).definitions.pipelines[0], "staging", frozen, about(room, id_))
+
+
+def as_seen(room: TableRoom) -> Raw:
+    (found,) = read_environments([(room.named("shop"), "staging")]).values()
+    return found
 
 
 def test_a_freeze_is_in_the_environment_and_in_the_journal(shop: TableRoom) -> None:
@@ -104,6 +110,33 @@ def test_what_is_not_closed_cannot_be_opened_and_nothing_is_written_down(shop: T
     assert refused.value.labels == {"environment"}
     assert told(shop) == []
     assert shop.environment() == {}
+
+
+@pytest.mark.parametrize("changed", ["by", "reason", "until"])
+def test_a_freeze_that_began_since_somebody_looked_is_not_ended_by_them(shop: TableRoom, changed: str) -> None:
+    freeze(shop)
+    seen, mine = as_seen(shop), shop.snapshot(A).definitions.pipelines[0]
+    values = {"by": "zoe", "reason": "fire", "until": format_time(shop.now + timedelta(hours=9))}
+    other = replace(SALE, **{changed: values[changed]})
+    freeze(shop, other, "other")
+    with pytest.raises(RefusedError) as refused:
+        holds.unfreeze(mine, "staging", about(shop, "end"), seen)
+    assert refused.value.labels == {"environment"}
+    assert shop.state().freezes == (other,)
+    holds.unfreeze(mine, "staging", about(shop, "end"), as_seen(shop))
+    assert shop.state().freezes == ()
+
+
+def test_a_hold_that_began_since_somebody_looked_is_not_ended_by_them(shop: TableRoom) -> None:
+    mine = shop.snapshot(A).definitions.pipelines[0]
+    holds.hold(mine, "staging", "", about(shop, "hold"))
+    seen = as_seen(shop)
+    holds.hold(mine, "staging", "incident", about(shop, "other"))
+    with pytest.raises(RefusedError):
+        holds.release(mine, "staging", about(shop, "release"), seen)
+    assert shop.state().held_reason == "incident"
+    holds.release(mine, "staging", about(shop, "release"), as_seen(shop))
+    assert shop.state().held_by == ""
 
 
 def test_one_environment_is_closed_and_not_its_neighbours(shop: TableRoom) -> None:

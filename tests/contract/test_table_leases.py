@@ -10,7 +10,7 @@ from botocore.compat import HTTPHeaders
 
 from pipeline_state.faults import PermanentFault, TemporaryFault
 from pipeline_state.model.promotion import Promotion
-from pipeline_state.table import leases
+from pipeline_state.table import leases, waiting
 from pipeline_state.table.lease import Busy, Ended, Finished, Lease, Overtaken, Taken
 from pipeline_state.table.models import connection
 from tests.contract.table_room import A, B, TableRoom, pipeline, together
@@ -111,7 +111,7 @@ def test_what_is_parked_is_told_to_who_finishes_and_kept_until_unparked(room: Ta
     take(promotion)
     second = newer(room)
     leases.park(second, "its event")
-    assert take(promotion, "a duplicate") == Overtaken(2, None), "its holder will publish it"
+    assert take(promotion, "a duplicate") == Busy(int(UNTIL), same=True), "its holder will publish it"
     assert leases.finish(promotion, "me", OUTCOME) == Ended("its event")
     assert take(promotion, "a retry") == Finished(OUTCOME, "its event")
     leases.unpark(second, "another event")
@@ -130,7 +130,46 @@ def test_an_older_promotion_never_replaces_what_is_parked(room: TableRoom, promo
     take(promotion)
     leases.park(newer(room), "the newer event")
     leases.park(promotion, "a duplicate of the older one")
+    assert not leases.park(promotion, "a duplicate of the older one", "the newer event")
     assert leases.finish(promotion, "me", OUTCOME) == Ended("the newer event")
+
+
+def test_only_what_was_found_parked_is_replaced(room: TableRoom, promotion: Promotion) -> None:
+    assert leases.park(promotion, "its event")
+    second = newer(room)
+    assert not leases.park(second, "the newer event")
+    assert not leases.park(second, "the newer event", "another one")
+    assert leases.park(second, "the newer event", "its event")
+    assert leases.parked_event(leases.read(second), "web") == "the newer event"
+
+
+def test_what_is_carried_out_is_parked_no_more(promotion: Promotion) -> None:
+    take(promotion)
+    leases.finish(promotion, "me", OUTCOME)
+    assert not leases.park(promotion, "its event")
+    assert leases.parked_event(leases.read(promotion), "web") == ""
+
+
+def test_a_commit_of_which_something_is_parked_is_not_struck_off_by_who_looked_before(
+    room: TableRoom, promotion: Promotion
+) -> None:
+    for parked in ("", "its event"):
+        (seen,) = waiting.of_repo(room.repo)
+        assert leases.park(promotion, "its event", parked)
+        waiting.forget(seen)
+        assert [each.commit for each in waiting.of_repo(room.repo)] == [A]
+    waiting.forget(waiting.of_repo(room.repo)[0])
+    assert leases.park(promotion, "its event", "its event")
+    assert [each.commit for each in waiting.of_repo(room.repo)] == [A]
+
+
+def test_a_promotion_is_overtaken_unless_it_has_begun_or_is_done(room: TableRoom, promotion: Promotion) -> None:
+    assert not leases.is_overtaken(promotion, NOW)
+    take(promotion)
+    newer(room)
+    assert not leases.is_overtaken(promotion, NOW)
+    leases.give_back(promotion, "me")
+    assert leases.is_overtaken(promotion, NOW)
 
 
 # what never happens locally
@@ -226,6 +265,14 @@ def test_a_lease_is_given_back_although_a_claim_comes_in_between(room: TableRoom
         assert leases.finish(promotion, "me", OUTCOME) == Ended("")
     assert take(promotion, "another") == Finished(OUTCOME, None)
     assert not [name for name in room.environment() if name.startswith("lease")]
+
+
+@pytest.mark.usefixtures("unhurried")
+def test_what_has_to_wait_is_parked_although_a_claim_comes_in_between(promotion: Promotion) -> None:
+    reasons, _ = REASONS["another transaction"]
+    with answering(400, CANCELLED % reasons, times=3):
+        assert leases.park(promotion, "its event")
+    assert leases.parked_event(leases.read(promotion), "web") == "its event"
 
 
 @pytest.mark.parametrize("reason", REASONS)

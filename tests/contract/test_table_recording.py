@@ -56,7 +56,8 @@ def legal(room: TableRoom, commit: str = A, id_: str = "set", reader: Reader | N
 
 def deployed(room: TableRoom, reader: Reader | None = None) -> None:
     ended = ReleaseResult("deployed_to_staging", "web", ("web",), 1, "TRUE", seconds(60))
-    record_deployment(reader or room.reader, ended, room.happening("deployed", A, 60), trace)
+    place = (room.pipeline_name, "staging")
+    record_deployment(reader or room.reader, ended, place, room.happening("deployed", A, 60), trace)
 
 
 def pushed(room: TableRoom, before: str, after: str, second: float, reader: Reader) -> None:
@@ -189,3 +190,14 @@ def test_the_columns_of_a_record_move_with_its_place_on_the_same_branch(shop: Ta
     place = shop.record(A).branches["main"]
     assert (place.next, shop.item(A)["sequence"]) == (C, place.sequence)
     assert "pushed_at" not in shop.item(A)
+
+
+def test_a_result_is_its_own_pipelines_also_once_another_has_its_gate(shop: TableRoom) -> None:
+    shop.ready()
+    (promotion,) = shop.promote(A)
+    shop.define(pipeline(name="store"))
+    shop.deployed(promotion)
+    key = "staging#deployment#0000000001"
+    assert shop.environment(key)["deployed_at:web"] == seconds(120)
+    assert shop.environment(key, "store") == {}
+    assert shop.item(A)["deployed_to_staging"]["status"] == "TRUE"

@@ -161,3 +161,32 @@ def test_what_another_takes_back_between_look_and_write_is_not_taken_back_again(
         assert withdrawals.take_back(promotion, "me", NOW, UNTIL) == Busy(int(NOW) + 1, same=True)
     assert come
     assert leases.finished(promotion, NOW) == Finished(BAD, None)
+
+
+def test_a_watch_that_was_over_and_is_prolonged_between_look_and_write_is_not_taken(
+    room: TableRoom, promotion: Promotion
+) -> None:
+    begin(promotion)
+    second = newer(room)
+    come: list[str] = []
+
+    def meanwhile(*_: object) -> None:
+        if not come:
+            come.append("the observer")
+            assert rollouts.take_over(promotion, found(promotion, LATER), "you", LATER, LATER + 900)
+            assert rollouts.hand_over(promotion, "you", replace(BEGUN, phase=Phase.VERIFY), LATER + 900)
+
+    with before_each_write(meanwhile):
+        assert leases.take(second, "another", lambda: LATER, LATER + 900) == Busy(int(LATER + 900), same=False)
+    assert found(promotion, LATER).rollout.phase is Phase.VERIFY
+
+
+def test_what_somebody_keeps_for_longer_between_look_and_write_is_not_taken_back(
+    room: TableRoom, promotion: Promotion
+) -> None:
+    begin(promotion)
+    leases.finish(promotion, leases.watch(promotion), GOOD, 2)
+    assert withdrawals.take_back(promotion, "you", NOW, UNTIL) == Finished(GOOD, None)
+    with before_each_write(lambda *_: room.edit_environment("staging", **{"lease_until:api": int(LATER + 900)})):
+        assert withdrawals.take_back(promotion, "another", LATER, LATER + 900) == Busy(int(LATER) + 1, same=True)
+    assert room.environment()["lease:api"] == "you"

@@ -59,6 +59,7 @@ class Checks:
         for each in written:
             if each.table == "gates":
                 self._see_record(each, worker)
+        self._check_parked()
 
     def require(self, holds: bool, told: str) -> None:  # noqa: FBT001
         if not holds:
@@ -90,23 +91,40 @@ class Checks:
         for pipeline in self.of(repo):
             for environment in pipeline.environments:
                 if reading.key_of(pipeline, environment.name) == key:
-                    self._check_gates(written.old, pipeline, environment, worker)
+                    claimed_at = reading.moment(reading.text(written.new[CLAIM + key]["M"], "at"))
+                    self._check_gates(written.old, pipeline, environment, worker, claimed_at or 0)
                     where = f"{commit[:1]} to {pipeline.name}/{environment.name}"
                     place = reading.place(written.old, pipeline)
                     self.require(place is not None, f"I1: {where} is no candidate")
+                    if CLAIM + key in written.old:
+                        self._check_verified_anew(written.new, pipeline, environment)
                     self._check_turn((repo, commit), place or 0, pipeline, environment, worker)
 
-    def _check_gates(self, record: Item, pipeline: Pipeline, environment: Environment, worker: Worker) -> None:
-        """A column that was added after the claimant had looked is for the next environment."""
+    def _check_gates(
+        self, record: Item, pipeline: Pipeline, environment: Environment, worker: Worker, claimed_at: float
+    ) -> None:
+        """When the claimant read last, and at the time that the claim itself gives, which may be later.
+
+        A column that was added after the claimant had looked is for the next environment.
+        """
         kept = self.records[record["repo"]["S"], record["commit"]["S"]]
         where = f"{record['commit']['S'][:1]} to {pipeline.name}/{environment.name}"
         for name in reading.required(record, pipeline, environment, self.of(pipeline.repo)):
             if kept.added.get(name, 0) <= worker.looked:
-                found = reading.verdict(record.get(name), worker.decided_at)
+                found = reading.verdict(record.get(name), max(worker.decided_at, claimed_at))
                 self.require(found == "passed", f"I1: {where} although {name} is {found}: {record.get(name)}")
         if environment.soak and self._is_automatic(pipeline, environment):
             ready = reading.soaked(record, pipeline, environment, worker.decided_at)
             self.require(ready, f"I1: {where} before its soak time")
+
+    def _check_verified_anew(self, record: Item, pipeline: Pipeline, environment: Environment) -> None:
+        """A commit that comes back is not to be failed by what was said of its deployment before."""
+        generation = reading.number(self.environments[pipeline.name, environment.name], "generation", 0)
+        for release in self._last(pipeline.name, environment.name)["releases"]:
+            promotion = self._claimed(pipeline.name, environment.name, generation, release)
+            gate = (promotion["release"].get("verify") or {}).get("gate")
+            found = reading.verdict(record.get(gate), 0) if gate else "none"
+            self.require(found != "failed", f"{gate} has failed already as {environment.name} is claimed again")
 
     def _is_automatic(self, pipeline: Pipeline, environment: Environment) -> bool:
         return bool(self._last(pipeline.name, environment.name)["by"] == "gatestream")
@@ -194,6 +212,13 @@ class Checks:
                 if written.old.get(name) != written.new.get(name):
                     self._check_lease(place, name.removeprefix("lease:"), written, worker)
 
+    def _check_parked(self) -> None:
+        """I5: what is put aside is resumed where something waits."""
+        for place, item in self.environments.items():
+            head = (reading.text(item, "repo"), reading.text(item, "head"))
+            is_noted = head in self.waiting or not reading.releases(item, "parked:")
+            self.require(is_noted, f"I5: something is parked at {place}, and its commit does not wait")
+
     def _check_generation(self, place: Place, written: Written, worker: Worker | None) -> None:
         """I3, and each generation is claimed once."""
         old, new = reading.number(written.old, "generation", 0), reading.number(written.new, "generation", 0)
@@ -279,7 +304,9 @@ class Checks:
         """I2: what is published was claimed, and is the same each time."""
         known = self.promotions.get(promotion["id"])
         self.require(known is not None, f"I1: published without a claim: {promotion['id']}")
-        self.require(known is None or known == promotion, f"I2: {promotion['id']} was published as something else")
+        # What was put aside goes by the windows of the definition that was applied since.
+        same = known is None or {**known, "freezes": ()} == {**promotion, "freezes": ()}
+        self.require(same, f"I2: {promotion['id']} was published as something else")
         if not is_withdrawn:
             self.announced.add(promotion["id"])
 

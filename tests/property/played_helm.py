@@ -113,7 +113,8 @@ class PlayedHelm:
         self.checks.require(promotion["id"] not in done, f"I2: {promotion['id']} is installed twice")
         if done:
             before = self.checks.promotions[done[-1]]
-            is_newer = promotion["generation"] > before["generation"]
+            same = all(promotion[name] == before[name] for name in ("pipeline", "environment"))
+            is_newer = promotion["generation"] > before["generation"] if same else _is_no_older(promotion, before)
             self.checks.require(is_newer, f"I3: Helm goes back to generation {promotion['generation']}")
             self._check_verdict(before)
         done.append(promotion["id"])
@@ -193,6 +194,11 @@ class PlayedHelm:
 
 def _site(request: Install) -> Site:
     return request.release.namespace, request.release.name
+
+
+def _is_no_older(promotion: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    """Of two environments, which number their promotions each for itself: the order of pushes is one."""
+    return bool(promotion["sequence"] >= before["sequence"])
 
 
 def _reach(worker: Worker) -> None:

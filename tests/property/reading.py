@@ -103,8 +103,10 @@ def _touches(place: Item, patterns: Sequence[str]) -> bool:
 
 
 def soaked(record: Item, pipeline: Pipeline, environment: Environment, now: float) -> bool:
+    """Since each environment before it, and each release there, says that it is deployed."""
     gates = [record.get(gate_of(pipeline, name), {}).get("M", {}) for name in environment.after]
-    since = [moment(text(gate, "at")) for gate in gates]
+    told = [each["M"] for gate in gates for each in gate.get("releases", {}).get("M", {}).values()]
+    since = [moment(text(each, "at")) for each in (*gates, *told)]
     return not environment.soak or all(at is not None and at + environment.soak <= now for at in since)
 
 

@@ -91,4 +91,10 @@ TURNS = (
     ),
     pipeline("blog", BLOG, environment("live", "blog", freezes=(WINDOW,), soak=0)),
 )
-TOPOLOGIES = {"chain": CHAIN, "graph": GRAPH, "monorepo": MONOREPO, "turns": TURNS}
+PAIR = (
+    pipeline("shop", SHOP, environment("live", "web", "worker")),
+    pipeline("blog", BLOG, environment("live", "blog", "feed", policy=Policy.EVERY, freezes=(WINDOW,))),
+)
+"""Where nothing comes after several releases, so that one that fails settles the commit."""
+
+TOPOLOGIES = {"chain": CHAIN, "graph": GRAPH, "monorepo": MONOREPO, "pair": PAIR, "turns": TURNS}

@@ -5,6 +5,7 @@ They call what the commands call, with the rights of whoever runs the dashboard,
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -138,7 +139,10 @@ class SetGate:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Freeze, unfreeze, hold or release an environment."""
+    """Freeze, unfreeze, hold or release an environment.
+
+    given: `shown`, the mark of the freeze or hold that was: what somebody else has begun by now is not ended unseen.
+    """
 
     case: Case
     action: str
@@ -155,11 +159,13 @@ class Close:
             told=(told,),
             notes=tuple(it.before.sentences),
             fields=(*((until,) if self.action == "freeze" else ()), self.case.reason_field()),
-            hidden=self.case.place_given,
+            hidden={**self.case.place_given, "shown": self._mark(it)},
         )
 
     def carry_out(self) -> str:
         reason, it = self.case.reason, self._closing()
+        if (mark := self._mark(it)) and mark != self.case.given.get("shown"):
+            raise CommandError(f"{it.place.name} has changed since you looked, and nothing was done; look once more")
         if self.action == "freeze":
             return it.freeze(reason, self.case.given.get("until", "").strip()).sentence
         acts: Mapping[str, Any] = {"unfreeze": it.unfreeze, "hold": it.hold, "release": it.release}
@@ -167,6 +173,11 @@ class Close:
 
     def _closing(self) -> Closing:
         return closing(self.case.place, self.case.by, self.case.now())
+
+    def _mark(self, it: Closing) -> str:
+        """Tells what is ended or replaced from any other; empty where there is nothing."""
+        there = it.before.freeze if self.action in {"freeze", "unfreeze"} else it.before.hold
+        return hashlib.sha256(repr(there).encode()).hexdigest()[:32] if there else ""
 
 
 _CLOSINGS: Mapping[str, tuple[str, str, str]] = {

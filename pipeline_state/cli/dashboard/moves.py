@@ -27,7 +27,7 @@ class Move:
 
     def form(self) -> Form:
         try:
-            plan = moving.plan(self._wish(""), self.case.now())
+            plan = moving.plan(self._wish(""), self.case.now)
         except ClosedError as closed:
             return self._closed(closed)
         return Form(
@@ -43,7 +43,7 @@ class Move:
         )
 
     def carry_out(self) -> str:
-        plan = moving.plan(self._wish(self.case.reason), self.case.now())
+        plan = moving.plan(self._wish(self.case.reason), self.case.now)
         if plan.mark != self.case.given.get("plan"):
             raise CommandError(f"{plan.place.name} has changed since you looked, and nothing was done; look once more")
         promotions = moving.carry_out(plan, self.case.now)

@@ -17,8 +17,9 @@ from pipeline_state.cli.definitions.pipelines_times import freeze_told, spelled
 from pipeline_state.cli.happenings import APPLIED, PIPELINES
 from pipeline_state.model.environments import EnvironmentState
 from pipeline_state.model.pipelines import Environment, Pipeline, Policy
+from pipeline_state.model.succession import predecessors
 from pipeline_state.model.times import format_time, from_epoch
-from pipeline_state.table.definitions import load_definitions, save_definitions
+from pipeline_state.table.definitions import ENVIRONMENT, load_definitions, save_definitions
 from pipeline_state.table.leftovers import Leftover
 from pipeline_state.table.snapshot import Definitions, read_environments, read_state
 from pipeline_state.table.transaction import RefusedError
@@ -68,6 +69,10 @@ class Change:
             *(f"pipeline {name} is new" for name in new if name not in old),
             *(f"pipeline {name} goes: its commits are promoted no more" for name in old if name not in new),
             *(text for name in new if name in old for text in _sentences(old[name], new[name])),
+            *(
+                f"{name} of {it} installs what {others} did: nothing older than what was promoted there goes to it"
+                for (it, name), others in self._followed.items()
+            ),
             *leaving.removals(self.left),
             *(
                 f"{_listed(names)}: put aside in {environment} of {pipeline}, and goes no further there"
@@ -88,6 +93,12 @@ class Change:
         old, new = _places(self.before.pipelines), _places(self.after)
         found = {key: _missing(releases, new.get(key, [])) for key, releases in old.items()}
         return {key: releases for key, releases in found.items() if releases}
+
+    @property
+    def _followed(self) -> dict[tuple[str, str], str]:
+        """The environments that take over releases, and whose."""
+        found = predecessors(self.before.pipelines, self.after)
+        return {key: _listed([f"{name} of {it}" for it, name in others]) for key, others in found.items()}
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -129,8 +140,10 @@ def apply(change: Change, by: str, now: datetime) -> Definitions:
             change.repo, change.after, after=version, by=by, at_time=format_time(now), happening=applied
         )
     except RefusedError as error:
-        message = f"somebody else has just applied pipelines of {change.repo}; look again, then apply again"
-        raise CommandError(message) from error
+        moved = error.labels == {ENVIRONMENT}
+        what = "promoted where releases move from or to" if moved else f"applied pipelines of {change.repo}"
+        who = "something has just been" if moved else "somebody else has just"
+        raise CommandError(f"{who} {what}; look again, then apply again") from error
 
 
 def check_under_way(change: Change, now: datetime) -> None:

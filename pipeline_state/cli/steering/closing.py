@@ -61,9 +61,10 @@ class Closing:
         if old is None:
             raise CommandError(_not_frozen(self.before))
         try:
-            holds.unfreeze(*self._key, self._happening("unfrozen", **_given(reason)))
+            holds.unfreeze(*self._key, self._happening("unfrozen", **_given(reason)), self.before.raw)
         except RefusedError as error:
-            raise CommandError(f"{self.place.name} has just been unfrozen by somebody else") from error
+            told = f"somebody else has just unfrozen {self.place.name}, or frozen it anew"
+            raise CommandError(f"{told}; nothing was done, look and try again") from error
         told = _opened("unfrozen", frozen_told(old), replace(self.before, freeze=None))
         return self._said(told, frozen=None, replaced=freeze_data(old))
 
@@ -81,9 +82,10 @@ class Closing:
         if old is None:
             raise CommandError("; ".join([f"{self.place.name} is not held", *self.before.sentences]))
         try:
-            holds.release(*self._key, self._happening("released", **_given(reason)))
+            holds.release(*self._key, self._happening("released", **_given(reason)), self.before.raw)
         except RefusedError as error:
-            raise CommandError(f"{self.place.name} has just been released by somebody else") from error
+            told = f"somebody else has just released {self.place.name}, or holds it anew"
+            raise CommandError(f"{told}; nothing was done, look and try again") from error
         told = _opened("released", held_told(old), replace(self.before, hold=None))
         return self._said(told, held=None, replaced=hold_data(old))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +26,7 @@ class Closures:
     """What is in force at a moment; None for what is not.
 
     freeze: a person's. ended: one that is over by itself. frozen: of freeze and window, the one that lasts longer.
+    raw: the environment's item that tells it.
     """
 
     place: Place
@@ -35,6 +36,7 @@ class Closures:
     window: Freeze | None = None
     hold: Hold | None = None
     stop: Freeze | None = None
+    raw: Raw = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def sentences(self) -> list[str]:
@@ -72,6 +74,7 @@ def closures_of(place: Place, items: Mapping[tuple[str, str], Raw], now: datetim
         window=window,
         hold=Hold(state.held_by, state.held_reason) if state.held_by else None,
         stop=read_state(*EVERYTHING, items.get(EVERYTHING, {})).freeze(now),
+        raw=items.get(place.key, {}),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline_state.cli import facts
 from pipeline_state.cli.console import CommandError
-from pipeline_state.cli.steering.closures import Closures, held_told, read_closures
+from pipeline_state.cli.steering.closures import Closures, closures_of, held_told
 from pipeline_state.cli.steering.places import Place, pick_environment, pick_pipeline
 from pipeline_state.cli.steering.promotions import Past, as_installed, pasts
 from pipeline_state.cli.steering.wishes import Wish, repeated
@@ -24,13 +24,16 @@ from pipeline_state.model.times import parse_time
 from pipeline_state.table.claims import Order, claim
 from pipeline_state.table.definitions import load_definitions
 from pipeline_state.table.retry import ATTEMPTS, step_aside
-from pipeline_state.table.snapshot import Reader, Snapshot
+from pipeline_state.table.snapshot import EVERYTHING, Reader, Snapshot, read_environments
 from pipeline_state.table.transaction import ConflictError, RefusedError
 
 _SHORT = 12
 
 _UNDER_WAY = timedelta(minutes=30)
 """So long a promotion without a result may still come to one: the sweeper repeats it then."""
+
+_Key = tuple[Cluster, str, str]
+"""Of a release: where it is, its namespace, its name."""
 
 
 class ClosedError(CommandError):
@@ -41,12 +44,13 @@ class ClosedError(CommandError):
 class Plan:
     """What is about to happen.
 
-    place: by the definitions as they were read. head: what is there. target: the promotion that is repeated; None
-    for a commit that was never there. gates: those that had to be open, and are. despite: what closes the
-    environment, a sentence each.
+    moment: after everything was read. place: by the definitions as they were read. head: what is there. target: the
+    promotion that is repeated; None for a commit that was never there. gates: those that had to be open, and are.
+    despite: what closes the environment, a sentence each.
     """
 
     wish: Wish
+    moment: datetime
     place: Place
     snapshot: Snapshot
     state: EnvironmentState
@@ -116,8 +120,11 @@ class Plan:
         }
 
 
-def plan(wish: Wish, now: datetime) -> Plan:
-    """What the wish comes to as things are. Raises CommandError where it cannot be, TemporaryFault, PermanentFault."""
+def plan(wish: Wish, now: Callable[[], datetime]) -> Plan:
+    """What the wish comes to as things are. Raises CommandError where it cannot be, TemporaryFault, PermanentFault.
+
+    now: is asked after the last reading, which may take minutes on a bad line: what expires meanwhile has expired.
+    """
     head = next(pasts(wish.place, 1), None)
     target = repeated(wish, head)
     repo = wish.place.pipeline.repo
@@ -126,24 +133,29 @@ def plan(wish: Wish, now: datetime) -> Plan:
     if not snapshot.item:
         raise CommandError(f"the record of {commit[:_SHORT]} is gone, so nobody knows whether its gates are open")
     place = _again(wish.place, snapshot)
-    state = snapshot.state(place.pipeline, place.environment, now)
+    then = _as_then(place, target) if target and not wish.is_current else place
+    order = _order(wish, target)
+    _check_moved(place, snapshot, order)
+    closing = read_environments([place.key, EVERYTHING])
+    moment = now()
+    state = snapshot.state(place.pipeline, place.environment, moment)
     if state.problem:  # a claim would count on from nothing
         raise CommandError(f"nothing can go to {place.name}: {state.problem}")
-    closures = read_closures(place, now)
     if wish.action is Action.OVERRIDE:
-        _check_override(snapshot, place, _decision(snapshot, place, now))
-    decision = _permitted(wish, place, snapshot, target, now)
-    despite = _despite(wish, closures, _decision(snapshot, place, now))
+        _check_override(snapshot, place, _decision(snapshot, place, moment))
+    decision = _permitted(place, then, snapshot, moment)
+    despite = _despite(wish, closures_of(place, closing, moment), _decision(snapshot, place, moment))
     return Plan(
         wish=wish,
+        moment=moment,
         place=place,
         snapshot=snapshot,
         state=state,
         decision=decision,
-        order=_order(wish, target),
+        order=order,
         head=head,
         target=target,
-        gates=tuple(read_gate(name, snapshot.record.gates.get(name), now) for name in decision.required),
+        gates=tuple(read_gate(name, snapshot.record.gates.get(name), moment) for name in decision.required),
         despite=despite,
     )
 
@@ -155,12 +167,11 @@ def carry_out(agreed: Plan, now: Callable[[], datetime]) -> list[Promotion]:
     window may have begun, and neither has changed an item.
     """
     for _ in range(ATTEMPTS):
-        moment = now()
-        current = plan(agreed.wish, moment)
+        current = plan(agreed.wish, now)
         if current.agreed != agreed.agreed:
             break
         try:
-            return claim(current.snapshot, current.place.pipeline, current.decision, moment, current.order)
+            return claim(current.snapshot, current.place.pipeline, current.decision, current.moment, current.order)
         except RefusedError:
             continue
         except ConflictError:
@@ -205,9 +216,31 @@ def _check_override(snapshot: Snapshot, place: Place, decision: Decision) -> Non
             return
 
 
-def _permitted(wish: Wish, place: Place, snapshot: Snapshot, target: Past | None, now: datetime) -> Promote:
+def _check_moved(place: Place, snapshot: Snapshot, order: Order) -> None:
+    """Raises CommandError for a release of back then that has moved: another environment's lease is for it now."""
+    here, elsewhere = set[_Key](), dict[_Key, Place]()
+    for pipeline in snapshot.definitions.pipelines:
+        for environment in pipeline.environments:
+            there = Place(pipeline, environment)
+            keys = {_release_key(release, environment.cluster) for release in environment.releases}
+            here |= keys if there.key == place.key else set()
+            elsewhere |= dict.fromkeys(keys, there) if there.key != place.key else {}
+    for each in order.pinned:
+        key = _release_key(each.release, each.cluster)
+        if key in elsewhere and key not in here:
+            told = f"{place.name} had {each.release.name} then, which {elsewhere[key].name} has now"
+            way = f"for {each.release.name} see `gatestream history {elsewhere[key].arguments}`"
+            raise CommandError(f"{told}; --current-definition leaves it there, and {way}")
+
+
+def _release_key(release: Release, cluster: Cluster) -> _Key:
+    """What tells a release apart. Whatever role of an account leads to its clusters, they are the same."""
+    account = (cluster.role or "").partition(":role/")[0]
+    return replace(cluster, role=account), release.namespace, release.name
+
+
+def _permitted(place: Place, then: Place, snapshot: Snapshot, now: datetime) -> Promote:
     """Raises CommandError where a gate is closed: by the definition that is installed, be it of back then."""
-    then = _as_then(place, target) if target and not wish.is_current else place
     declared = then.declared | place.declared  # since then, its record has got the columns of today's
     verdict = on_request(snapshot.record, then.pipeline, then.environment, declared, now)
     if isinstance(verdict, Promote):

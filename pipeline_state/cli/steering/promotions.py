@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,6 +15,7 @@ from pipeline_state.cli.facts import gate_data
 from pipeline_state.cli.steering.courses import FINAL, Course, courses, is_of
 from pipeline_state.cli.steering.places import Place
 from pipeline_state.model.decide import required_gates
+from pipeline_state.model.decision import TAKEN_BACK
 from pipeline_state.model.gates import Gate, GateStatus, is_gate, read_gate
 from pipeline_state.model.pipelines import DEPLOYED_TO, Release
 from pipeline_state.model.promotion import Promotion, with_digest
@@ -40,7 +42,8 @@ class Past:
 
     outcome: "deployed", "failed", "superseded", or empty while nothing came of it. reason: of a failure. ended_at:
     RFC 3339. gates: the commit's columns now, raw values by name. required: those that the environment asks people and
-    machines for. courses: by release, how each went, where that was asked for.
+    machines for. courses: by release, how each went, where that was asked for. left_by: generations of the later
+    promotions by which somebody took the commit back.
     """
 
     deployment: Deployment
@@ -50,6 +53,7 @@ class Past:
     gates: Mapping[str, Any]
     required: tuple[str, ...]
     courses: Mapping[str, Course] = field(default_factory=dict)
+    left_by: tuple[int, ...] = ()
 
     @property
     def installed(self) -> tuple[Promotion, ...]:
@@ -166,12 +170,13 @@ def _columns(some: Sequence[Deployment]) -> dict[tuple[str, str], dict[str, Any]
 
 
 def _past(place: Place, deployment: Deployment, gates: Mapping[str, Any], entries: Entries) -> Past:
-    told = outcome_of_gate(deployment, gates)
+    told, journal = outcome_of_gate(deployment, gates), list[Mapping[str, Any]]()
     if told is None or not told[0]:
-        told = outcome_of_journal(deployment, entries(deployment.repo, deployment.commit)) or told
+        journal = list(entries(deployment.repo, deployment.commit))
+        told = outcome_of_journal(deployment, journal) or told
     required = required_gates(gates, place.pipeline, place.environment, place.declared)
     asked = tuple(name for name in required if not name.startswith(DEPLOYED_TO))
-    return Past(deployment, *(told or ("", "", "")), gates, asked)
+    return Past(deployment, *(told or ("", "", "")), gates, asked, left_by=_left_by(deployment, gates, journal))
 
 
 def outcome_of_gate(deployment: Deployment, gates: Mapping[str, Any]) -> tuple[str, str, str] | None:
@@ -183,9 +188,25 @@ def outcome_of_gate(deployment: Deployment, gates: Mapping[str, Any]) -> tuple[s
     return outcome, str(value.get("reason") or ""), str(value.get("at") or "") if outcome else ""
 
 
+def _left_by(deployment: Deployment, gates: Mapping[str, Any], entries: Iterable[Mapping[str, Any]]) -> tuple[int, ...]:
+    """By which rollbacks somebody left its commit after it: by the deployed gate, and by the commit's journal.
+
+    The gate tells of the last one, until the commit is promoted there again; earlier versions wrote no entry.
+    """
+    value, name = _deployed_gate(deployment, gates), _deployed_name(deployment)
+    told = [value] if isinstance(value, Mapping) and re.match(f"{TAKEN_BACK}(:|$)", str(value.get("reason"))) else []
+    whats = (entry.get("what") for entry in entries if entry.get("kind") == TAKEN_BACK)
+    told += [what for what in whats if isinstance(what, Mapping) and what.get("gate") == name]
+    found = (each.get("generation") for each in told)
+    return tuple(int(each) for each in found if isinstance(each, Decimal | int) and each > deployment.generation)
+
+
 def _deployed_gate(deployment: Deployment, gates: Mapping[str, Any]) -> Any:
-    key = deployment.promotions[0].environment_key if deployment.promotions else ""
-    return gates.get(DEPLOYED_TO + key)
+    return gates.get(_deployed_name(deployment))
+
+
+def _deployed_name(deployment: Deployment) -> str:
+    return DEPLOYED_TO + (deployment.promotions[0].environment_key if deployment.promotions else "")
 
 
 def digests_of_journal(deployment: Deployment, entries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

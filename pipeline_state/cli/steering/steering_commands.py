@@ -116,7 +116,7 @@ def _promote(choice: Choice, wish: Wish, yes: bool) -> int:
     from pipeline_state.cli.asking import agreed
     from pipeline_state.cli.steering import moving, moving_view
 
-    plan = moving.plan(wish, _now())
+    plan = moving.plan(wish, _now)
     if not yes and (told := plan.under_way(_now())):
         raise CommandError(f"{told}; wait for the result, or add --yes to begin again all the same")
     if not choice.as_json:

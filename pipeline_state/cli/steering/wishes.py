@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -47,12 +48,14 @@ def repeated(wish: Wish, head: Past | None) -> Past | None:
 
 
 def _last_good(wish: Wish, head: Past) -> Past:
-    """The last promotion of a commit older than the head that went well."""
-    found = next((past for past in pasts(wish.place) if past.outcome == "deployed" and _is_older(past, head)), None)
-    if found is None:
-        told = f"no commit before {_short(head)} has been deployed to {wish.place.name}"
-        raise CommandError(f"{told}; see `gatestream history {wish.place.arguments}`, and name one with --to")
-    return found
+    """The last promotion of a commit older than the head that went well, and from which nobody went back since."""
+    places: dict[int, int] = {}
+    for past in pasts(wish.place):
+        places[past.deployment.generation] = _sequence(past)
+        if past.outcome == "deployed" and _is_older(past, head) and not _is_taken_back(past, places):
+            return past
+    told = f"no commit before {_short(head)} has been deployed to {wish.place.name}, or each was taken back"
+    raise CommandError(f"{told}; see `gatestream history {wish.place.arguments}`, and name one with --to")
 
 
 def _chosen(wish: Wish, head: Past) -> Past:
@@ -76,6 +79,14 @@ def _others(place: Place, head: Past) -> str:
     commits = dict.fromkeys(commit for commit in islice(good, 4 * _SHOWN) if commit != head.deployment.commit)
     names = ", ".join(commit[:_SHORT] for commit in islice(commits, _SHOWN))
     return f"there are {names}" if names else "there is no other commit to go back to"
+
+
+def _is_taken_back(past: Past, places: Mapping[int, int]) -> bool:
+    """Whether it was left for an older commit: who goes on to a newer one by its name has nothing against it.
+
+    places: in the order of pushes, by the generation of each later promotion.
+    """
+    return any(places.get(generation, -1) < _sequence(past) for generation in past.left_by)
 
 
 def _is_older(past: Past, head: Past) -> bool:

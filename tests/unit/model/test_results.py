@@ -234,3 +234,26 @@ def test_a_later_promotion_begins_anew() -> None:
 )
 def test_whatever_people_made_of_the_gate_a_result_mends_it(value: Any) -> None:
     assert deployed(ended(), ended(release="worker"), value=value)["status"] == "TRUE"
+
+
+@pytest.mark.parametrize("status", ["TRUE", "FALSE"])
+def test_the_gate_has_the_time_of_the_release_that_ended_last_in_whatever_order_that_is_told(status: str) -> None:
+    last = replace(ended(status, "worker"), at="2026-07-01T12:20:00Z")
+    for told in ([ended(), last], [last, ended()]):
+        value = deployed(*told)
+        assert (value["status"], value["at"]) == (status, last.at)
+
+
+@pytest.mark.parametrize("odd", [None, 5, "", "lately", "2026-07-01T12:20:00"], ids=repr)
+def test_the_gate_has_the_time_of_the_result_where_the_others_have_none(odd: Any) -> None:
+    value = {"generation": Decimal(2), "releases": {"worker": {"status": "TRUE", "at": odd}}}
+    assert deployed(ended(), value=value)["at"] == NOON
+
+
+@pytest.mark.parametrize("verdict", ["TRUE", "FALSE"])
+def test_a_verdict_counts_over_what_was_applied_before_it_by_a_clock_that_is_fast(verdict: str) -> None:
+    applied = replace(ended(""), at="2026-07-01T12:00:03Z")
+    value = deployed(applied, ended(verdict))
+    assert value["releases"]["web"]["status"] == verdict
+    assert deployed_value(value, replace(ended(""), at="2026-07-01T11:59:59Z")) is None
+    assert deployed_value(value, replace(ended(), at="2026-07-01T11:59:59Z")) is None
