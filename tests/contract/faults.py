@@ -403,7 +403,12 @@ def _plain(value: Any, room: WayRoom, ids: Mapping[str, str]) -> Any:
 
 
 def _shortened(key: str, value: Any) -> Any:
-    """How an installation went, as the environment keeps it for those who ask again; and what is parked there."""
+    """How an installation went, as the environment keeps it for those who ask again; what is parked there, and noted.
+
+    A mark is another each time that something is parked, and tells which was last of those that may be in any order.
+    """
+    if key == "mark":
+        return re.sub("^.*-[0-9a-f]{32}$", "parked", value)
     if key.startswith("parked:"):
         return decode(value).get_id()
     if key.startswith(("outcome:", "rollout:")):
